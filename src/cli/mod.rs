@@ -1,0 +1,68 @@
+//! The command line: one file a command.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod demo;
+pub mod serve;
+pub mod sim;
+pub mod status;
+pub mod validate;
+
+/// GitOps for OpenStage and OpenScape desk phones.
+#[derive(Debug, Parser)]
+#[command(name = "phoneops", version, about, long_about = None)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the provisioning service that the phones talk to
+    Serve(serve::Args),
+    /// Check files or folders of YAML documents
+    Validate(validate::Args),
+    /// Show the phones of a running service
+    Status(status::Args),
+    /// Run simulated phones
+    Sim(sim::Args),
+    /// Everything on one machine: git repository, simulated phones, service
+    Demo(demo::Args),
+}
+
+/// How a command ended. 0 good or in sync, 1 differs, 2 error, 3 some phones pending or unreachable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0
+    Good,
+    /// 1
+    Differs,
+    /// 2
+    Error,
+    /// 3
+    Pending,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Good => 0,
+            Exit::Differs => 1,
+            Exit::Error => 2,
+            Exit::Pending => 3,
+        })
+    }
+}
+
+/// Runs one command; an error is printed by the caller and is exit code 2.
+pub fn run(cli: Cli) -> miette::Result<Exit> {
+    match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Validate(args) => validate::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Sim(args) => sim::run(args),
+        Command::Demo(args) => demo::run(args),
+    }
+}

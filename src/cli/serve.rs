@@ -1,0 +1,13 @@
+//! `phoneops serve`
+
+use super::Exit;
+
+/// Arguments of `phoneops serve`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+pub fn run(args: Args) -> miette::Result<Exit> {
+    let _ = args;
+    todo!()
+}

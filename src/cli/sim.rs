@@ -1,0 +1,13 @@
+//! `phoneops sim`
+
+use super::Exit;
+
+/// Arguments of `phoneops sim`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+pub fn run(args: Args) -> miette::Result<Exit> {
+    let _ = args;
+    todo!()
+}

@@ -1,0 +1,13 @@
+//! `phoneops validate`
+
+use super::Exit;
+
+/// Arguments of `phoneops validate`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+pub fn run(args: Args) -> miette::Result<Exit> {
+    let _ = args;
+    todo!()
+}

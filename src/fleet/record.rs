@@ -1,0 +1,186 @@
+//! What must not be forgotten of a phone (stored by `store`).
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use crate::{
+    spec::{DesiredValue, Digest, Policy, Revision, SiteName},
+    wpi::{DeviceId, ItemId, ItemStatus},
+};
+
+/// All that is kept of one phone. Secrets are references, call states are not in it (promise 10).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PhoneRecord {
+    /// The device.
+    pub device: DeviceId,
+    /// What phoneops works towards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_force: Option<Arc<InForce>>,
+    /// What the phone said of itself.
+    #[serde(default)]
+    pub facts: Facts,
+    /// What it reported of its managed items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observation: Option<Observation>,
+    /// Items it refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
+    /// A write that was sent, or was about to be, and is not known to have ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<InFlight>,
+    /// What items were before phoneops first changed them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before_images: Vec<BeforeImage>,
+    /// Write-only items that changed and whose write is not confirmed yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets_due: Vec<ItemId>,
+    /// When something was last written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_write: Option<Timestamp>,
+    /// When a read last proved the phone in sync.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_proof: Option<Timestamp>,
+}
+
+impl PhoneRecord {
+    /// The record of a phone of which nothing is known.
+    pub fn new(device: DeviceId) -> Self {
+        Self {
+            device,
+            in_force: None,
+            facts: Facts::default(),
+            observation: None,
+            refused: Vec::new(),
+            in_flight: None,
+            before_images: Vec::new(),
+            secrets_due: Vec::new(),
+            last_write: None,
+            last_proof: None,
+        }
+    }
+}
+
+/// The desired state that is in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InForce {
+    /// Name of its document.
+    pub name: Arc<str>,
+    /// Labels of its document.
+    #[serde(default)]
+    pub labels: Arc<BTreeMap<String, String>>,
+    /// Its site.
+    pub site: SiteName,
+    /// Its policy.
+    pub policy: Arc<Policy>,
+    /// Its items, sorted.
+    pub items: Vec<(ItemId, DesiredValue)>,
+    /// Digest over all that.
+    pub digest: Digest,
+    /// The first revision that gave this digest.
+    pub revision: Revision,
+    /// The files it stands in, its own first.
+    pub files: Vec<Arc<str>>,
+}
+
+/// What a phone said of itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Facts {
+    /// `device-type`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<SmolStr>,
+    /// `software-version`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<SmolStr>,
+    /// `part-number`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_number: Option<SmolStr>,
+    /// `e164`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e164: Option<SmolStr>,
+    /// `contact-me-uri`, unchecked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_me_uri: Option<SmolStr>,
+    /// `dls-contact-interval` in seconds, where it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_gap: Option<u32>,
+    /// The address it last called from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// When it last called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Timestamp>,
+}
+
+/// What a phone reported of items, sorted by id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// When.
+    pub at: Timestamp,
+    /// The items; those the phone did not know have the phone's word in place of a text.
+    pub items: Vec<Observed>,
+}
+
+/// One observed item. Values of secrets are never kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Name and index.
+    pub id: ItemId,
+    /// The text, or the phone's word on why there is none.
+    pub value: ObservedValue,
+}
+
+/// A text, or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ObservedValue {
+    /// The text.
+    Text(SmolStr),
+    /// The phone's word.
+    Status(ItemStatus),
+}
+
+/// An item the phone refused, and what it refused. Not written again until value or firmware changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Name and index.
+    pub id: ItemId,
+    /// The phone's own word.
+    pub status: ItemStatus,
+    /// What was refused.
+    pub value: DesiredValue,
+    /// The firmware that refused it.
+    #[serde(default)]
+    pub firmware: Option<SmolStr>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A write that is recorded before it is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InFlight {
+    /// When.
+    pub at: Timestamp,
+    /// The revision it is for.
+    pub revision: Revision,
+    /// The items, without values.
+    pub items: Vec<ItemId>,
+}
+
+/// The value an item had before phoneops first changed it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BeforeImage {
+    /// Name and index.
+    pub id: ItemId,
+    /// The value; `None` = empty or absent.
+    pub old: Option<SmolStr>,
+    /// The revision whose write changed it.
+    pub revision: Revision,
+    /// When.
+    pub at: Timestamp,
+}

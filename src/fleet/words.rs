@@ -1,0 +1,110 @@
+//! Every word that a user may see as an identifier: states and reasons. A test holds the README to them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vmeta])* $variant),+ }
+
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word itself.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($variant)),+ }
+            }
+
+            /// Reads the word, whatever its case.
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.as_str().eq_ignore_ascii_case(word))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// The state of a phone: exactly one, in this precedence.
+    State {
+        /// Mode Off.
+        Suspended,
+        /// Its newest desired state has errors.
+        Invalid,
+        /// It waits at the gate.
+        Held,
+        /// A session is under way.
+        Reconciling,
+        /// It wants a session or a write and has to wait.
+        Pending,
+        /// Some items cannot or may not be put right; the others are proven.
+        Degraded,
+        /// It differs, and Report asks for no more.
+        Drifted,
+        /// Proven by a read newer than the last write.
+        InSync,
+        /// Declared, not heard of yet.
+        Unknown,
+        /// Calls in, nobody wants it: listed, never written to.
+        Undeclared,
+        /// Vanished from the YAML, not yet released.
+        Abandoned,
+    }
+}
+
+words! {
+    /// Why a phone is Pending.
+    PendingReason {
+        /// Its turn comes.
+        Queued,
+        /// Contact-me was answered; the phone is awaited.
+        Called,
+        /// The phone is in a call. Shown without times (promise 10).
+        InCall,
+        /// Contact-me failed.
+        Unreachable,
+        /// Contact-me was answered, but no session followed.
+        NoAnswer,
+        /// Outside its windows.
+        WindowClosed,
+        /// A limit on contacts or sessions.
+        RateLimited,
+        /// Waits for others of its site.
+        Turn,
+        /// A pause is in force.
+        Paused,
+        /// The brake is on.
+        Braked,
+        /// A mobile user is logged on.
+        MobileUser,
+        /// Another provisioning server owns the phone.
+        ForeignServer,
+        /// It calls from outside its site's networks.
+        WrongSite,
+        /// Its site comes back from an outage.
+        Recovering,
+        /// The store cannot be written.
+        StoreAway,
+    }
+}
+
+words! {
+    /// Why a phone is Degraded.
+    DegradedReason {
+        /// The phone refused items.
+        Refused,
+        /// Items that policy does not allow to write.
+        NotAllowed,
+        /// Items that someone else keeps writing.
+        TugOfWar,
+    }
+}

@@ -1,0 +1,37 @@
+//! What is wrong with a document: where, what, and what to do.
+
+use std::{fmt, sync::Arc};
+
+pub use crate::catalogue::Severity;
+
+/// A place in a source: file, line and column (both from 1), and how many bytes of the line it covers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The file, relative to the root of the source.
+    pub file: Arc<str>,
+    /// Line, from 1; 0 = the file as a whole.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// Byte span in the file, for snippets.
+    pub span: (u32, u32),
+}
+
+/// One problem of one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Error or warning.
+    pub severity: Severity,
+    /// Where.
+    pub place: Place,
+    /// A stable word for the kind of problem, such as `duplicate-key`.
+    pub code: &'static str,
+    /// What is wrong, on what, and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.place.file, self.place.line, self.place.column, self.message)
+    }
+}

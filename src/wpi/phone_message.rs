@@ -1,0 +1,124 @@
+//! What a phone sends: `WorkpointMessage`, decoded by the service and encoded by the simulator.
+
+use std::fmt;
+
+use smol_str::SmolStr;
+
+use super::{
+    item::Item,
+    xml::{DecodeError, Limits},
+};
+
+/// The opaque text that the answer repeats byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nonce(pub SmolStr);
+
+/// Which part of a reply this is; absent means final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fragment {
+    /// More parts follow; ask with `GetNextFragment`.
+    Next,
+    /// The last or only part.
+    #[default]
+    Final,
+}
+
+/// How the phone took the last action. Compared without case; other words count as failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyStatus {
+    /// Taken; single items may still have been refused.
+    Accepted,
+    /// Not accepted or not supported.
+    Failed,
+    /// The phone is in a call.
+    Busy,
+}
+
+/// Why the phone calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// `start-up`: every start or reset.
+    StartUp,
+    /// `local-changes`: a change by menu or web page.
+    LocalChanges,
+    /// `inventory-changes`: a module or adapter, or mobility.
+    InventoryChanges,
+    /// `status`: a file transfer ended.
+    Status,
+    /// `solicited`: after contact-me, a poll or a kept wish.
+    Solicited,
+    /// `reply-to`: the answer to the last action.
+    ReplyTo {
+        /// The action answered, as the phone wrote it.
+        action: SmolStr,
+        /// How it went.
+        status: ReplyStatus,
+    },
+    /// `clean-up`: the phone gives up.
+    CleanUp,
+    /// Any other word, verbatim: answered by CleanUp.
+    Unknown(SmolStr),
+}
+
+impl Reason {
+    /// Whether this opens a flow: everything but `reply-to` and `clean-up`.
+    pub fn is_initial(&self) -> bool {
+        !matches!(self, Self::ReplyTo { .. } | Self::CleanUp)
+    }
+
+    /// The word of the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::StartUp => "start-up",
+            Self::LocalChanges => "local-changes",
+            Self::InventoryChanges => "inventory-changes",
+            Self::Status => "status",
+            Self::Solicited => "solicited",
+            Self::ReplyTo { .. } => "reply-to",
+            Self::CleanUp => "clean-up",
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One message of a phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhoneMessage {
+    /// The nonce; a message without one is answered by CleanUp with an empty one.
+    pub nonce: Option<Nonce>,
+    /// Most items the phone takes in one message; `None` = no limit.
+    pub max_items: Option<u32>,
+    /// Which part this is.
+    pub fragment: Fragment,
+    /// Why the phone calls.
+    pub reason: Reason,
+    /// The items; values whose names sound secret (R-1109) are in custody already.
+    pub items: Vec<Item>,
+}
+
+impl PhoneMessage {
+    /// Reads one message (pull parser, local names, bounded, no DTD).
+    pub fn decode(body: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
+        let _ = (body, limits);
+        todo!()
+    }
+
+    /// Writes the message as a phone does (for simulators).
+    pub fn encode(&self) -> String {
+        todo!()
+    }
+
+    /// The first item of that name without an index, where it has no status.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.items
+            .iter()
+            .find(|item| item.id.index.is_none() && item.id.name.as_str() == name && item.status.is_none())
+            .and_then(|item| item.text.as_plain())
+    }
+}

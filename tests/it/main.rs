@@ -1,0 +1,1 @@
+//! Scenario tests: the real service, real sockets, simulated phones.
