@@ -106,7 +106,7 @@ impl ObservedSet {
     pub fn restricted<'a>(&self, ids: impl IntoIterator<Item = &'a ItemId>) -> Self {
         let mut ids = ids.into_iter().peekable();
         let mut packer = Packer::default();
-        for entry in self.iter() {
+        for entry in self {
             while ids.next_if(|id| entry.cmp_id(id).is_gt()).is_some() {}
             if ids.peek().is_some_and(|id| entry.cmp_id(id).is_eq()) {
                 packer.entry(&entry);

@@ -307,7 +307,7 @@ impl Session {
             phone.refuse(id, ItemStatus::from_wire("does not fit in one message with its group"), around.now);
         }
         match &mut self.job {
-            Job::Look => self.finish(phone, around),
+            Job::Look => Self::finish(phone, around),
             Job::Enforce(writer) => {
                 writer.messages = plan.messages;
                 self.next_message(phone, around)
@@ -320,10 +320,10 @@ impl Session {
         if let Some(next) = self.round_again(phone, around) {
             return next;
         }
-        let Job::Enforce(writer) = &mut self.job else { return self.finish(phone, around) };
+        let Job::Enforce(writer) = &mut self.job else { return Self::finish(phone, around) };
         let Some(items) = writer.messages.pop_front() else {
             if writer.written.is_empty() {
-                return self.finish(phone, around);
+                return Self::finish(phone, around);
             }
             let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
             let mut ids: Vec<ItemId> = writer.written.iter().filter(compares).cloned().collect();
@@ -404,10 +404,10 @@ impl Session {
             }
             phone.assess(around.catalogue);
         }
-        self.finish(phone, around)
+        Self::finish(phone, around)
     }
 
-    fn finish(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
+    fn finish(phone: &mut Phone, around: &Surroundings<'_>) -> Move {
         phone.assess(around.catalogue);
         if phone.proven() {
             phone.last_proof = phone.read_at;

@@ -16,10 +16,10 @@ use crate::{
 impl Fleet {
     /// Takes a revision over as a whole. A phone whose documents have errors keeps what is in force; so does one whose
     /// file could not be read. A phone that no document names any more is Abandoned.
-    pub fn take_wanted(&mut self, wanted: Arc<Wanted>, now: Timestamp) {
+    pub fn take_wanted(&mut self, wanted: &Arc<Wanted>, now: Timestamp) {
         let arrived = self.wanted.is_some();
         self.catalogue = Arc::clone(wanted.catalogue());
-        self.wanted = Some(Arc::clone(&wanted));
+        self.wanted = Some(Arc::clone(wanted));
         for device in wanted.devices() {
             self.resolve(&device, arrived, now);
         }
@@ -31,7 +31,7 @@ impl Fleet {
             .map(|phone| phone.device.clone())
             .collect();
         for device in others {
-            self.vanish(&device, &wanted, now);
+            self.vanish(&device, wanted, now);
         }
     }
 
