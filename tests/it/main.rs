@@ -1,5 +1,13 @@
 //! Scenario tests: the real service, real sockets, simulated phones.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
+
 mod listener_contact;
 mod listener_http;
 mod listener_limits;
