@@ -14,3 +14,5 @@ mod listener_limits;
 mod listener_proxy;
 mod listener_support;
 mod listener_tls;
+mod store_away;
+mod store_file;
