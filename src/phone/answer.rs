@@ -141,11 +141,10 @@ fn message(xml: String, set_cookie: Option<String>) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     if let Some(cookie) = set_cookie {
-        match HeaderValue::try_from(cookie) {
-            Ok(cookie) => {
-                headers.insert(header::SET_COOKIE, cookie);
-            }
-            Err(_) => tracing::error!("a cookie that is no header value was left out"),
+        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+            headers.insert(header::SET_COOKIE, cookie);
+        } else {
+            tracing::error!("a cookie that is no header value was left out");
         }
     }
     response

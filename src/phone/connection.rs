@@ -108,10 +108,19 @@ async fn open(shared: &Shared, tcp: TcpStream, from: SocketAddr) -> Option<(SslS
             }
         }
     }
-    // a silent peer waits here and takes no turn of those who speak
-    if ahead.is_empty() && !matches!(timeout_at(deadline, tcp.readable()).await, Ok(Ok(()))) {
-        failed(peer, Cause::Timeout, &Opening::Silent, "nothing came in time");
-        return None;
+    // a silent peer waits here and takes no turn of those who speak; peeking, as readiness alone may be a false alarm
+    if ahead.is_empty() {
+        match timeout_at(deadline, tcp.peek(&mut [0])).await {
+            Ok(Ok(1..)) => {}
+            Ok(_) => {
+                failed(peer, Cause::Closed, &Opening::Silent, "ended without a byte");
+                return None;
+            }
+            Err(_) => {
+                failed(peer, Cause::Timeout, &Opening::Silent, "nothing came in time");
+                return None;
+            }
+        }
     }
     let Ok(Ok(_turn)) = timeout_at(deadline, shared.handshakes.acquire()).await else {
         shared.metrics.hit(Bound::Handshakes, &format_args!("{peer} waited in vain for its handshake"));
@@ -170,13 +179,11 @@ async fn exchange(shared: &Shared, stream: SslStream<WireStream>, peer: SocketAd
         ended = connection.as_mut() => ended,
         () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
-            match timeout(shared.limits.grace, connection).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    shared.metrics.hit(Bound::Grace, &format_args!("the exchange with {peer} was cut at the end"));
-                    return;
-                }
-            }
+            let Ok(ended) = timeout(shared.limits.grace, connection).await else {
+                shared.metrics.hit(Bound::Grace, &format_args!("the exchange with {peer} was cut at the end"));
+                return;
+            };
+            ended
         }
     };
     if let Err(error) = ended {

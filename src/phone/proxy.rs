@@ -142,17 +142,21 @@ fn parse_block(bytes: &[u8]) -> Result<Header, ProxyError> {
         return Ok(Header::Partial);
     };
     let short = |_| ProxyError::Malformed("shorter than its addresses");
+    let ports = |block: &[u8]| match block {
+        [high, low, _, _, ..] => Ok(u16::from_be_bytes([*high, *low])),
+        _ => Err(ProxyError::Malformed("shorter than its addresses")),
+    };
     let source = match family {
         _ if local => None,
         0x11 => {
             let source = Ipv4Addr::from(block.try_get_u32().map_err(short)?);
             block.try_get_u32().map_err(short)?;
-            Some((IpAddr::V4(source), block.try_get_u16().map_err(short)?))
+            Some((IpAddr::V4(source), ports(block)?))
         }
         0x21 => {
             let source = Ipv6Addr::from(block.try_get_u128().map_err(short)?);
             block.try_get_u128().map_err(short)?;
-            Some((IpAddr::V6(source), block.try_get_u16().map_err(short)?))
+            Some((IpAddr::V6(source), ports(block)?))
         }
         _ => None,
     };
