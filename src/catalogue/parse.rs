@@ -89,15 +89,16 @@ pub(super) fn parse(csv: &str, known: &[ItemType]) -> Parsed {
         return Parsed { items: items.into_values().collect(), errors: errors.0 };
     };
     let mut lines: BTreeMap<SmolStr, u64> = BTreeMap::new();
+    let mut cursor = Cursor { text: csv, offset: 0, line: 1 };
     for (count, record) in records.enumerate() {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                errors.add(error.position().map_or(0, csv::Position::line), "", error.to_string());
+                errors.add(cursor.line_at(error.position()), "name", error.to_string());
                 continue;
             }
         };
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = cursor.line_at(record.position());
         if count >= ROW_LIMIT {
             errors.add(line, "name", format!("a catalogue has at most {ROW_LIMIT} rows"));
             break;
@@ -112,6 +113,25 @@ pub(super) fn parse(csv: &str, known: &[ItemType]) -> Parsed {
         row.fill(item);
     }
     Parsed { items: items.into_values().collect(), errors: errors.0 }
+}
+
+/// Counts lines up to a row. The reader's own count lags behind where lines end in CR LF or are blank.
+struct Cursor<'a> {
+    text: &'a str,
+    offset: usize,
+    line: u64,
+}
+
+impl Cursor<'_> {
+    fn line_at(&mut self, position: Option<&csv::Position>) -> u64 {
+        let start = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(self.offset);
+        let breaks = |text: &str| text.matches('\n').count() as u64;
+        self.line += self.text.get(self.offset..start).map_or(0, breaks);
+        self.offset = start.max(self.offset);
+        let rest = self.text.get(self.offset..).unwrap_or_default();
+        let blank = rest.len() - rest.trim_start_matches(['\r', '\n']).len();
+        self.line + rest.get(..blank).map_or(0, breaks)
+    }
 }
 
 struct Errors(Vec<OverlayError>);
@@ -192,7 +212,7 @@ impl<'a> Row<'a> {
     fn fill(&mut self, item: &mut ItemType) {
         self.read("index", &mut item.index, IndexSet::from_str);
         self.word("type", &mut item.kind, Kind::from_word, || words(Kind::ALL, Kind::as_str));
-        self.take("unit", &mut item.unit, SmolStr::new);
+        self.take("unit", &mut item.unit, |cell| cell.into());
         self.read("range", &mut item.range, range);
         self.read("values", &mut item.values, values);
         self.open(item);
@@ -206,7 +226,7 @@ impl<'a> Row<'a> {
         });
         self.word("owner", &mut item.owner, Owner::from_word, || words(Owner::ALL, Owner::as_str));
         self.word("evidence", &mut item.evidence, Evidence::from_word, || "field or guide p.N".to_owned());
-        self.take("description", &mut item.description, SmolStr::new);
+        self.take("description", &mut item.description, |cell| cell.into());
         self.fits(item);
     }
 
