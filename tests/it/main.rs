@@ -1,1 +1,4 @@
 //! Scenario tests: the real service, real sockets, simulated phones.
+
+mod source_dir;
+mod source_git;
