@@ -2,3 +2,4 @@
 
 mod source_dir;
 mod source_git;
+mod source_git_web;

@@ -179,11 +179,12 @@ fn marks(url: &GitUrl, branch: &str) -> String {
 
 /// Removes what a killed process left: locks on our own marks, and packs that were never finished.
 fn clear_leftovers(mirror: &Path, marks: &str) {
-    let is_leftover = |name: &str| name.ends_with(".lock") || name.starts_with("pack_git2_");
     for folder in [mirror.join(marks), mirror.join("objects/pack")] {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_name().to_str().is_some_and(is_leftover) {
-                let _ = fs::remove_file(entry.path());
+            let path = entry.path();
+            let is_lock = path.extension().is_some_and(|ending| ending == "lock");
+            if is_lock || entry.file_name().to_string_lossy().starts_with("pack_git2_") {
+                let _ = fs::remove_file(path);
             }
         }
     }
