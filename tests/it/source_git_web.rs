@@ -157,6 +157,18 @@ async fn a_port_without_a_server_is_unreachable() {
     assert_eq!(away(&mut source).await.0, "unreachable");
 }
 
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_fetch_that_hangs() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let state = tempfile::tempdir().unwrap();
+    let source = start(settings(format!("http://127.0.0.1:{port}/phones.git"), state.path()));
+    let _hangs = listener.accept().unwrap();
+    let began = Instant::now();
+    drop(source);
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
 /// Runs a test of this file in a process of its own: git keeps time-outs and authorities once for a process.
 fn alone(test: &str) {
     let output = Command::new(std::env::current_exe().unwrap())
