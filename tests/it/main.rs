@@ -16,3 +16,6 @@ mod listener_support;
 mod listener_tls;
 mod store_away;
 mod store_file;
+mod source_dir;
+mod source_git;
+mod source_git_web;
