@@ -10,9 +10,7 @@ mod validation;
 
 use std::sync::Arc;
 
-use super::{
-    Desired, Problem, Resolution, Revision, SecretReader, SecretsUnread, Severity, Snapshot, Wanted, load,
-};
+use super::{Desired, Problem, Resolution, Revision, SecretReader, SecretsUnread, Severity, Snapshot, Wanted, load};
 use crate::wpi::{DeviceId, Index, ItemId, ItemName};
 
 /// Loads (path, text) pairs without secrets.
