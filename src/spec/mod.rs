@@ -40,3 +40,6 @@ pub use secret_ref::SecretRef;
 pub use site::{Reach, Site, SiteName};
 pub use snapshot::{Commit, FileContent, SecretReader, SecretsUnread, Snapshot, SourceFile};
 pub use wanted::{Counts, Resolution, Wanted};
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,7 @@ pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &No
         let models = scalar::strings(findings, node, "`models`");
         profile.layer.models = models.iter().map(|(model, _)| SmolStr::new(model.to_lowercase())).collect();
         if profile.layer.models.is_empty() {
-            findings.error(node.mark, "type", "`models` names no model; fill it or leave it out");
+            findings.error(node.mark, "wrong-type", "`models` names no model; fill it or leave it out");
         }
     }
     profile

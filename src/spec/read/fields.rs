@@ -12,9 +12,9 @@ pub(in crate::spec) fn map<'n>(findings: &mut Findings, node: &'n Node, what: &s
         Value::Map(entries) => return Some(entries),
         Value::Faulty => {}
         _ if node.is_null() => {
-            findings.error(node.mark, "null", format!("{what} is empty; fill it or leave it out"));
+            findings.error(node.mark, "null-value", format!("{what} is empty; fill it or leave it out"));
         }
-        _ => findings.error(node.mark, "type", format!("{what} must be a map (`name: value`)")),
+        _ => findings.error(node.mark, "wrong-type", format!("{what} must be a map (`name: value`)")),
     }
     None
 }
@@ -25,9 +25,9 @@ pub(in crate::spec) fn list<'n>(findings: &mut Findings, node: &'n Node, what: &
         Value::List(nodes) => return Some(nodes),
         Value::Faulty => {}
         _ if node.is_null() => {
-            findings.error(node.mark, "null", format!("{what} is empty; fill it or leave it out"));
+            findings.error(node.mark, "null-value", format!("{what} is empty; fill it or leave it out"));
         }
-        _ => findings.error(node.mark, "type", format!("{what} must be a list (`[one, two]`)")),
+        _ => findings.error(node.mark, "wrong-type", format!("{what} must be a list (`[one, two]`)")),
     }
     None
 }

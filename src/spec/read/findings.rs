@@ -42,8 +42,8 @@ impl Findings {
     }
 
     /// What the catalogue found.
-    pub(in crate::spec) fn take(&mut self, mark: Mark, code: &'static str, found: Vec<Finding>) {
-        for Finding { severity, message } in found {
+    pub(in crate::spec) fn take(&mut self, mark: Mark, found: impl IntoIterator<Item = Finding>) {
+        for Finding { severity, code, message } in found {
             let place = self.place(mark);
             self.problems.push(Problem { severity, place, code, message });
         }

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use super::{Findings, fields, scalar, secret};
 use crate::{
-    catalogue::{Catalogue, GroupKey, Owner},
+    catalogue::{Catalogue, GroupKey, Owner, Scalar, finding::code},
     spec::{
         desired::{DesiredValue, LayerValue, Origin},
         layer::{Class, LayerItem, Unmanaged},
@@ -44,7 +44,11 @@ impl<'c> ItemReader<'c> {
                 continue;
             }
             if entry.value.entries().is_empty() {
-                findings.error(entry.value.mark, "type", format!("`{name}` holds no index; fill it or leave it out"));
+                findings.error(
+                    entry.value.mark,
+                    "wrong-type",
+                    format!("`{name}` holds no index; fill it or leave it out"),
+                );
             }
             for inner in entry.value.entries() {
                 if let Some(index) = index(findings, &inner.key, inner.style, inner.mark) {
@@ -103,9 +107,18 @@ impl<'c> ItemReader<'c> {
             );
             return None;
         }
-        let scalar = scalar::scalar(findings, node, &what)?;
+        let scalar = match &node.value {
+            // what a text may hold depends on the item, so the catalogue is asked
+            Value::Scalar(text, Style::Quoted | Style::Block) => Scalar::Text(text),
+            _ => scalar::scalar(findings, node, &what)?,
+        };
         let (text, found) = self.catalogue.check(id, scalar);
-        findings.take(node.mark, "value", found);
+        let is_one_line = found.iter().any(|finding| finding.code == code::CONTROL);
+        if is_one_line && matches!(node.value, Value::Scalar(_, Style::Block)) {
+            findings.error(node.mark, "block", format!("{what} {}", scalar::BLOCK));
+            return None;
+        }
+        findings.take(node.mark, found);
         text.map(|text| DesiredValue::Text(SmolStr::new(text)))
     }
 
@@ -117,9 +130,8 @@ impl<'c> ItemReader<'c> {
             let name = id.name.as_str();
             let rides_along =
                 self.catalogue.owner(name) == Owner::Action && with_company.contains(&self.catalogue.group(&id));
-            if !rides_along {
-                findings.take(key, "item", self.catalogue.check_item(&id));
-            }
+            let found = self.catalogue.check_item(&id).into_iter();
+            findings.take(key, found.filter(|finding| !(rides_along && finding.code == code::ACTION)));
             let class = Class::of(self.catalogue, name);
             if class.unknown {
                 findings.warn(key, "unknown-item", unknown(self.catalogue, name));

@@ -12,27 +12,31 @@ use crate::{
     },
 };
 
+/// What is said of a block where one line is wanted.
+pub(in crate::spec) const BLOCK: &str =
+    "is a block of lines, because an unquoted `|` or `>` starts one; write the value on one line in quotes";
+
 /// The scalar of a node; anything that is none, and every trap, is a problem. `what` names the field.
 pub(in crate::spec) fn scalar<'n>(findings: &mut Findings, node: &'n Node, what: &str) -> Option<Scalar<'n>> {
     let mark = node.mark;
     match &node.value {
         Value::Faulty => None,
         Value::Map(_) | Value::List(_) => {
-            findings.error(mark, "type", format!("{what} must be a single value, not a map or a list"));
+            findings.error(mark, "wrong-type", format!("{what} must be a single value, not a map or a list"));
             None
         }
         Value::Scalar(_, Style::Comment) => {
-            findings.error(mark, "null", format!("{what} is empty, because an unquoted `#` starts a comment; put quotes round a value that starts with `#`"));
+            findings.error(mark, "null-value", format!("{what} is empty, because an unquoted `#` starts a comment; put quotes round a value that starts with `#`"));
             None
         }
         Value::Scalar(_, Style::Block) => {
-            findings.error(mark, "block", format!("{what} is a block of lines, because an unquoted `|` or `>` starts one; write the value on one line in quotes"));
+            findings.error(mark, "block", format!("{what} {BLOCK}"));
             None
         }
         Value::Scalar(text, Style::Quoted) => clean(findings, mark, text, what).then_some(Scalar::Text(text)),
         Value::Scalar(text, Style::Plain) => match plain::read(text) {
             Plain::Null => {
-                findings.error(mark, "null", null_message(text, what));
+                findings.error(mark, "null-value", null_message(text, what));
                 None
             }
             Plain::Bool(value) => Some(Scalar::Bool(value)),
@@ -84,7 +88,7 @@ pub(in crate::spec) fn string<'n>(findings: &mut Findings, node: &'n Node, what:
         Scalar::Text(text) => Some(text),
         _ => {
             let raw = node.text().unwrap_or("");
-            findings.error(node.mark, "not-a-string", format!("{what} must be a text; write \"{raw}\""));
+            findings.error(node.mark, "wrong-type", format!("{what} must be a text; write \"{raw}\""));
             None
         }
     }
@@ -95,7 +99,7 @@ pub(in crate::spec) fn boolean(findings: &mut Findings, node: &Node, what: &str)
     if let Scalar::Bool(value) = scalar(findings, node, what)? {
         return Some(value);
     }
-    findings.error(node.mark, "not-a-boolean", format!("{what} must be true or false, without quotes"));
+    findings.error(node.mark, "wrong-type", format!("{what} must be true or false, without quotes"));
     None
 }
 
@@ -112,7 +116,7 @@ pub(in crate::spec) fn word<T: Copy>(
     }
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let hint = did_you_mean(text, known.iter().copied());
-    findings.error(node.mark, "unknown-word", format!("{what} must be one of {}{hint}", known.join(", ")));
+    findings.error(node.mark, "unknown-value", format!("{what} must be one of {}{hint}", known.join(", ")));
     None
 }
 
