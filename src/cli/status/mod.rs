@@ -46,7 +46,7 @@ pub struct Args {
     /// How to print; json is one object a line
     #[arg(short, long, env = "PHONEOPS_OUTPUT", value_enum, default_value_t = Format::Table)]
     output: Format,
-    /// The running service: http://HOST:PORT, https://… or unix:/path/to/api.sock
+    /// The running service: `http://HOST:PORT`, `https://HOST` or `unix:/path/to/api.sock`
     #[arg(long, env = "PHONEOPS_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     server: String,
     /// File with the token to send
@@ -92,7 +92,7 @@ pub fn run(args: Args) -> miette::Result<Exit> {
         detailed: args.phone.is_some(),
         colours: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
     };
-    runtime.block_on(async {
+    runtime.block_on(async move {
         if args.watch {
             return watch::watch(&args, &client, &printer, &mut out, terminal).await;
         }
