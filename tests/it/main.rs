@@ -4,5 +4,22 @@ mod api_access;
 mod api_answers;
 mod api_service;
 mod api_status_command;
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
+
+mod listener_contact;
+mod listener_http;
+mod listener_limits;
+mod listener_proxy;
+mod listener_support;
+mod listener_tls;
+mod source_dir;
+mod source_git;
+mod source_git_web;
 mod store_away;
 mod store_file;
