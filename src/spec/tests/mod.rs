@@ -3,16 +3,13 @@
 mod fixture;
 mod layering;
 mod never_panics;
-mod one_phone;
 mod secrets;
 mod traps;
 mod validation;
 
 use std::sync::Arc;
 
-use super::{
-    Desired, Problem, Resolution, Revision, SecretReader, SecretsUnread, Severity, Snapshot, Wanted, load,
-};
+use super::{Desired, Problem, Resolution, Revision, SecretReader, SecretsUnread, Severity, Snapshot, Wanted, load};
 use crate::wpi::{DeviceId, Index, ItemId, ItemName};
 
 /// Loads (path, text) pairs without secrets.
