@@ -9,7 +9,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    Method, Request, StatusCode,
+    Method, Request, StatusCode, Uri,
     client::conn::http1,
     header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue},
 };
@@ -20,7 +20,7 @@ use tokio::{
     time::{error::Elapsed, timeout},
 };
 
-const FORM: &str = "ContactMe=true";
+use crate::wpi::contact::{ContactMe, ContactUri};
 
 /// How contact-me requests are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,11 +104,12 @@ impl ContactClient {
         Self { timeout: settings.timeout, turns: Semaphore::new(settings.in_flight.clamp(1, Semaphore::MAX_PERMITS)) }
     }
 
-    /// Asks the phone at `to` to call. `path` is `/contact_dls.html/ContactDLS` on all phones known.
-    pub async fn contact_at(&self, to: SocketAddr, path: &str) -> Result<(), ContactError> {
+    /// Asks the phone behind a checked URI to call.
+    pub async fn contact(&self, uri: &ContactUri) -> Result<(), ContactError> {
+        let to = uri.socket();
         // the semaphore is never closed; without a turn the request would only be unbounded, not wrong
         let _turn = self.turns.acquire().await.ok();
-        let answered = timeout(self.timeout, ask(to, path)).await;
+        let answered = timeout(self.timeout, ask(uri)).await;
         match answered.map_err(|_: Elapsed| ContactError::TimedOut { to })?? {
             StatusCode::NO_CONTENT => Ok(()),
             other => Err(ContactError::Status { to, status: other.as_u16() }),
@@ -116,7 +117,8 @@ impl ContactClient {
     }
 }
 
-async fn ask(to: SocketAddr, path: &str) -> Result<StatusCode, ContactError> {
+async fn ask(uri: &ContactUri) -> Result<StatusCode, ContactError> {
+    let to = uri.socket();
     let broken = |source| ContactError::Broken { to, source };
     let tcp = TcpStream::connect(to).await.map_err(|source| match source.kind() {
         io::ErrorKind::ConnectionRefused => ContactError::Refused { to },
@@ -129,15 +131,17 @@ async fn ask(to: SocketAddr, path: &str) -> Result<StatusCode, ContactError> {
         .handshake(TokioIo::new(tcp))
         .await
         .map_err(broken)?;
-    let mut request = Request::new(Full::new(Bytes::from_static(FORM.as_bytes())));
+    let form = ContactMe::default().encode();
+    let length = form.len();
+    let mut request = Request::new(Full::new(Bytes::from(form)));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = path.parse().unwrap_or_default();
+    *request.uri_mut() = Uri::from_static(uri.path());
     let headers = request.headers_mut();
     if let Ok(host) = HeaderValue::try_from(to.to_string()) {
         headers.insert(HOST, host);
     }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(FORM.len()));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(ContactMe::CONTENT_TYPE));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     let answered = sender.send_request(request);
     // dropping both ends the connection, so the body of an answer is never read
     tokio::select! {

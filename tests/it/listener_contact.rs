@@ -5,14 +5,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use phoneops::phone::{ContactClient, ContactSettings};
+use phoneops::{
+    phone::{ContactClient, ContactSettings},
+    wpi::contact::ContactUri,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
     task::JoinHandle,
 };
 
-const PATH: &str = "/contact_dls.html/ContactDLS";
+/// What a phone reports, checked.
+fn uri(address: SocketAddr) -> ContactUri {
+    let text = format!("http://{address}/contact_dls.html/ContactDLS");
+    ContactUri::check(&text, address.ip(), None, &[address.port()]).unwrap()
+}
 
 /// A phone's web server that answers one request with these bytes and gives back what it was sent, to the end.
 async fn web_server(answer: impl Into<Vec<u8>>) -> (SocketAddr, JoinHandle<String>) {
@@ -38,7 +45,7 @@ fn client(timeout: Duration) -> ContactClient {
 
 async fn category(answer: impl Into<Vec<u8>>) -> &'static str {
     let (address, _task) = web_server(answer).await;
-    client(Duration::from_millis(300)).contact_at(address, PATH).await.unwrap_err().category()
+    client(Duration::from_millis(300)).contact(&uri(address)).await.unwrap_err().category()
 }
 
 #[tokio::test]
@@ -47,7 +54,7 @@ async fn the_request_is_what_phones_know_and_the_connection_ends_with_the_answer
         "HTTP/1.1 204 No Content\r\nServer: DlsClient\r\nContent-Length: 0\r\nContent-type: text/html\r\n\r\n",
     )
     .await;
-    client(Duration::from_secs(10)).contact_at(address, PATH).await.unwrap();
+    client(Duration::from_secs(10)).contact(&uri(address)).await.unwrap();
     let sent = task.await.unwrap();
     let expected = format!(
         "POST /contact_dls.html/ContactDLS HTTP/1.1\r\nHost: {address}\r\n\
@@ -85,7 +92,7 @@ async fn a_phone_that_does_not_listen_refuses() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = client(Duration::from_secs(10)).contact_at(address, PATH).await.unwrap_err();
+    let error = client(Duration::from_secs(10)).contact(&uri(address)).await.unwrap_err();
     assert_eq!(error.category(), "refused");
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }
@@ -103,8 +110,9 @@ async fn requests_under_way_are_bounded_and_the_rest_wait_their_turn() {
     let (silent, _first) = web_server("").await;
     let (good, second) = web_server("HTTP/1.1 204 No Content\r\n\r\n").await;
     {
-        let mut stuck = std::pin::pin!(client.contact_at(silent, PATH));
-        let mut waits = std::pin::pin!(client.contact_at(good, PATH));
+        let (silent, good) = (uri(silent), uri(good));
+        let mut stuck = std::pin::pin!(client.contact(&silent));
+        let mut waits = std::pin::pin!(client.contact(&good));
         tokio::select! {
             biased;
             _ = &mut stuck => panic!("nobody answered"),
@@ -113,5 +121,5 @@ async fn requests_under_way_are_bounded_and_the_rest_wait_their_turn() {
         }
         assert!(!second.is_finished());
     }
-    client.contact_at(good, PATH).await.unwrap();
+    client.contact(&uri(good)).await.unwrap();
 }

@@ -14,5 +14,8 @@ mod listener_limits;
 mod listener_proxy;
 mod listener_support;
 mod listener_tls;
+mod source_dir;
+mod source_git;
+mod source_git_web;
 mod store_away;
 mod store_file;
