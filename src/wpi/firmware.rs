@@ -2,14 +2,13 @@
 
 use std::fmt;
 
-use smol_str::SmolStr;
-
-/// A firmware version, read leniently and ordered: `V3 R5.12.0`, `3.5.12.0`, `V3R5`.
+/// A firmware version, read leniently and ordered: `V3 R5.12.0`, `3.5.12.0`, `V3R5`, `V1.4 R9.0`. Versions of CP phones
+/// count on their own: compare only versions of the same family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FirmwareVersion {
     /// The number after V.
     pub version: u16,
-    /// A number after a dot behind V (`V1.4`), else 0.
+    /// A number after a dot behind V (`V1.4 R9`), else 0.
     pub minor: u16,
     /// The number after R.
     pub release: u16,
@@ -21,16 +20,77 @@ pub struct FirmwareVersion {
 
 impl FirmwareVersion {
     /// Reads a version; `None` when the text is none (which must not stop a flow).
+    ///
+    /// Letters may have either case, words may stand before the V and anything behind the numbers. Without an R the
+    /// numbers are version, release, fix and hotfix; absent ones are 0.
     pub fn parse(text: &str) -> Option<Self> {
-        let _ = text;
-        todo!()
+        let (text, marked) = start(text.trim())?;
+        let (head, rest) = numbers(text)?;
+        let behind = rest.trim_start_matches([' ', '.', '_', '-']);
+        let tail = behind.strip_prefix(['R', 'r']).and_then(|text| numbers(text.trim_start())).map(|(tail, _)| tail);
+        let at = |numbers: &[u16], place: usize| numbers.get(place).copied().unwrap_or(0);
+        match tail {
+            Some(tail) => Some(Self {
+                version: at(&head, 0),
+                minor: at(&head, 1),
+                release: at(&tail, 0),
+                fix: at(&tail, 1),
+                hotfix: at(&tail, 2),
+            }),
+            None if marked || head.len() > 1 => Some(Self {
+                version: at(&head, 0),
+                minor: 0,
+                release: at(&head, 1),
+                fix: at(&head, 2),
+                hotfix: at(&head, 3),
+            }),
+            None => None,
+        }
+    }
+
+    /// Whether this is version `version`, release `release`, or newer.
+    pub fn is_at_least(&self, version: u16, release: u16) -> bool {
+        (self.version, self.release) >= (version, release)
+    }
+}
+
+/// Where the numbers start, and whether a V says so.
+fn start(text: &str) -> Option<(&str, bool)> {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return Some((text, false));
+    }
+    text.match_indices(['V', 'v'])
+        .filter(|(at, _)| !text.get(..*at).unwrap_or_default().ends_with(char::is_alphanumeric))
+        .filter_map(|(at, _)| text.get(at + 1..))
+        .map(str::trim_start)
+        .find(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        .map(|rest| (rest, true))
+}
+
+/// The numbers with dots between them that `text` starts with, at most four, and what follows.
+fn numbers(text: &str) -> Option<(Vec<u16>, &str)> {
+    let mut found = Vec::with_capacity(4);
+    let mut rest = text;
+    loop {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (digits, behind) = rest.split_at(end);
+        found.push(digits.parse().ok()?);
+        let next = behind.strip_prefix('.').filter(|next| next.starts_with(|c: char| c.is_ascii_digit()));
+        match next {
+            Some(next) if found.len() < 4 => rest = next,
+            _ => return Some((found, behind)),
+        }
     }
 }
 
 impl fmt::Display for FirmwareVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let _ = f;
-        todo!()
+        let Self { version, minor, release, fix, hotfix } = self;
+        write!(f, "V{version}")?;
+        if *minor > 0 {
+            write!(f, ".{minor}")?;
+        }
+        write!(f, " R{release}.{fix}.{hotfix}")
     }
 }
 
@@ -45,10 +105,115 @@ pub struct FirmwareProfile {
     pub fragile: bool,
 }
 
+impl Default for FirmwareProfile {
+    /// A phone of which nothing is known is taken for a modern one.
+    fn default() -> Self {
+        Self { send_solicited: true, decodes_entities: true, fragile: false }
+    }
+}
+
 impl FirmwareProfile {
-    /// The profile of a phone by its `device-type` and `software-version` as reported.
+    /// The profile of a phone by its `device-type` and `software-version` as reported. The thresholds hold for OpenStage
+    /// and OpenScape Desk Phone IP alone: CP phones count from V1 again.
     pub fn of(device_type: Option<&str>, software_version: Option<&str>) -> Self {
-        let _ = (device_type, software_version, SmolStr::default());
-        todo!()
+        let version = software_version.and_then(FirmwareVersion::parse);
+        match version {
+            Some(version) if device_type.is_some_and(counts_as_open_stage) => Self {
+                send_solicited: version.is_at_least(3, 3),
+                decodes_entities: version.version >= 3,
+                fragile: version.version < 3,
+            },
+            _ => Self::default(),
+        }
+    }
+}
+
+fn counts_as_open_stage(device_type: &str) -> bool {
+    let device_type = device_type.to_ascii_lowercase();
+    device_type.contains("openstage") || device_type.contains("desk phone ip")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn version(version: u16, minor: u16, release: u16, fix: u16, hotfix: u16) -> Option<FirmwareVersion> {
+        Some(FirmwareVersion { version, minor, release, fix, hotfix })
+    }
+
+    #[test]
+    fn a_version_is_read_in_every_form_that_was_seen() {
+        for (text, expected) in [
+            ("V3 R5.12.0", version(3, 0, 5, 12, 0)),
+            ("V3R5", version(3, 0, 5, 0, 0)),
+            ("v3r1.44", version(3, 0, 1, 44, 0)),
+            ("3.5.12.0", version(3, 0, 5, 12, 0)),
+            ("1.4.9.0", version(1, 0, 4, 9, 0)),
+            ("V1.4 R9.0", version(1, 4, 9, 0, 0)),
+            ("V3.5.12.0", version(3, 0, 5, 12, 0)),
+            (" V2 R0.11.1 HF2 ", version(2, 0, 0, 11, 1)),
+            ("SIP V3 R5.12.0", version(3, 0, 5, 12, 0)),
+            ("V3", version(3, 0, 0, 0, 0)),
+            ("3.5.12.0.7", version(3, 0, 5, 12, 0)),
+            ("", None),
+            ("unknown", None),
+            ("3", None),
+            ("V", None),
+            ("V99999 R1", None),
+            ("NV3", None),
+            ("Version", None),
+        ] {
+            assert_eq!(FirmwareVersion::parse(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_ordered_by_number_and_not_by_text() {
+        let parse = |text| FirmwareVersion::parse(text).unwrap();
+        assert!(parse("V3 R5.12.0") > parse("V3 R5.9.0"));
+        assert!(parse("V3 R10") > parse("V3 R9.99"));
+        assert!(parse("V3 R0") > parse("V2 R99"));
+        assert_eq!(parse("V3R5"), parse("3.5.0.0"));
+    }
+
+    #[test]
+    fn an_old_openstage_cannot_do_what_a_new_one_can() {
+        let of = |version| FirmwareProfile::of(Some("OpenStage 40"), Some(version));
+        let modern = FirmwareProfile::default();
+        assert_eq!(of("V3 R5.12.0"), modern);
+        assert_eq!(of("V3 R3.0.0"), modern);
+        assert_eq!(of("V3 R2.9.0"), FirmwareProfile { send_solicited: false, ..modern });
+        assert_eq!(of("V3 R1.44"), FirmwareProfile { send_solicited: false, ..modern });
+        let old = FirmwareProfile { send_solicited: false, decodes_entities: false, fragile: true };
+        assert_eq!(of("V2 R2.30.0"), old);
+        assert_eq!(of("V1 R5.6.0"), old);
+        assert_eq!(FirmwareProfile::of(Some("OpenScape Desk Phone IP 35G"), Some("V3 R1")), of("V3 R1"));
+    }
+
+    #[test]
+    fn a_cp_phone_counts_on_its_own_and_the_unknown_is_modern() {
+        let modern = FirmwareProfile::default();
+        assert_eq!(FirmwareProfile::of(Some("OpenScape Desk Phone CP210"), Some("V1 R10.2.2")), modern);
+        assert_eq!(FirmwareProfile::of(Some("OpenScape Desk Phone CP710"), Some("V2 R0.11")), modern);
+        assert_eq!(FirmwareProfile::of(Some("OpenStage 40"), Some("built on tuesday")), modern);
+        assert_eq!(FirmwareProfile::of(Some("OpenStage 40"), None), modern);
+        assert_eq!(FirmwareProfile::of(None, Some("V1 R5.6.0")), modern);
+        assert_eq!(FirmwareProfile::of(Some("Soft phone"), Some("V1")), modern);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_reads_back(numbers: (u16, u16, u16, u16, u16)) {
+            let version = version(numbers.0, numbers.1, numbers.2, numbers.3, numbers.4).unwrap();
+            prop_assert_eq!(FirmwareVersion::parse(&version.to_string()), Some(version));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,20}", near in "[vVrR0-9. ]{0,16}") {
+            let _ = FirmwareVersion::parse(&text);
+            let _ = FirmwareVersion::parse(&near);
+        }
     }
 }

@@ -38,7 +38,8 @@ impl ItemName {
         if name.len() > NAME_LIMIT {
             return Err(NameError::TooLong);
         }
-        if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        let plain = name.bytes().all(|b| b.is_ascii_graphic());
+        if !plain && name.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(NameError::Characters);
         }
         Ok(Self(SmolStr::new(name)))

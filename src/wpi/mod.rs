@@ -5,19 +5,25 @@
 //! - [`secret`]: text that never shows
 //! - [`phone_message`]: what a phone sends (`WorkpointMessage`), both directions
 //! - [`server_message`]: what a phone is sent (`DLSMessage`), both directions
-//! - [`contact`]: the contact-me form, both directions
+//! - `item_list`: the list of items that both have
+//! - [`contact`]: the contact-me form, both directions, and the address it goes to
 //! - [`firmware`]: versions and what they can do
-//! - [`xml`]: the bounded pull reader and the writer below both messages
+//! - [`xml`]: the bounded pull reader and the writer below both messages, and why a body is none
 
 pub mod contact;
 pub mod device_id;
 pub mod firmware;
 pub mod item;
+mod item_list;
 pub mod phone_message;
 pub mod secret;
 pub mod server_message;
 pub mod xml;
 
+#[cfg(test)]
+mod tests;
+
+pub use contact::{ContactMe, ContactUri};
 pub use device_id::DeviceId;
 pub use firmware::{FirmwareProfile, FirmwareVersion};
 pub use item::{Index, Item, ItemId, ItemName, ItemStatus, ItemText};

@@ -4,9 +4,15 @@ use std::fmt;
 
 use super::{
     item::Item,
+    item_list::{LIST_LEN, item_len, push_list},
     phone_message::Nonce,
-    xml::{DecodeError, Limits},
+    xml::{
+        DecodeError, Limits,
+        write::{push_attribute, push_root},
+    },
 };
+
+mod decode;
 
 /// The names of the actions are case-sensitive; there are no others (R-613).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,25 +90,164 @@ pub struct ServerMessage {
 impl ServerMessage {
     /// Writes the message exactly as R-601 says. This and [`Self::encoded_item_len`] are the only readers of a secret.
     pub fn encode(&self) -> String {
-        todo!()
+        let items: usize = self.items.iter().map(item_len).sum();
+        let mut out = String::with_capacity(Self::encoded_frame_len(&self.nonce, self.action) + items);
+        push_head(&mut out, &self.nonce, self.action);
+        if !self.items.is_empty() {
+            push_list(&mut out, &self.items);
+        }
+        out.push_str(TAIL);
+        out
     }
 
     /// Bytes that `item` takes in an encoded message.
     pub fn encoded_item_len(item: &Item) -> usize {
-        let _ = item;
-        todo!()
+        item_len(item)
     }
 
     /// Bytes of an encoded message without items, with an `ItemList`, for a nonce of that length.
     pub fn encoded_frame_len(nonce: &Nonce, action: Action) -> usize {
-        let _ = (nonce, action);
-        todo!()
+        let mut head = String::with_capacity(512);
+        push_head(&mut head, nonce, action);
+        head.len() + LIST_LEN + TAIL.len()
     }
 
     /// Reads a message as a phone does (for simulators). An unknown action is an error of its own that names it.
-    /// `lenient` tolerates what R-602 lists.
+    /// `lenient` tolerates what R-602 lists and takes off a signature around the message, unchecked (R-604); otherwise
+    /// all that R-601 does not list is [`DecodeError::NotExact`].
     pub fn decode(body: &[u8], limits: &Limits, lenient: bool) -> Result<Self, DecodeError> {
-        let _ = (body, limits, lenient);
-        todo!()
+        decode::decode(body, limits, lenient)
+    }
+}
+
+const ROOT: &str = "DLSMessage";
+const TAIL: &str = "</Message></DLSMessage>";
+
+fn push_head(out: &mut String, nonce: &Nonce, action: Action) {
+    push_root(out, ROOT);
+    out.push_str("<Message");
+    push_attribute(out, "nonce", &nonce.0);
+    out.extend(["><Action>", action.as_str(), "</Action>"]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wpi::{ItemId, ItemName, ItemText, Secret};
+
+    fn item(name: &str, text: &str) -> Item {
+        Item::plain(ItemId { name: ItemName::new(name).unwrap(), index: None }, text)
+    }
+
+    fn clean_up() -> ServerMessage {
+        ServerMessage {
+            nonce: Nonce("5A0C11D2E3F4051627384950A1B2C3D4".into()),
+            action: Action::CleanUp,
+            items: vec![item("send-solicited", "true")],
+        }
+    }
+
+    fn decode(body: &str, lenient: bool) -> Result<ServerMessage, DecodeError> {
+        ServerMessage::decode(body.as_bytes(), &Limits::default(), lenient)
+    }
+
+    const DECLARED: &str = "<?xml version=\"1.0\"?>";
+
+    #[test]
+    fn a_message_is_written_exactly_as_phones_expect_it() {
+        // R-601
+        assert_eq!(
+            clean_up().encode(),
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
+             <DLSMessage xmlns=\"http://www.siemens.com/DLS\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
+             xsi:schemaLocation=\"http://www.siemens.com/DLS\">\
+             <Message nonce=\"5A0C11D2E3F4051627384950A1B2C3D4\"><Action>CleanUp</Action>\
+             <ItemList><Item name=\"send-solicited\">true</Item></ItemList></Message></DLSMessage>"
+        );
+        let bare = ServerMessage { items: Vec::new(), action: Action::ReadAllItems, ..clean_up() };
+        assert!(bare.encode().ends_with("<Action>ReadAllItems</Action></Message></DLSMessage>"));
+    }
+
+    #[test]
+    fn a_secret_is_written_to_the_wire_and_shown_nowhere_else() {
+        let text = ItemText::Secret(Secret::new("p<w"));
+        let message = ServerMessage {
+            items: vec![Item { text, ..item("sip-pwd", "") }],
+            action: Action::WriteItems,
+            ..clean_up()
+        };
+        assert!(message.encode().contains("<Item name=\"sip-pwd\">p&lt;w</Item>"));
+        assert!(!format!("{message:?}").contains("p<w"));
+        assert_eq!(decode(&message.encode(), false).unwrap(), message);
+    }
+
+    #[test]
+    fn only_the_eight_actions_are_known_and_another_is_named_with_its_nonce() {
+        // R-613
+        let message = clean_up().encode();
+        for wrong in ["cleanup", "CLEANUP", "Explode", ""] {
+            let error = decode(&message.replace("CleanUp", wrong), false).unwrap_err();
+            assert_eq!(error, DecodeError::UnknownAction { action: wrong.into(), nonce: clean_up().nonce });
+            assert_eq!(error.nonce(), Some(&clean_up().nonce));
+            assert!(error.is_answerable());
+        }
+        assert_eq!(decode(&message.replace("CleanUp", " CleanUp\n"), false).unwrap(), clean_up());
+    }
+
+    #[test]
+    fn a_lenient_phone_takes_what_a_strict_one_refuses() {
+        // R-602
+        let exact = clean_up().encode();
+        let inner = "<Message nonce='N'><Action>CleanUp</Action></Message>";
+        let list = "<ItemList><Item name='send-solicited'>true</Item></ItemList>";
+        for body in [
+            exact.replace("xmlns=\"http://www.siemens.com/DLS\"", "xmlns=\"urn:other\""),
+            exact.replace(" xmlns=\"http://www.siemens.com/DLS\"", ""),
+            exact.replace("DLSMessage", "DlsMessage"),
+            exact.replace("<Message nonce=\"5A0C11D2E3F4051627384950A1B2C3D4\">", "<Message>"),
+            exact.replace("<Action>", "<More/><Action>"),
+            exact.replace("<ItemList>", "<ItemList><More/>"),
+            exact.replace("</ItemList>", "</ItemList><ItemList/>"),
+            format!(" {exact}"),
+            format!("{exact}\r\n"),
+            exact.replace("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n", ""),
+            format!("{DECLARED}<DLSMessage xmlns='{}'>{inner}{list}</DLSMessage>", crate::wpi::xml::NAMESPACE),
+        ] {
+            assert_eq!(decode(&body, false).unwrap_err().category(), "not-exact", "{body}");
+            let message = decode(&body, true).unwrap();
+            assert_eq!((message.action, message.items), (Action::CleanUp, clean_up().items), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_bound_to_the_namespace_is_exact() {
+        let body = format!(
+            "{DECLARED}<d:DLSMessage xmlns:d='{}'><d:Message nonce='N'><d:Action>Restart</d:Action></d:Message></d:DLSMessage>",
+            crate::wpi::xml::NAMESPACE
+        );
+        assert_eq!(decode(&body, false).unwrap().action, Action::Restart);
+    }
+
+    #[test]
+    fn a_lenient_phone_takes_off_the_signature_of_the_vendor_server() {
+        // R-604
+        let exact = clean_up().encode();
+        let (_, message) = exact.split_once('\n').unwrap();
+        let signed = format!(
+            "<?xml version=\"1.0\"?><Signature xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><SignedInfo><a/></SignedInfo>\
+             <SignatureValue>AAAA</SignatureValue><Object Id=\"DLSMessage\">{message}</Object></Signature>"
+        );
+        assert_eq!(decode(&signed, true).unwrap(), clean_up());
+        assert_eq!(decode(&signed, false).unwrap_err().category(), "not-exact");
+        assert_eq!(decode("<Signature/>", true).unwrap_err().category(), "missing-element");
+    }
+
+    #[test]
+    fn the_length_of_a_message_is_known_before_it_is_written() {
+        // R-801
+        let message = clean_up();
+        let frame = ServerMessage::encoded_frame_len(&message.nonce, message.action);
+        let items: usize = message.items.iter().map(ServerMessage::encoded_item_len).sum();
+        assert_eq!(message.encode().len(), frame + items);
     }
 }

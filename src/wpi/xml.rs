@@ -1,4 +1,19 @@
 //! The bounded pull reader and the writer below both messages (R-1107).
+//!
+//! - [`error`]: why a body is not a message
+//! - `pull`: elements, attributes and texts of a body, one after the other, each bound with an error of its own
+//! - `text`: from bytes to characters: encoding, references, white space
+//! - `write`: escaping, and exactly how many bytes it takes
+
+pub mod error;
+pub(in crate::wpi) mod pull;
+pub(in crate::wpi) mod text;
+pub(in crate::wpi) mod write;
+
+pub use error::DecodeError;
+
+/// The namespace of both messages.
+pub const NAMESPACE: &str = "http://www.siemens.com/DLS";
 
 /// Bounds on one message; each has an error of its own.
 #[derive(Debug, Clone)]
@@ -7,31 +22,19 @@ pub struct Limits {
     pub body: usize,
     /// Nested elements.
     pub depth: usize,
-    /// Attributes of one element.
+    /// Attributes of one element; more than [`Limits::MOST_ATTRIBUTES`] counts as that.
     pub attributes: usize,
     /// Items of one message.
     pub items: usize,
 }
 
+impl Limits {
+    /// The highest value that [`Limits::attributes`] can take effect with.
+    pub const MOST_ATTRIBUTES: usize = 16;
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 1_000_000, depth: 16, attributes: 16, items: 5_000 }
-    }
-}
-
-/// Why a body is not a message.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// Not well-formed, or not UTF-8.
-    #[error("the message is not well-formed XML: {0}")]
-    NotWellFormed(String),
-}
-
-impl DecodeError {
-    /// A stable word for metrics and logs.
-    pub fn category(&self) -> &'static str {
-        match self {
-            Self::NotWellFormed(_) => "not-well-formed",
-        }
+        Self { body: 1_000_000, depth: 16, attributes: Self::MOST_ATTRIBUTES, items: 5_000 }
     }
 }

@@ -1,0 +1,4 @@
+//! What holds for every message, and for every hostile body.
+
+mod hostile;
+mod round_trip;
