@@ -47,8 +47,7 @@ pub(super) fn plain_id(name: &str) -> Option<ItemId> {
 
 /// The items that every initial message and every reply to `ReadAllItems` begin with.
 pub(super) fn common(memory: &Memory, faults: &Faults) -> Vec<Item> {
-    let mut items: Vec<Item> =
-        COMMON.iter().filter_map(|name| plain_id(name)).map(|id| item(memory, id)).collect();
+    let mut items: Vec<Item> = COMMON.iter().filter_map(|name| plain_id(name)).map(|id| item(memory, id)).collect();
     bend(&mut items, faults);
     items
 }
@@ -162,7 +161,8 @@ mod tests {
     fn old_firmware_reports_items_as_failed() {
         let model = Model::OpenStage20V2R1;
         let items = opening(model.facts(), &Reason::StartUp, &Memory::new(model), None, &Faults::default());
-        let failed: Vec<_> = items.iter().filter(|item| item.status.is_some()).map(|item| item.id.to_string()).collect();
+        let failed: Vec<_> =
+            items.iter().filter(|item| item.status.is_some()).map(|item| item.id.to_string()).collect();
         assert_eq!(failed, ["gigabit-ethernet", "user-pwd-unicode"]);
     }
 

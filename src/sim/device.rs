@@ -211,7 +211,8 @@ impl Device {
 
     /// Cuts a reply into parts and gives the first.
     fn split(&mut self, action: Action, items: Vec<Item>, faults: &Faults) -> Step {
-        self.parts = fragments::parts(items, self.fragment_items);
+        let whole = faults.iter().any(|fault| matches!(fault, Fault::ManyItems(_)));
+        self.parts = if whole { [items].into() } else { fragments::parts(items, self.fragment_items) };
         self.parts_of = action;
         self.next_part(faults)
     }

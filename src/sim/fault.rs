@@ -45,7 +45,7 @@ pub enum Fault {
     DuplicateItem,
     /// F-18
     IndexZeroAndNone,
-    /// That many items more in every reply to `ReadAllItems`.
+    /// That many items more in every reply to `ReadAllItems`, and no reply in parts.
     ManyItems(u32),
     /// F-19
     FragmentForever,
@@ -118,7 +118,7 @@ pub const MENU: &[(&str, &str, &str)] = &[
     ("unknown-item", "", "reports an item that nobody knows"),
     ("duplicate-item", "", "reports an item twice"),
     ("index-zero-and-none", "", "reports an item with index 0 and without index"),
-    ("many-items", "N", "reports N items more"),
+    ("many-items", "N", "reports N items more, all in one message"),
     ("fragment-forever", "", "every part of a reply says that another one follows"),
     ("no-fragment-attribute", "", "replies do not say which part they are"),
     ("fragment-cut", "", "falls silent between two parts of a reply"),

@@ -58,8 +58,7 @@ impl FleetSettings {
     pub fn phone(&self, number: u32) -> Result<SimSettings, SimError> {
         let base = u32::from(self.base_address);
         let address = base.checked_add(number).map(Ipv4Addr::from).filter(Ipv4Addr::is_loopback);
-        let address = address
-            .ok_or(SimError::Addresses { count: self.phones, base: IpAddr::V4(self.base_address) })?;
+        let address = address.ok_or(SimError::Addresses { count: self.phones, base: IpAddr::V4(self.base_address) })?;
         let mut settings = SimSettings::new(mac(number), IpAddr::V4(address), self.server.clone());
         let turn = usize::try_from(number).unwrap_or(0) % self.models.len().max(1);
         settings.model = self.models.get(turn).copied().unwrap_or_default();

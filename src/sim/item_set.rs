@@ -136,12 +136,17 @@ fn row<'a>(field: &impl Fn(usize) -> &'a str, name: &str, facts: &Facts) -> Row 
         kind,
         plain: field(1).split(';').any(|part| part.is_empty() || part == "none"),
         indexes,
-        reported: ranges(field(2), facts.keys),
+        reported: ranges(&field(2).replace("keys", &own_keys(facts)), 0),
         range: limits.split_once("..").and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?))),
         longest: (kind == Kind::Text).then(|| limits.parse().ok()).flatten(),
         words: if kind == Kind::Choice { limits.split_whitespace().map(SmolStr::new).collect() } else { Vec::new() },
         default: SmolStr::new(field(5)),
     }
+}
+
+/// The programmable keys of the first level, which are those that are reported.
+fn own_keys(facts: &Facts) -> String {
+    if facts.keys > 0 { format!("1..{}", facts.keys) } else { String::new() }
 }
 
 /// Reads `1..3;7;keys`. `keys` alone are all that a phone can have: its own, the shifted level, modules, fixed keys.

@@ -123,7 +123,10 @@ fn is_session_cookie(cookie: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{sim::{Model, basic::plain_id}, wpi::Reason};
+    use crate::{
+        sim::{Model, basic::plain_id},
+        wpi::Reason,
+    };
 
     fn message(action: Action, items: &[(&str, &str)]) -> ServerMessage {
         let items = items.iter().map(|(name, text)| Item::plain(plain_id(name).unwrap(), *text)).collect();

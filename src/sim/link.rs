@@ -7,7 +7,10 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Request, StatusCode,
     client::conn::http1::{Builder, SendRequest},
-    header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, SET_COOKIE, TRANSFER_ENCODING},
+    header::{
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, SET_COOKIE,
+        TRANSFER_ENCODING,
+    },
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -17,7 +20,10 @@ use tokio::{
 };
 use tokio_openssl::SslStream;
 
-use super::{settings::{Server, Timing}, tls};
+use super::{
+    settings::{Server, Timing},
+    tls,
+};
 
 /// Most bytes of an answer that are read.
 const ANSWER_LIMIT: usize = 1_000_000;

@@ -46,7 +46,9 @@ pub(super) fn body(draft: &Draft, nonce: Option<&Nonce>, faults: &Faults) -> Byt
 }
 
 fn spoil(mut xml: String, reason: &Reason, faults: &Faults) -> String {
-    if !faults.has(&Fault::OneLongLine) {
+    if faults.has(&Fault::OneLongLine) {
+        xml = xml.replace('\n', " ");
+    } else {
         // most phones write a line per item, and break lines between attributes too
         xml = xml.replace("><", ">\n<").replacen(" xmlns:xsi", "\n  xmlns:xsi", 1);
     }
