@@ -1,12 +1,45 @@
-//! Which items exist and what they mean: `items.csv` as data, an overlay of the same form, validation, wire form and
-//! comparison by meaning (R-1201 to R-1219).
+//! Which items exist and what they mean (R-1201 to R-1219).
+//!
+//! - `items.csv`: what is publicly known, as data; an overlay of the same form corrects and extends it
+//! - [`item_type`]: one row, and the words of its columns
+//! - [`index_set`]: which indexes an item takes
+//! - [`parse`]: from CSV to item types, all problems at once
+//! - `check`, `check_item`: whether a document may hold that value, or that item at all; the wire form
+//! - `compare`: whether two texts mean the same
+//! - [`group`]: what belongs together in one message
+//! - `rules`: what holds for single names and has no column
+//! - `syntax`: the shapes of numbers, host names, URIs, MAC addresses
+//! - `closest`: the name a person may have meant
+//! - [`finding`]: what is wrong, and how heavily it weighs
 
+mod check;
+mod check_item;
+mod closest;
+mod compare;
+pub mod finding;
+pub mod group;
+pub mod index_set;
 pub mod item_type;
+pub mod parse;
+mod rules;
+mod syntax;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use crate::wpi::{FirmwareProfile, Item, ItemId};
-pub use item_type::{Access, Effect, Evidence, ItemType, Kind, Owner};
+pub use check::TEXT_LIMIT;
+pub use finding::{Finding, Severity};
+pub use group::GroupKey;
+pub use index_set::IndexSet;
+pub use item_type::{Access, Effect, EnumValue, Evidence, ItemType, Kind, Owner};
+pub use parse::OverlayError;
+pub use rules::NULL;
+
+use crate::wpi::{FirmwareProfile, Item, ItemId, item::sounds_secret};
+
+static BUILTIN: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
+    let parsed = parse::parse(include_str!("items.csv"), &[]);
+    Arc::new(Catalogue { items: parsed.items.into() })
+});
 
 /// A value as it stands in a document, before the catalogue has looked at it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,129 +56,118 @@ pub enum Scalar<'a> {
     Null,
 }
 
-/// Whether a finding stops a document or only warns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Documented, or strict by effect: the phone's configuration is Invalid.
-    Error,
-    /// Inferred constraints only warn.
-    Warning,
-}
-
-/// One finding on one value: what is wrong and what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Error or warning.
-    pub severity: Severity,
-    /// What is wrong with which item, and what to do. Never holds a secret.
-    pub message: String,
-}
-
-/// The catalogue: what is built in, corrected and extended by an overlay.
+/// The catalogue: what is built in, corrected and extended by an overlay. A clone shares the rows.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
-    _items: Arc<()>,
-}
-
-/// What belongs together in one message (R-1210): the group's name and the index, or one item on its own.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum GroupKey {
-    /// Items of one group and index.
-    Group(Arc<str>, Option<crate::wpi::Index>),
-    /// An item on its own.
-    Alone(ItemId),
+    /// Sorted by name, each name once.
+    items: Arc<[ItemType]>,
 }
 
 impl Catalogue {
     /// The catalogue that is built in (parsed once).
     pub fn builtin() -> Arc<Self> {
-        todo!()
+        Arc::clone(&BUILTIN)
     }
 
-    /// This catalogue with the rows of an overlay file (same columns) in place of or beside its own.
-    /// Errors name row and column; all are reported at once.
+    /// This catalogue with the rows of an overlay file (same columns, in any order, of which only `name` is needed) in
+    /// place of or beside its own. Errors name line and column; all are reported at once.
     pub fn with_overlay(&self, csv: &str) -> Result<Self, Vec<OverlayError>> {
-        let _ = csv;
-        todo!()
+        let parsed = parse::parse(csv, &self.items);
+        if parsed.errors.is_empty() { Ok(Self { items: parsed.items.into() }) } else { Err(parsed.errors) }
     }
 
     /// The type of an item, where it is known.
     pub fn get(&self, name: &str) -> Option<&ItemType> {
-        let _ = name;
-        todo!()
+        let place = self.items.binary_search_by(|item| item.name.as_str().cmp(name)).ok()?;
+        self.items.get(place)
     }
 
     /// All types, by name.
     pub fn iter(&self) -> impl Iterator<Item = &ItemType> {
-        std::iter::empty()
+        self.items.iter()
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.items.iter().map(|item| item.name.as_str())
+    }
+
+    /// The known name that a person who wrote `name` may have meant: another case, or at most two slips.
+    pub fn closest(&self, name: &str) -> Option<&str> {
+        closest::closest(name, self.names())
     }
 
     /// Effect of a wrong value; an unknown item counts as lockout.
     pub fn effect(&self, name: &str) -> Effect {
-        let _ = name;
-        todo!()
+        self.get(name).map_or(Effect::Lockout, |item| item.effect)
     }
 
     /// Who sets it; an unknown item counts as admin.
     pub fn owner(&self, name: &str) -> Owner {
-        let _ = name;
-        todo!()
+        self.get(name).map_or(Owner::Admin, |item| item.owner)
     }
 
     /// Whether values of that name are never shown: type secret or binary-base64, or a name of R-1109.
     pub fn is_secret(&self, name: &str) -> bool {
-        let _ = name;
-        todo!()
+        sounds_secret(name) || self.get(name).is_some_and(|item| matches!(item.kind, Kind::Secret | Kind::BinaryBase64))
     }
 
     /// Whether the item takes part in comparisons; those of R-1212 do not.
     pub fn compares(&self, name: &str) -> bool {
-        let _ = name;
-        todo!()
+        !rules::never_compared(name, self.get(name))
     }
 
     /// Whether two texts mean the same (R-1201 to R-1208); `None` = absent. Empty, absent and `NULL` are equal.
+    /// Reflexive, symmetric and transitive for each name.
     pub fn same(&self, name: &str, a: Option<&str>, b: Option<&str>) -> bool {
-        let _ = (name, a, b);
-        todo!()
+        compare::same(name, self.get(name).map_or(Kind::Unknown, |item| item.kind), a, b)
+    }
+
+    /// The wire text that clears an item: `NULL` for address-like items, else empty (R-1203). Booleans and enumerations
+    /// cannot be cleared (R-1204): `None`.
+    pub fn cleared(&self, name: &str) -> Option<&'static str> {
+        match self.get(name).map(|item| item.kind) {
+            Some(Kind::Boolean | Kind::Enum) => None,
+            _ => Some(rules::cleared(name)),
+        }
+    }
+
+    /// The wire text of an item's default, where one is known; "default NULL" is the text that clears it.
+    pub fn default_text(&self, name: &str) -> Option<&str> {
+        match self.get(name)?.default.as_deref()? {
+            NULL => self.cleared(name),
+            default => Some(default),
+        }
     }
 
     /// What belongs together with this item (R-1210).
     pub fn group(&self, id: &ItemId) -> GroupKey {
-        let _ = id;
-        todo!()
+        group::group(id, self.get(id.name.as_str()))
     }
 
     /// Checks one value of one document and gives its wire form (canonical text: booleans `true`/`false`, numbers
     /// decimal, text as it is; `""` clears: R-1203 gives `NULL` for address-like items and an empty text for others).
     /// The text is `None` when any finding is an error. For secrets a plain value is an error that does not quote it.
     pub fn check(&self, id: &ItemId, value: Scalar<'_>) -> (Option<String>, Vec<Finding>) {
-        let _ = (id, value);
-        todo!()
+        let name = id.name.as_str();
+        check::check(id, self.get(name), self.is_secret(name), value)
     }
 
-    /// Checks name, index, access and owner of an item in `items`, apart from its value. Items of owner report or
-    /// action and read-only items are errors; an unknown item is no finding.
+    /// Checks index, access and owner of an item in `items`, apart from its value. Items of owner report or action and
+    /// read-only items are errors; an unknown item is no finding.
     pub fn check_item(&self, id: &ItemId) -> Vec<Finding> {
-        let _ = id;
-        todo!()
+        self.get(id.name.as_str()).map_or_else(Vec::new, |item| check_item::check_item(id, item))
     }
 
     /// Whether this phone can take the value; `Some(reason)` when its firmware does not decode `<`, `>`, `&`.
+    /// Only plain texts can be looked at: a secret is never refused here.
     pub fn refuses(&self, profile: &FirmwareProfile, item: &Item) -> Option<&'static str> {
-        let _ = (profile, item);
-        todo!()
+        let text = item.text.as_plain()?;
+        (!profile.decodes_entities && text.contains(['<', '>', '&']))
+            .then_some("this firmware cannot read a value with <, > or & (R-616)")
     }
 }
 
-/// What is wrong with an overlay file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column:?}: {problem}")]
-pub struct OverlayError {
-    /// Line of the file, from 1.
-    pub line: u64,
-    /// Name of the column.
-    pub column: String,
-    /// What is wrong and what to do.
-    pub problem: String,
-}
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -35,9 +35,9 @@ pub struct PhoneRecord {
     /// What items were before phoneops first changed them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before_images: Vec<BeforeImage>,
-    /// Write-only items that changed and whose write is not confirmed yet.
+    /// Items that never compare (R-1212), changed, and whose write is not confirmed yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub secrets_due: Vec<ItemId>,
+    pub due: Vec<ItemId>,
     /// When something was last written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_write: Option<Timestamp>,
@@ -57,7 +57,7 @@ impl PhoneRecord {
             refused: Vec::new(),
             in_flight: None,
             before_images: Vec::new(),
-            secrets_due: Vec::new(),
+            due: Vec::new(),
             last_write: None,
             last_proof: None,
         }

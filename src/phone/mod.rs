@@ -1,8 +1,47 @@
 //! The phones' edge: the HTTPS listener they talk to, and the contact-me request that asks them to call.
+//!
+//! Requests go up through [`PhoneHandler`]; nothing here knows what a message means.
+//!
+//! - [`settings`]: where to listen, as whom, and every bound
+//! - [`listener`]: the accept loop; each connection then is PROXY header, TLS handshake, HTTP
+//! - [`proxy`]: the PROXY protocol header of trusted proxies
+//! - [`tls`], [`certificate`]: what is offered, and the certificate files
+//! - [`client_hello`]: what a phone offers
+//! - [`handshake`]: failed handshakes, with cause and remedy
+//! - [`contact`]: the contact-me request
+//! - [`metrics`], [`bounds`]: what is counted
+
+pub mod bounds;
+pub mod certificate;
+pub mod client_hello;
+pub mod contact;
+pub mod handshake;
+pub mod listener;
+pub mod metrics;
+pub mod proxy;
+pub mod settings;
+pub mod tls;
+
+mod answer;
+mod connection;
+mod stream;
 
 use std::{future::Future, net::SocketAddr};
 
 use bytes::Bytes;
+
+pub use self::{
+    certificate::CertificateSource,
+    contact::{ContactClient, ContactError, ContactSettings},
+    handshake::{FailedHandshakes, HandshakeFailure},
+    listener::{ListenerError, PhoneListener},
+    metrics::ListenerMetrics,
+    settings::{Limits, ListenerSettings},
+    tls::TlsMode,
+};
+
+/// The path that is fixed in the phones' firmware.
+pub const LOGIN_PATH: &str = "/DeploymentService/LoginService";
 
 /// One POST of a phone, as it came over TLS.
 #[derive(Debug, Clone)]

@@ -6,21 +6,40 @@
 //! - [`wanted`]: all phones of one revision
 //! - [`problem`]: what is wrong with a document, where, and what to do
 //! - [`secret_ref`]: references in place of secrets
+//! - [`snapshot`]: the files of one state of a source, which [`load()`] turns into [`Wanted`]
+//!
+//! Inside: `yaml` (text → tree), `read` (tree → documents), `phone_config`, `phone_profile`, `phone_site`, `chain`
+//! (the order of profiles), `layer` (layers over each other), `digest`.
 
+mod chain;
 pub mod desired;
+mod digest;
+mod layer;
+pub mod load;
+mod phone_config;
+mod phone_profile;
+mod phone_site;
 pub mod policy;
 pub mod problem;
+mod read;
 pub mod revision;
 pub mod secret_ref;
 pub mod site;
 pub mod snapshot;
+mod suggest;
 pub mod wanted;
+mod yaml;
 
 pub use desired::{Desired, DesiredItem, DesiredValue, Digest, Origin};
+pub use load::load;
 pub use policy::{LockoutItems, Mode, OnRemove, Policy, UserItems};
 pub use problem::{Problem, Severity};
+pub use read::envelope::API_VERSION;
 pub use revision::Revision;
 pub use secret_ref::SecretRef;
 pub use site::{Reach, Site, SiteName};
-pub use snapshot::{Commit, FileContent, SecretReader, Snapshot, SourceFile};
-pub use wanted::{Resolution, Wanted};
+pub use snapshot::{Commit, FileContent, SecretReader, SecretsUnread, Snapshot, SourceFile};
+pub use wanted::{Counts, Resolution, Wanted};
+
+#[cfg(test)]
+mod tests;

@@ -56,3 +56,26 @@ pub trait SecretReader: Send + Sync {
     /// The content, or what is wrong and what to do (which never quotes content). `desired` fills `{e164}` in keys.
     fn read(&self, reference: &SecretRef, desired: &Desired) -> Result<Secret, String>;
 }
+
+/// Reads no secret and misses none: for checks of documents on a machine that has no secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct SecretsUnread;
+
+impl SecretReader for SecretsUnread {
+    fn read(&self, _: &SecretRef, _: &Desired) -> Result<Secret, String> {
+        Ok(Secret::new(""))
+    }
+}
+
+impl Snapshot {
+    /// A snapshot of texts: (path, text) each.
+    pub fn of_texts<'t>(revision: Revision, texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
+        let file = |(path, text): (&str, &str)| SourceFile {
+            path: Arc::from(path),
+            content: FileContent::Bytes(Arc::from(text.as_bytes())),
+        };
+        let mut files: Vec<SourceFile> = texts.into_iter().map(file).collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Self { revision, commit: None, files }
+    }
+}

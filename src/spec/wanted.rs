@@ -1,18 +1,32 @@
 //! All phones of one revision.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+    sync::Arc,
+};
+
+use smol_str::SmolStr;
 
 use super::{
-    desired::Desired,
-    problem::Problem,
+    chain::Chain,
+    desired::{Desired, DesiredItem, DesiredValue},
+    digest::digest,
+    layer::{LayerItem, Merged},
+    phone_config::PhoneConfig,
+    policy::UserItems,
+    problem::{Place, Problem, Severity},
     revision::Revision,
     secret_ref::SecretRef,
-    site::{Site, SiteName},
+    site::{Reach, Site, SiteName},
 };
 use crate::{
     catalogue::Catalogue,
     wpi::{DeviceId, Secret},
 };
+
+/// Most problems that are kept with one phone.
+pub const PHONE_PROBLEM_LIMIT: usize = 10;
 
 /// What the newest documents say of one phone.
 #[derive(Debug, Clone)]
@@ -30,24 +44,221 @@ pub enum Resolution {
     Undeclared,
 }
 
-/// All phones of one revision, ready to be resolved one by one.
-pub trait Wanted: Send + Sync + std::fmt::Debug {
+/// How much was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Documents of ours, broken ones included.
+    pub documents: usize,
+    /// Declared devices.
+    pub phones: usize,
+    /// Documents of other API groups.
+    pub skipped: usize,
+    /// Files looked at.
+    pub files: usize,
+}
+
+/// All phones of one revision, ready to be resolved one by one. Values are shared: a phone costs only its own ones.
+pub struct Wanted {
+    pub(super) revision: Revision,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) phones: BTreeMap<DeviceId, Phone>,
+    pub(super) sites: BTreeMap<SiteName, SiteEntry>,
+    pub(super) broken_files: BTreeSet<Arc<str>>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) counts: Counts,
+    pub(super) masks: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
+    pub(super) secrets: HashMap<SecretRef, Result<Secret, String>>,
+}
+
+/// One declared device.
+pub(super) struct Phone {
+    pub(super) config: PhoneConfig,
+    pub(super) chain: Arc<Chain>,
+    /// Errors that have nothing to do with the model; if there are any, the phone is Invalid.
+    pub(super) errors: Arc<[Problem]>,
+}
+
+/// One declared site.
+pub(super) struct SiteEntry {
+    pub(super) site: Site,
+    pub(super) file: Arc<str>,
+    pub(super) errors: Vec<Problem>,
+}
+
+impl Wanted {
     /// The revision.
-    fn revision(&self) -> &Revision;
+    pub fn revision(&self) -> &Revision {
+        &self.revision
+    }
+
     /// The catalogue with the source's overlay.
-    fn catalogue(&self) -> &Arc<Catalogue>;
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
     /// All declared devices, in order, broken ones included.
-    fn devices(&self) -> Vec<DeviceId>;
-    /// What one phone is to have. `model` is what the phone reports (`device-type`), if it was heard of.
-    fn resolve(&self, device: &DeviceId, model: Option<&str>) -> Resolution;
+    pub fn devices(&self) -> Vec<DeviceId> {
+        self.phones.keys().cloned().collect()
+    }
+
+    /// What one phone is to have. `model` is what the phone reports (`device-type`), if it was heard of; a model that
+    /// its document declares goes before it.
+    pub fn resolve(&self, device: &DeviceId, model: Option<&str>) -> Resolution {
+        let Some(phone) = self.phones.get(device) else { return Resolution::Undeclared };
+        let invalid = |problems| Resolution::Invalid { name: phone.config.name.clone(), problems };
+        if !phone.errors.is_empty() {
+            return invalid(phone.errors.clone());
+        }
+        let merged = phone.merged(model);
+        let mut problems = self.site_errors(merged.site.as_ref());
+        problems.extend(user_errors(&merged));
+        let desired = self.desired(device, phone, &merged);
+        problems.extend(self.secret_errors(&desired));
+        if problems.is_empty() {
+            return Resolution::Ready(Arc::new(desired));
+        }
+        problems.truncate(PHONE_PROBLEM_LIMIT);
+        invalid(problems.into())
+    }
+
     /// The site of that name; one without networks when no document declares it.
-    fn site(&self, name: &SiteName) -> Site;
+    pub fn site(&self, name: &SiteName) -> Site {
+        self.sites.get(name).map_or_else(
+            || Site { name: name.clone(), networks: Vec::new(), reach: Reach::default() },
+            |entry| entry.site.clone(),
+        )
+    }
+
     /// Whether any document declares a site.
-    fn has_sites(&self) -> bool;
-    /// Files that could not be read at all: phones last seen in them are Invalid, not gone.
-    fn broken_files(&self) -> &BTreeSet<Arc<str>>;
+    pub fn has_sites(&self) -> bool {
+        !self.sites.is_empty()
+    }
+
+    /// Files that could not be read at all, or with a document that may declare a phone which cannot be told: phones
+    /// last seen in them are Invalid, not gone.
+    pub fn broken_files(&self) -> &BTreeSet<Arc<str>> {
+        &self.broken_files
+    }
+
     /// The content of a secret; read when the revision was loaded.
-    fn secret(&self, reference: &SecretRef, desired: &Desired) -> Option<Secret>;
-    /// All errors and warnings.
-    fn problems(&self) -> &[Problem];
+    pub fn secret(&self, reference: &SecretRef, desired: &Desired) -> Option<Secret> {
+        let filled = reference.filled(desired).ok()?;
+        self.secrets.get(&filled)?.as_ref().ok().cloned()
+    }
+
+    /// All errors and warnings, by place.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// How much was read.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The byte spans of a file in which a secret stands in clear, by mistake; whoever shows the file masks them.
+    pub fn masks(&self, file: &str) -> &[(u32, u32)] {
+        self.masks.get(file).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn desired(&self, device: &DeviceId, phone: &Phone, merged: &Merged) -> Desired {
+        let site = merged.site.clone().unwrap_or_default();
+        let items: Box<[DesiredItem]> = merged.items.iter().map(LayerItem::desired).collect();
+        let seeds: Box<[DesiredItem]> = merged.seeds.iter().map(LayerItem::desired).collect();
+        let site_file = self.sites.get(&site).map(|entry| entry.file.clone());
+        let mut files = merged.files.clone();
+        files.extend(site_file.filter(|file| !merged.files.contains(file)));
+        Desired {
+            device: device.clone(),
+            name: phone.config.name.clone().unwrap_or_default(),
+            labels: phone.config.labels.clone(),
+            model: phone.config.model.clone(),
+            digest: digest(device, &site, &merged.policy, &items, &seeds),
+            site,
+            policy: merged.policy.clone(),
+            items,
+            seeds,
+            undecided: merged.undecided,
+            files: files.into(),
+        }
+    }
+
+    fn site_errors(&self, site: Option<&SiteName>) -> Vec<Problem> {
+        let fallback = SiteName::default();
+        self.sites.get(site.unwrap_or(&fallback)).map(|entry| entry.errors.clone()).unwrap_or_default()
+    }
+
+    fn secret_errors(&self, desired: &Desired) -> Vec<Problem> {
+        references(desired)
+            .filter_map(|(reference, place)| {
+                let outcome = reference.filled(desired).and_then(|filled| match self.secrets.get(&filled) {
+                    Some(Ok(_)) => Ok(()),
+                    Some(Err(reason)) => Err(reason.clone()),
+                    None => Err(format!("{filled} was not read with this revision")),
+                });
+                outcome.err().map(|reason| secret_problem(reference, place, &reason))
+            })
+            .collect()
+    }
+}
+
+impl Phone {
+    /// All layers of this phone, for the model it declares or reports.
+    pub(super) fn merged(&self, reported: Option<&str>) -> Merged {
+        let model = self.config.model.as_deref().or(reported);
+        let mut merged = self.chain.merged(model);
+        merged.put(&self.config.layer, model);
+        merged.drop_managed_seeds();
+        merged
+    }
+
+    /// Every model for which this phone may have to be resolved: its own, or unknown and each that a layer names.
+    pub(super) fn models(&self) -> Vec<Option<SmolStr>> {
+        if self.config.model.is_some() {
+            return vec![None];
+        }
+        let named: BTreeSet<&str> = self.chain.models().collect();
+        std::iter::once(None).chain(named.into_iter().map(|model| Some(SmolStr::new(model)))).collect()
+    }
+}
+
+/// Items of owner user that policy does not manage.
+pub(super) fn user_errors(merged: &Merged) -> impl Iterator<Item = Problem> {
+    let manage = merged.policy.user_items == UserItems::Manage;
+    merged.items.iter().filter(move |item| item.class.user && !manage).filter_map(|item| {
+        let place = item.value.origin.as_ref()?.place.clone();
+        let message = format!(
+            "`{}` is set by the phone's user: put it in `seed`, or set `policy.userItems: Manage` to keep it as it is here",
+            item.id
+        );
+        Some(Problem { severity: Severity::Error, place, code: "user-item", message })
+    })
+}
+
+/// The references to secrets of one phone, each with its place.
+pub(super) fn references(desired: &Desired) -> impl Iterator<Item = (&SecretRef, Option<&Place>)> {
+    desired.items.iter().chain(&desired.seeds).filter_map(|item| match &item.value.value {
+        DesiredValue::Secret(reference) => Some((reference, item.value.origin.as_ref().map(|origin| &origin.place))),
+        DesiredValue::Text(_) => None,
+    })
+}
+
+fn secret_problem(reference: &SecretRef, place: Option<&Place>, reason: &str) -> Problem {
+    let nowhere = Place { file: Arc::from(""), line: 0, column: 0, span: (0, 0) };
+    Problem {
+        severity: Severity::Error,
+        place: place.cloned().unwrap_or(nowhere),
+        code: "missing-secret",
+        message: format!("the secret {reference} cannot be had: {reason}"),
+    }
+}
+
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wanted")
+            .field("revision", &self.revision)
+            .field("counts", &self.counts)
+            .field("problems", &self.problems.len())
+            .finish_non_exhaustive()
+    }
 }

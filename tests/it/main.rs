@@ -1,5 +1,21 @@
 //! Scenario tests: the real service, real sockets, simulated phones.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
+
+mod listener_contact;
+mod listener_http;
+mod listener_limits;
+mod listener_proxy;
+mod listener_support;
+mod listener_tls;
 mod sim_faults;
 mod sim_flows;
 mod sim_server;
+mod store_away;
+mod store_file;

@@ -1,0 +1,105 @@
+//! The difference between desired and observed, by meaning.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::observed::{ObservedSet, Seen};
+use crate::{
+    catalogue::Catalogue,
+    spec::{DesiredItem, desired::LayerValue},
+    wpi::{ItemId, ItemStatus},
+};
+
+/// One item that differs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// Name and index.
+    pub id: ItemId,
+    /// What is wanted.
+    pub desired: Arc<LayerValue>,
+    /// What the phone reported; `None` = nothing.
+    pub observed: Option<SmolStr>,
+}
+
+/// A non-empty list of items whose desired and observed values differ in meaning, sorted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift(Box<[Difference]>);
+
+impl Drift {
+    /// A drift, unless there is no difference.
+    pub fn new(differences: Vec<Difference>) -> Option<Self> {
+        (!differences.is_empty()).then(|| Self(differences.into_boxed_slice()))
+    }
+
+    /// The differences; at least one.
+    pub fn items(&self) -> &[Difference] {
+        &self.0
+    }
+}
+
+/// An item that the phone says it does not have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lacking {
+    /// Name and index.
+    pub id: ItemId,
+    /// The phone's word.
+    pub status: ItemStatus,
+}
+
+/// What a comparison finds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Comparison {
+    /// What differs.
+    pub drift: Option<Drift>,
+    /// Desired items that were not read yet.
+    pub unread: Vec<ItemId>,
+    /// Desired items that the phone does not have: not sent.
+    pub lacking: Vec<Lacking>,
+}
+
+/// Compares what is wanted with what was observed. Items that never compare (R-1212) are passed over. Both are sorted,
+/// so one walk does it.
+pub fn compare(catalogue: &Catalogue, desired: &[DesiredItem], observed: &ObservedSet) -> Comparison {
+    let mut found = Comparison::default();
+    let mut differences = Vec::new();
+    let mut entries = observed.iter().peekable();
+    for item in desired {
+        let name = item.id.name.as_str();
+        let Some(wanted) = item.value.value.as_text().filter(|_| catalogue.compares(name)) else { continue };
+        while entries.next_if(|entry| entry.cmp_id(&item.id).is_lt()).is_some() {}
+        let Some(entry) = entries.next_if(|entry| entry.cmp_id(&item.id).is_eq()) else {
+            found.unread.push(item.id.clone());
+            continue;
+        };
+        let text = match entry.seen {
+            Seen::Text(text) => Some(text),
+            Seen::Status(word) => {
+                let status = ItemStatus::from_wire(word);
+                if says_it_has_none(&status) {
+                    found.lacking.push(Lacking { id: item.id.clone(), status });
+                    continue;
+                }
+                None
+            }
+        };
+        if !catalogue.same(name, Some(wanted), text) {
+            differences.push(Difference {
+                id: item.id.clone(),
+                desired: Arc::clone(&item.value),
+                observed: text.filter(|text| !text.is_empty()).map(SmolStr::new),
+            });
+        }
+    }
+    found.drift = Drift::new(differences);
+    found
+}
+
+/// Whether a status of a read means that this phone has no such item, rather than no value.
+fn says_it_has_none(status: &ItemStatus) -> bool {
+    match status {
+        ItemStatus::UnknownItem | ItemStatus::NotSupported | ItemStatus::InvalidIndex => true,
+        ItemStatus::Other(word) => word == "not implemented",
+        _ => false,
+    }
+}

@@ -1,0 +1,438 @@
+//! What the fleet does with a phone's message: finds its session or opens one, and answers.
+
+use jiff::Timestamp;
+
+use super::{
+    Answer, Effect, Fleet, SessionReport, SessionResult,
+    call::CallStep,
+    flow::{Flow, FlowId, Flows, From, device_of},
+    may_write::NoWrite,
+    observed::Readings,
+    phone::{Goal, Need, Newest, Phone},
+    schedule::after,
+    session::{Ending, Move, Session, Surroundings},
+};
+use crate::{
+    spec::Mode,
+    wpi::{Action, DeviceId, Item, ItemId, ItemName, PhoneMessage, Reason, ServerMessage, phone_message::Nonce},
+};
+
+/// A record of a phone in sync is stored at most that often.
+const SAVE_EVERY: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+
+impl Fleet {
+    /// Answers one message of a phone. Every well-formed message is answered.
+    pub fn message(&mut self, message: PhoneMessage, from: &From<'_>, now: Timestamp) -> Answer {
+        let Some(nonce) = message.nonce.clone() else {
+            self.counters.incomplete_messages += 1;
+            return plain_cleanup(Nonce("".into()));
+        };
+        if message.reason.is_initial() {
+            let cookie = Flows::cookie(&mut self.rng);
+            let answer = if let Some(device) = device_of(&message) {
+                self.initial(device, &message, from, cookie, now)
+            } else {
+                self.counters.incomplete_messages += 1;
+                plain_cleanup(nonce)
+            };
+            return with_cookie(answer, cookie.set_cookie());
+        }
+        self.later(message, nonce, from, now)
+    }
+
+    /// The record of a write is stored, or could not be: gives the message that leaves in its place.
+    pub fn recorded(&mut self, ticket: FlowId, stored: bool, nonce: &Nonce, now: Timestamp) -> Answer {
+        let Some(mut flow) = self.flows.close(ticket) else { return plain_cleanup(nonce.clone()) };
+        let Some(mut phone) = self.phones.remove(&flow.device) else { return plain_cleanup(nonce.clone()) };
+        let site = self.site_of(&phone);
+        let around = Surroundings {
+            settings: &self.settings,
+            wanted: self.wanted.as_deref(),
+            catalogue: &self.catalogue,
+            site: &site,
+            peer: flow.peer.ip(),
+            store_away: self.store_away,
+            now,
+        };
+        let next = flow.session.recorded(&mut phone, stored, &around);
+        self.phones.insert(flow.device.clone(), phone);
+        self.step(flow, next, now)
+    }
+
+    fn initial(
+        &mut self,
+        device: DeviceId,
+        message: &PhoneMessage,
+        from: &From<'_>,
+        cookie: super::flow::Cookie,
+        now: Timestamp,
+    ) -> Answer {
+        let nonce = message.nonce.clone().unwrap_or(Nonce("".into()));
+        if let Some(old) = self.phones.get(&device).and_then(|phone| phone.flow) {
+            self.close_flow(old, SessionResult::Superseded, None, now);
+        }
+        if self.flows.len() >= self.settings.flows {
+            self.counters.overload += 1;
+            return cleanup(nonce, item("cleanup-reason", "overload"));
+        }
+        if !self.meet(&device, message, from, now) {
+            return plain_cleanup(nonce);
+        }
+        let Some(mut phone) = self.phones.remove(&device) else { return plain_cleanup(nonce) };
+        let opened = self.open(&mut phone, message, from, now);
+        self.phones.insert(device.clone(), phone);
+        match opened {
+            Ok((session, next)) => {
+                let flow = Flow { cookie, device, peer: from.peer, connection: from.connection, last: now, session };
+                self.step(flow, next, now)
+            }
+            Err((result, problem)) => {
+                self.report_call(&device, &message.reason, result, problem);
+                self.after_call(&device, now);
+                plain_cleanup(nonce)
+            }
+        }
+    }
+
+    /// Takes note of a phone that calls. Whether there is anything to talk about with it.
+    fn meet(&mut self, device: &DeviceId, message: &PhoneMessage, from: &From<'_>, now: Timestamp) -> bool {
+        if !self.phones.contains_key(device) {
+            if self.undeclared.len() >= self.settings.undeclared {
+                self.counters.undeclared_forgotten += 1;
+                return false;
+            }
+            self.phones.insert(device.clone(), Box::new(Phone::new(device.clone())));
+            self.undeclared.insert(device.clone());
+        }
+        let Some(phone) = self.phones.get_mut(device) else { return false };
+        let model = phone.facts.model.clone();
+        phone.learn_facts(message);
+        phone.facts.address = Some(from.peer.ip().to_canonical());
+        phone.facts.last_seen = Some(now);
+        phone.calling.failure = None;
+        let ends_call_wait = matches!(message.reason, Reason::StartUp | Reason::Solicited);
+        match phone.calling.step {
+            CallStep::Requested { .. } => {}
+            CallStep::InCall { .. } if !ends_call_wait => {}
+            _ => phone.calling.step = CallStep::Idle,
+        }
+        if phone.facts.model != model && phone.declared() {
+            self.resolve(device, false, now);
+        }
+        true
+    }
+
+    /// Opens a session where there is something to do, or says why there is none.
+    fn open(
+        &mut self,
+        phone: &mut Phone,
+        message: &PhoneMessage,
+        from: &From<'_>,
+        now: Timestamp,
+    ) -> Result<(Session, Move), (SessionResult, Option<String>)> {
+        let peer = from.peer.ip().to_canonical();
+        let Some(goal) = phone.goal.clone() else { return Err((SessionResult::Undeclared, None)) };
+        if !phone.declared() {
+            return Err((SessionResult::Undeclared, Some("no document declares it any more".to_owned())));
+        }
+        if goal.desired.policy.mode == Mode::Off {
+            return Err((SessionResult::Nothing, None));
+        }
+        let site = self.site_of(phone);
+        phone.wrong_site = !site.contains(peer);
+        if phone.wrong_site {
+            self.counters.wrong_site += 1;
+            return Err((SessionResult::Waits, Some(format!("{peer} is outside the networks of site {}", site.name))));
+        }
+        let around = Surroundings {
+            settings: &self.settings,
+            wanted: self.wanted.as_deref(),
+            catalogue: &self.catalogue,
+            site: &site,
+            peer,
+            store_away: self.store_away,
+            now,
+        };
+        let look = match &message.reason {
+            Reason::StartUp if unchanged(phone, &goal, message, &around) => {
+                phone.last_proof = Some(now);
+                return Err((SessionResult::InSync, None));
+            }
+            Reason::StartUp | Reason::Solicited | Reason::Status => false,
+            Reason::LocalChanges if message.value("configuration-attached-flag") == Some("true") => {
+                phone.observe(&Readings::from_items(message.items.clone(), &self.catalogue));
+                phone.assess(&self.catalogue);
+                return Err((SessionResult::Nothing, None));
+            }
+            Reason::LocalChanges => true,
+            _ => return Err((SessionResult::Nothing, None)),
+        };
+        Ok(Session::open(phone, &goal, message, look, &around))
+    }
+
+    /// A `reply-to` or `clean-up`.
+    fn later(&mut self, message: PhoneMessage, nonce: Nonce, from: &From<'_>, now: Timestamp) -> Answer {
+        let named = device_of(&message);
+        let of_device = named.as_ref().and_then(|device| self.phones.get(device)?.flow);
+        let found = self.flows.find(from, of_device);
+        let Some((id, device)) = found.and_then(|id| Some((id, self.flows.get(id)?.device.clone()))) else {
+            self.counters.stray_replies += 1;
+            self.call_back(named, from, now);
+            return plain_cleanup(nonce);
+        };
+        if named.is_some_and(|named| named != device) {
+            self.close_flow(id, SessionResult::Failed, Some("the reply names another phone".to_owned()), now);
+            self.back_off(&device, now);
+            self.after_call(&device, now);
+            return plain_cleanup(nonce);
+        }
+        if message.reason == Reason::CleanUp {
+            let why = message.value("cleanup-reason").unwrap_or("no reason given").to_owned();
+            self.close_flow(id, SessionResult::Failed, Some(format!("the phone gave up: {why}")), now);
+            self.back_off(&device, now);
+            self.after_call(&device, now);
+            return plain_cleanup(nonce);
+        }
+        let (Some(mut flow), Some(mut phone)) = (self.flows.close(id), self.phones.remove(&device)) else {
+            return plain_cleanup(nonce);
+        };
+        flow.last = now;
+        flow.peer = from.peer;
+        flow.connection = from.connection;
+        let site = self.site_of(&phone);
+        let around = Surroundings {
+            settings: &self.settings,
+            wanted: self.wanted.as_deref(),
+            catalogue: &self.catalogue,
+            site: &site,
+            peer: from.peer.ip().to_canonical(),
+            store_away: self.store_away,
+            now,
+        };
+        let next = flow.session.reply(&mut phone, message, &around);
+        self.phones.insert(device, phone);
+        self.step(flow, next, now)
+    }
+
+    /// Carries out a session's next move.
+    fn step(&mut self, flow: Flow, next: Move, now: Timestamp) -> Answer {
+        let nonce = flow.session.nonce();
+        let device = flow.device.clone();
+        let message = match next {
+            Move::Ask(action, items) => ServerMessage { nonce, action, items },
+            Move::Write(permit) => permit.into_message(nonce),
+            Move::Record => {
+                let ticket = self.keep(flow, now);
+                let Some(phone) = self.phones.get_mut(&device) else { return plain_cleanup(nonce) };
+                phone.saved_at = Some(now);
+                return Answer::Record { ticket, record: Box::new(phone.record()) };
+            }
+            Move::End(ending) => return self.end(&flow, &ending, now),
+        };
+        self.keep(flow, now);
+        Answer::Send { message, set_cookie: None }
+    }
+
+    fn keep(&mut self, flow: Flow, now: Timestamp) -> FlowId {
+        let device = flow.device.clone();
+        let id = self.flows.open(flow);
+        if let Some(phone) = self.phones.get_mut(&device) {
+            phone.flow = Some(id);
+        }
+        self.schedule(&device, now);
+        id
+    }
+
+    /// Ends a session by CleanUp, with the wish to be called after the call where a write waits.
+    fn end(&mut self, flow: &Flow, ending: &Ending, now: Timestamp) -> Answer {
+        let nonce = flow.session.nonce();
+        let device = flow.device.clone();
+        if let Some(phone) = self.phones.get_mut(&device) {
+            phone.flow = None;
+        }
+        let mut wish = None;
+        let (result, problem) = match ending {
+            Ending::Done => (self.result(flow), None),
+            Ending::Waits(why) => (SessionResult::Waits, Some(why.to_string())),
+            Ending::Failed(why) => (SessionResult::Failed, Some((*why).to_owned())),
+            Ending::Busy => {
+                wish = self.in_call(&device, now).then(|| item("send-solicited", "true")).flatten();
+                (SessionResult::Waits, None)
+            }
+        };
+        self.report(flow, result, problem, now);
+        match ending {
+            Ending::Failed(_) | Ending::Waits(NoWrite::SessionLimit) => self.back_off(&device, now),
+            Ending::Done => self.settle(&device, flow.session.writes(), now),
+            Ending::Waits(_) | Ending::Busy => {}
+        }
+        self.after_call(&device, now);
+        cleanup(nonce, wish)
+    }
+
+    /// A session came to its end: past failures are forgiven, unless it left undone what it could have done.
+    fn settle(&mut self, device: &DeviceId, could_write: bool, now: Timestamp) {
+        let report_only = self.settings.report_only;
+        let Some(phone) = self.phones.get_mut(device) else { return };
+        match phone.need(report_only, now) {
+            Some(Need::Write) if could_write => self.back_off(device, now),
+            Some(Need::Read) => self.back_off(device, now),
+            _ => phone.calling.forgive(),
+        }
+    }
+
+    /// Remembers that the phone is in a call. Whether a write waits that may be sent after it, to a phone that honours
+    /// the wish.
+    fn in_call(&mut self, device: &DeviceId, now: Timestamp) -> bool {
+        let (report_only, store_away) = (self.settings.report_only, self.store_away);
+        let call_wait = self.settings.call_wait;
+        let Some(phone) = self.phones.get_mut(device) else { return false };
+        let profile = phone.profile();
+        let wait = if profile.fragile { call_wait * 2 } else { call_wait };
+        phone.calling.step = CallStep::InCall { until: after(now, wait) };
+        profile.send_solicited && !store_away && phone.need(report_only, now) == Some(Need::Write)
+    }
+
+    fn result(&self, flow: &Flow) -> SessionResult {
+        let Some(phone) = self.phones.get(&flow.device) else { return SessionResult::Nothing };
+        match (phone.proven(), flow.session.accepted.is_empty()) {
+            (true, true) => SessionResult::InSync,
+            (true, false) => SessionResult::Changed,
+            (false, _) => SessionResult::Differs,
+        }
+    }
+
+    /// After a phone's call: stores what must not be forgotten and plans what comes next.
+    fn after_call(&mut self, device: &DeviceId, now: Timestamp) {
+        let Some(phone) = self.phones.get_mut(device) else { return };
+        let rested = phone.saved_at.is_some_and(|saved| now < after(saved, SAVE_EVERY));
+        if !(rested && phone.proven() && phone.last_write <= phone.saved_at) {
+            self.save(device, now);
+        }
+        self.limit_healing(device, now);
+        self.schedule(device, now);
+    }
+
+    /// Counts corrections after local changes, and stops asking when there are too many a day.
+    fn limit_healing(&mut self, device: &DeviceId, now: Timestamp) {
+        let (report_only, most) = (self.settings.report_only, self.settings.heals_per_day);
+        let Some(phone) = self.phones.get_mut(device) else { return };
+        if phone.calling.step != CallStep::Idle || phone.need(report_only, now) != Some(Need::Write) {
+            return;
+        }
+        let day = std::time::Duration::from_secs(24 * 60 * 60);
+        if after(phone.heals.0, day) <= now {
+            phone.heals = (now, 0);
+        }
+        phone.heals.1 = phone.heals.1.saturating_add(1);
+        if phone.heals.1 > most {
+            phone.calling.not_before = Some(after(phone.heals.0, day));
+        }
+    }
+
+    /// A reply that belongs to no flow: its phone is asked to call again (the service may have been restarted).
+    fn call_back(&mut self, named: Option<DeviceId>, from: &From<'_>, now: Timestamp) {
+        let peer = from.peer.ip().to_canonical();
+        let device = named.or_else(|| {
+            let mut there = self.phones.values().filter(|phone| phone.facts.address == Some(peer));
+            match (there.next(), there.next()) {
+                (Some(phone), None) => Some(phone.device.clone()),
+                _ => None,
+            }
+        });
+        let Some(device) = device else { return };
+        if let Some(phone) = self.phones.get_mut(&device)
+            && phone.flow.is_none()
+            && phone.newest != Newest::Gone
+        {
+            phone.read_at = None;
+            self.schedule(&device, now);
+        }
+    }
+
+    pub(super) fn close_flow(&mut self, id: FlowId, result: SessionResult, problem: Option<String>, now: Timestamp) {
+        let Some(flow) = self.flows.close(id) else { return };
+        if let Some(phone) = self.phones.get_mut(&flow.device) {
+            phone.flow = None;
+        }
+        self.report(&flow, result, problem, now);
+    }
+
+    fn report(&mut self, flow: &Flow, result: SessionResult, problem: Option<String>, now: Timestamp) {
+        let Some(phone) = self.phones.get(&flow.device) else { return };
+        let opened = flow.session.opened;
+        let refused = phone.refused.iter().filter(|refused| refused.at >= opened);
+        let refused = refused.map(|refused| (refused.id.clone(), refused.status.clone())).collect();
+        let report = SessionReport {
+            written: flow.session.accepted.clone(),
+            refused,
+            took: now.duration_since(opened).unsigned_abs(),
+            ..bare_report(phone, &flow.session.reason, result, problem)
+        };
+        self.effects.push(Effect::Report(Box::new(report)));
+    }
+
+    fn report_call(&mut self, device: &DeviceId, reason: &Reason, result: SessionResult, problem: Option<String>) {
+        let Some(phone) = self.phones.get(device) else { return };
+        let report = bare_report(phone, reason, result, problem);
+        self.effects.push(Effect::Report(Box::new(report)));
+    }
+}
+
+fn bare_report(phone: &Phone, reason: &Reason, result: SessionResult, problem: Option<String>) -> SessionReport {
+    SessionReport {
+        device: phone.device.clone(),
+        name: phone.name().cloned(),
+        reason: reason_label(reason),
+        result,
+        problem,
+        written: Vec::new(),
+        refused: Vec::new(),
+        drift: phone.assessment.comparison.drift.as_ref().map_or(0, |drift| drift.items().len()),
+        took: std::time::Duration::ZERO,
+        revision: phone.goal.as_ref().map(|goal| goal.revision.clone()),
+    }
+}
+
+/// The reason as a metric label: foreign words count as one.
+fn reason_label(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::StartUp => "start-up",
+        Reason::LocalChanges => "local-changes",
+        Reason::InventoryChanges => "inventory-changes",
+        Reason::Status => "status",
+        Reason::Solicited => "solicited",
+        Reason::ReplyTo { .. } => "reply-to",
+        Reason::CleanUp => "clean-up",
+        Reason::Unknown(_) => "other",
+    }
+}
+
+/// Whether a start-up needs no read: the phone says that nothing changed, nobody else writes to it (promise 9), and it
+/// was proven before.
+fn unchanged(phone: &Phone, goal: &Goal, message: &PhoneMessage, around: &Surroundings<'_>) -> bool {
+    goal.desired.policy.sole_server
+        && message.value("configuration-changed-flag") == Some("false")
+        && phone.proven()
+        && phone.need(around.settings.report_only, around.now).is_none()
+}
+
+fn item(name: &str, text: &str) -> Option<Item> {
+    Some(Item::plain(ItemId::new(ItemName::new(name).ok()?, None), text))
+}
+
+fn cleanup(nonce: Nonce, item: Option<Item>) -> Answer {
+    let items = item.into_iter().collect();
+    Answer::Send { message: ServerMessage { nonce, action: Action::CleanUp, items }, set_cookie: None }
+}
+
+fn plain_cleanup(nonce: Nonce) -> Answer {
+    cleanup(nonce, None)
+}
+
+fn with_cookie(answer: Answer, cookie: String) -> Answer {
+    match answer {
+        Answer::Send { message, .. } => Answer::Send { message, set_cookie: Some(cookie) },
+        record @ Answer::Record { .. } => record,
+    }
+}

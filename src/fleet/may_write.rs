@@ -1,0 +1,165 @@
+//! The one function that every write passes, again for each message. There is no other way to a `WriteItems`: the
+//! message is made from a [`Permit`], and only [`may_write`] makes one.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::{settings::Settings, words::PendingReason};
+use crate::{
+    catalogue::{Access, Catalogue, Effect, GroupKey, Owner},
+    spec::{Desired, Digest, LockoutItems, Mode, Policy, Site, UserItems},
+    wpi::{Action, Item, ItemId, ServerMessage, phone_message::Nonce, server_message::MESSAGE_LIMIT},
+};
+
+/// Why a write may not leave.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoWrite {
+    /// Mode Report, or the whole service is in Report.
+    #[error("mode Report")]
+    Report,
+    /// Mode Off.
+    #[error("mode Off")]
+    Off,
+    /// What the session works towards is not what is in force any more.
+    #[error("another desired state is in force")]
+    NotInForce,
+    /// The store cannot take the record of the write.
+    #[error("the store cannot be written")]
+    StoreAway,
+    /// The phone calls from outside the networks of its site.
+    #[error("the phone calls from outside its site's networks")]
+    WrongSite,
+    /// The flow has had its share of actions or of time (R-1403).
+    #[error("the session has reached its limit")]
+    SessionLimit,
+    /// The message is above the limit of bytes or of the phone's `maxItems`.
+    #[error("the message is too large for the phone")]
+    TooLarge,
+    /// One item may not be written.
+    #[error("{0}: {1}")]
+    Item(ItemId, Bar),
+}
+
+impl NoWrite {
+    /// The Pending reason that people see, where there is one.
+    pub fn pending(&self) -> Option<PendingReason> {
+        match self {
+            Self::StoreAway => Some(PendingReason::StoreAway),
+            Self::WrongSite => Some(PendingReason::WrongSite),
+            Self::NotInForce | Self::SessionLimit => Some(PendingReason::Queued),
+            Self::Report | Self::Off | Self::TooLarge | Self::Item(..) => None,
+        }
+    }
+}
+
+/// Why one item may not be written to a phone with this policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Bar {
+    /// Nobody wants it.
+    #[error("is not part of what is wanted")]
+    NotWanted,
+    /// Owner report, or read-only.
+    #[error("is the phone's own word and cannot be written")]
+    ReadOnly,
+    /// Owner action.
+    #[error("makes the phone do something and is not a setting")]
+    Action,
+    /// Owner user.
+    #[error("belongs to the phone's user; `policy.userItems: Manage` would manage it")]
+    User,
+    /// Effect lockout, or not known to the catalogue.
+    #[error("can cut the phone off; `policy.lockoutItems: Allow` would write it")]
+    Lockout,
+}
+
+/// Whether the class of an item bars it from being written under this policy.
+pub fn bar(catalogue: &Catalogue, policy: &Policy, id: &ItemId) -> Option<Bar> {
+    let name = id.name.as_str();
+    if catalogue.get(name).is_some_and(|item| item.access == Access::ReadOnly) {
+        return Some(Bar::ReadOnly);
+    }
+    match catalogue.owner(name) {
+        Owner::Report => return Some(Bar::ReadOnly),
+        Owner::Action if matches!(catalogue.group(id), GroupKey::Alone(_)) => return Some(Bar::Action),
+        Owner::User if policy.user_items != UserItems::Manage => return Some(Bar::User),
+        Owner::Action | Owner::User | Owner::Admin => {}
+    }
+    let locks_out = catalogue.effect(name) == Effect::Lockout;
+    (locks_out && policy.lockout_items != LockoutItems::Allow).then_some(Bar::Lockout)
+}
+
+/// What [`may_write`] looks at, apart from the items.
+#[derive(Debug)]
+pub struct Ask<'a> {
+    /// The service's settings.
+    pub settings: &'a Settings,
+    /// Whether the store cannot be written.
+    pub store_away: bool,
+    /// What is in force for the phone now.
+    pub in_force: Option<&'a Desired>,
+    /// What the session works towards.
+    pub goal: &'a Digest,
+    /// The phone's site.
+    pub site: &'a Site,
+    /// Where the phone calls from.
+    pub peer: IpAddr,
+    /// The catalogue in force.
+    pub catalogue: &'a Catalogue,
+    /// The phone's `maxItems`.
+    pub max_items: Option<u32>,
+    /// Actions of this flow so far.
+    pub actions: u32,
+    /// When the flow began.
+    pub opened: Timestamp,
+}
+
+/// Leave to send these items to this phone in its next message, and nothing else.
+#[derive(Debug)]
+pub struct Permit {
+    items: Vec<Item>,
+}
+
+impl Permit {
+    /// The message, with the nonce of the request that it answers.
+    pub fn into_message(self, nonce: Nonce) -> ServerMessage {
+        ServerMessage { nonce, action: Action::WriteItems, items: self.items }
+    }
+}
+
+/// Whether these items may leave for this phone now.
+pub fn may_write(ask: &Ask<'_>, items: Vec<Item>, now: Timestamp) -> Result<Permit, NoWrite> {
+    let goal = ask.in_force.filter(|desired| desired.digest == *ask.goal).ok_or(NoWrite::NotInForce)?;
+    match goal.policy.mode {
+        Mode::Off => return Err(NoWrite::Off),
+        Mode::Report => return Err(NoWrite::Report),
+        Mode::Enforce if ask.settings.report_only => return Err(NoWrite::Report),
+        Mode::Enforce => {}
+    }
+    if !ask.site.contains(ask.peer) {
+        return Err(NoWrite::WrongSite);
+    }
+    if ask.store_away {
+        return Err(NoWrite::StoreAway);
+    }
+    let length = now.duration_since(ask.opened).unsigned_abs();
+    if ask.actions >= ask.settings.flow_actions || length >= ask.settings.flow_length {
+        return Err(NoWrite::SessionLimit);
+    }
+    if let Some((item, bar)) = items.iter().find_map(|item| Some((item, item_bar(ask.catalogue, goal, item)?))) {
+        return Err(NoWrite::Item(item.id.clone(), bar));
+    }
+    let too_many = ask.max_items.is_some_and(|most| items.len() > most as usize);
+    let bytes: usize = items.iter().map(ServerMessage::encoded_item_len).sum();
+    if too_many || bytes >= MESSAGE_LIMIT {
+        return Err(NoWrite::TooLarge);
+    }
+    Ok(Permit { items })
+}
+
+fn item_bar(catalogue: &Catalogue, goal: &Desired, item: &Item) -> Option<Bar> {
+    if goal.get(&item.id).is_none() {
+        return Some(Bar::NotWanted);
+    }
+    bar(catalogue, &goal.policy, &item.id)
+}

@@ -1,0 +1,513 @@
+//! One session: ReadItems → diff → WriteItems → ReadItems → CleanUp, a step a message.
+//!
+//! A session that only looks ([`Job::Look`]) has no step that writes. What is in force is asked for again before each
+//! write and before the end; when it changed, the session goes round again (R-618 and R-1403 hold).
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use jiff::Timestamp;
+
+use super::{
+    batch,
+    may_write::{Ask, NoWrite, Permit, may_write},
+    observed::Readings,
+    phone::{Goal, Phone},
+    record::{BeforeImage, InFlight},
+    settings::Settings,
+};
+use crate::{
+    catalogue::Catalogue,
+    spec::{Desired, DesiredValue, Digest, Mode, Site, Wanted},
+    wpi::{
+        Action, Item, ItemId, ItemName, ItemStatus, ItemText, PhoneMessage, Reason, ReplyStatus, ServerMessage,
+        phone_message::{Fragment, Nonce},
+        server_message::MESSAGE_LIMIT,
+    },
+};
+
+/// What a session is for.
+#[derive(Debug)]
+pub enum Job {
+    /// Read and compare; nothing else is possible.
+    Look,
+    /// Read, compare and write the difference.
+    Enforce(Writer),
+}
+
+/// What only a session that may write has: its messages to come, and what it sent.
+#[derive(Debug, Default)]
+pub struct Writer {
+    messages: VecDeque<Vec<Item>>,
+    written: BTreeSet<ItemId>,
+    sent: HashSet<u64>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Reading { asked: Vec<ItemId>, reply: Reply, verify: bool },
+    Recording(Vec<Item>),
+    Writing(Vec<ItemId>),
+}
+
+/// A reply as its fragments come in.
+#[derive(Debug, Default)]
+struct Reply {
+    items: Vec<Item>,
+    fragments: u32,
+    bytes: usize,
+}
+
+/// What is done next.
+#[derive(Debug)]
+pub enum Move {
+    /// Ask the phone.
+    Ask(Action, Vec<Item>),
+    /// Store the phone's record, then call [`Session::recorded`].
+    Record,
+    /// Send this.
+    Write(Permit),
+    /// Send CleanUp; the session is over.
+    End(Ending),
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything was done that could be.
+    Done,
+    /// The phone is in a call.
+    Busy,
+    /// It wants to write and has to wait.
+    Waits(NoWrite),
+    /// The phone did not take an action, or broke the rules; it is tried again later.
+    Failed(&'static str),
+}
+
+/// What a session looks at besides its phone.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// The service's settings.
+    pub settings: &'a Settings,
+    /// The documents, for the content of secrets.
+    pub wanted: Option<&'a Wanted>,
+    /// The catalogue in force.
+    pub catalogue: &'a Catalogue,
+    /// The phone's site.
+    pub site: &'a Site,
+    /// Where the phone calls from.
+    pub peer: std::net::IpAddr,
+    /// Whether the store cannot be written.
+    pub store_away: bool,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// One session.
+#[derive(Debug)]
+pub struct Session {
+    /// Why the phone called.
+    pub reason: Reason,
+    /// When the session began.
+    pub opened: Timestamp,
+    /// What it wrote and the phone took.
+    pub accepted: Vec<ItemId>,
+    job: Job,
+    goal: Digest,
+    step: Step,
+    actions: u32,
+    nonce: Nonce,
+    max_items: Option<u32>,
+}
+
+impl Session {
+    /// Opens a session and gives its first move. `look` = it may only look, whatever the mode.
+    pub fn open(
+        phone: &Phone,
+        goal: &Goal,
+        message: &PhoneMessage,
+        look: bool,
+        around: &Surroundings<'_>,
+    ) -> (Self, Move) {
+        let writes = !look && goal.desired.policy.mode == Mode::Enforce && !around.settings.report_only;
+        let mut session = Self {
+            reason: message.reason.clone(),
+            opened: around.now,
+            accepted: Vec::new(),
+            job: if writes { Job::Enforce(Writer::default()) } else { Job::Look },
+            goal: goal.desired.digest,
+            step: Step::Writing(Vec::new()),
+            actions: 0,
+            nonce: message.nonce.clone().unwrap_or(Nonce("".into())),
+            max_items: message.max_items,
+        };
+        let next = session.round(phone, goal, around);
+        (session, next)
+    }
+
+    /// Whether this session may write.
+    pub fn writes(&self) -> bool {
+        matches!(self.job, Job::Enforce(_))
+    }
+
+    /// The nonce of the request that is answered next.
+    pub fn nonce(&self) -> Nonce {
+        self.nonce.clone()
+    }
+
+    /// Takes a `reply-to`.
+    pub fn reply(&mut self, phone: &mut Phone, message: PhoneMessage, around: &Surroundings<'_>) -> Move {
+        if let Some(nonce) = message.nonce.clone() {
+            self.nonce = nonce;
+        }
+        let Reason::ReplyTo { action, status } = &message.reason else {
+            return Move::End(Ending::Failed("not a reply"));
+        };
+        if !self.expects(action) {
+            return Move::End(Ending::Failed("the reply is to another action"));
+        }
+        match status {
+            ReplyStatus::Busy => self.busy(phone),
+            ReplyStatus::Failed => self.failed(phone, around),
+            ReplyStatus::Accepted => match &mut self.step {
+                Step::Reading { .. } => self.read(phone, message, around),
+                Step::Writing(ids) => {
+                    let ids = std::mem::take(ids);
+                    self.wrote(phone, &ids, &message.items, around)
+                }
+                Step::Recording(_) => Move::End(Ending::Failed("the phone spoke out of turn")),
+            },
+        }
+    }
+
+    /// The record is stored (or not): the write may leave, if it still may.
+    pub fn recorded(&mut self, phone: &mut Phone, stored: bool, around: &Surroundings<'_>) -> Move {
+        let Step::Recording(items) = &mut self.step else {
+            return Move::End(Ending::Failed("nothing was to be recorded"));
+        };
+        let items = std::mem::take(items);
+        let ids = items.iter().map(|item| item.id.clone()).collect();
+        let permit = if stored { self.permit(phone, items, around) } else { Err(NoWrite::StoreAway) };
+        match permit {
+            Ok(permit) => {
+                self.step = Step::Writing(ids);
+                self.actions += 1;
+                Move::Write(permit)
+            }
+            Err(why) => {
+                phone.in_flight = None;
+                self.stop(phone, why, around)
+            }
+        }
+    }
+
+    /// The action that was sent last, `ReadItems` or `WriteItems` as the phone should repeat it.
+    fn expects(&self, action: &str) -> bool {
+        match &self.step {
+            Step::Reading { asked, reply, .. } => {
+                let sent = if asked.is_empty() { Action::ReadAllItems } else { Action::ReadItems };
+                action == sent.as_str() || (reply.fragments > 0 && action == Action::GetNextFragment.as_str())
+            }
+            Step::Writing(_) | Step::Recording(_) => action == Action::WriteItems.as_str(),
+        }
+    }
+
+    /// Begins a round towards `goal`: reads all managed items that compare.
+    fn round(&mut self, phone: &Phone, goal: &Goal, around: &Surroundings<'_>) -> Move {
+        self.goal = goal.desired.digest;
+        if let Job::Enforce(writer) = &mut self.job {
+            writer.messages.clear();
+            writer.written.clear();
+        }
+        let may_still_write = goal.desired.policy.mode == Mode::Enforce;
+        if !may_still_write {
+            self.job = Job::Look;
+        }
+        self.ask(phone, comparing(&goal.desired, around.catalogue), false, around)
+    }
+
+    fn ask(&mut self, phone: &Phone, ids: Vec<ItemId>, verify: bool, around: &Surroundings<'_>) -> Move {
+        if self.spent(around) {
+            return Move::End(Ending::Waits(NoWrite::SessionLimit));
+        }
+        self.actions += 1;
+        let ids = if ids.is_empty() { something_to_read() } else { ids };
+        let items: Vec<Item> = ids.iter().map(|id| Item::plain(id.clone(), "")).collect();
+        let bytes = ServerMessage::encoded_frame_len(&self.nonce, Action::ReadItems)
+            + items.iter().map(ServerMessage::encoded_item_len).sum::<usize>();
+        let fits = bytes < MESSAGE_LIMIT && self.max_items.is_none_or(|most| items.len() <= most as usize);
+        tracing::trace!(phone = %phone.device, items = items.len(), fits, "reading");
+        let (asked, action, items) =
+            if fits { (ids, Action::ReadItems, items) } else { (Vec::new(), Action::ReadAllItems, Vec::new()) };
+        self.step = Step::Reading { asked, reply: Reply::default(), verify };
+        Move::Ask(action, items)
+    }
+
+    fn spent(&self, around: &Surroundings<'_>) -> bool {
+        let length = around.now.duration_since(self.opened).unsigned_abs();
+        self.actions >= around.settings.flow_actions || length >= around.settings.flow_length
+    }
+
+    fn read(&mut self, phone: &mut Phone, message: PhoneMessage, around: &Surroundings<'_>) -> Move {
+        let Step::Reading { asked, reply, verify } = &mut self.step else {
+            return Move::End(Ending::Failed("not reading"));
+        };
+        let verify = *verify;
+        reply.bytes +=
+            message.items.iter().map(|item| item.id.name.as_str().len() + item.text.shown().len()).sum::<usize>();
+        reply.items.extend(message.items);
+        if reply.bytes > around.settings.reply_bytes {
+            return Move::End(Ending::Failed("the reply is too large"));
+        }
+        if message.fragment == Fragment::Next {
+            reply.fragments += 1;
+            if reply.fragments >= around.settings.fragments {
+                return Move::End(Ending::Failed("the reply has too many fragments"));
+            }
+            return Move::Ask(Action::GetNextFragment, Vec::new());
+        }
+        let items = std::mem::take(&mut reply.items);
+        note_contact_gap(phone, &items);
+        let readings = Readings::from_items(items, around.catalogue);
+        let asked = std::mem::take(asked);
+        let readings = if asked.is_empty() {
+            let all = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
+            readings.with_absent(&all)
+        } else {
+            readings.with_absent(&asked)
+        };
+        phone.observe(&readings);
+        phone.read_at = Some(around.now);
+        phone.in_flight = None;
+        phone.assess(around.catalogue);
+        if verify { self.verified(phone, around) } else { self.compare(phone, around) }
+    }
+
+    /// After the read of a round: writes what differs, or ends.
+    fn compare(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
+        if let Some(next) = self.round_again(phone, around) {
+            return next;
+        }
+        let Some(goal) = phone.goal.clone() else { return Move::End(Ending::Done) };
+        let ids = batch::with_groups(around.catalogue, &goal.desired, &phone.writable(around.catalogue));
+        let mut items = Vec::new();
+        if matches!(self.job, Job::Enforce(_)) {
+            items = ids.iter().filter_map(|id| item_to_write(phone, &goal.desired, id, around)).collect();
+            let profile = phone.profile();
+            items.retain(|item| {
+                let refusal = around.catalogue.refuses(&profile, item);
+                if let Some(why) = refusal {
+                    phone.refuse(&item.id, ItemStatus::from_wire(why), around.now);
+                }
+                refusal.is_none()
+            });
+        }
+        let plan = batch::plan(around.catalogue, items, &self.nonce, self.max_items);
+        for id in &plan.too_large {
+            phone.refuse(id, ItemStatus::from_wire("does not fit in one message with its group"), around.now);
+        }
+        match &mut self.job {
+            Job::Look => Self::finish(phone, around),
+            Job::Enforce(writer) => {
+                writer.messages = plan.messages;
+                self.next_message(phone, around)
+            }
+        }
+    }
+
+    /// Records the next message's items as in flight, or reads back what was written.
+    fn next_message(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
+        if let Some(next) = self.round_again(phone, around) {
+            return next;
+        }
+        let Job::Enforce(writer) = &mut self.job else { return Self::finish(phone, around) };
+        let Some(items) = writer.messages.pop_front() else {
+            if writer.written.is_empty() {
+                return Self::finish(phone, around);
+            }
+            let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
+            let mut ids: Vec<ItemId> = writer.written.iter().filter(compares).cloned().collect();
+            if ids.is_empty() {
+                ids = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
+            }
+            return self.ask(phone, ids, true, around);
+        };
+        if !writer.sent.insert(content_hash(&items)) {
+            for item in &items {
+                phone.refuse(&item.id, not_taken(), around.now);
+            }
+            return self.next_message(phone, around);
+        }
+        if let Err(why) = self.permit(phone, items.clone(), around) {
+            return self.stop(phone, why, around);
+        }
+        record_in_flight(phone, &items, around);
+        self.step = Step::Recording(items);
+        Move::Record
+    }
+
+    fn permit(&self, phone: &Phone, items: Vec<Item>, around: &Surroundings<'_>) -> Result<Permit, NoWrite> {
+        let ask = Ask {
+            settings: around.settings,
+            store_away: around.store_away,
+            in_force: phone.goal.as_ref().filter(|_| phone.declared()).map(|goal| &*goal.desired),
+            goal: &self.goal,
+            site: around.site,
+            peer: around.peer,
+            catalogue: around.catalogue,
+            max_items: self.max_items,
+            actions: self.actions,
+            opened: self.opened,
+        };
+        may_write(&ask, items, around.now)
+    }
+
+    /// A write may not leave: goes round again when another state is in force, else ends and waits.
+    fn stop(&mut self, phone: &mut Phone, why: NoWrite, around: &Surroundings<'_>) -> Move {
+        match self.round_again(phone, around) {
+            Some(next) => next,
+            None => Move::End(Ending::Waits(why)),
+        }
+    }
+
+    /// A WriteItems was accepted: single items may still have been refused.
+    fn wrote(&mut self, phone: &mut Phone, ids: &[ItemId], refused: &[Item], around: &Surroundings<'_>) -> Move {
+        for item in refused {
+            if let Some(status) = &item.status {
+                phone.refuse(&item.id, status.clone(), around.now);
+            }
+        }
+        let taken = ids.iter().filter(|id| !refused.iter().any(|item| item.status.is_some() && item.id == **id));
+        let taken: Vec<ItemId> = taken.cloned().collect();
+        phone.due.retain(|id| !taken.contains(id));
+        phone.refused.retain(|refused| !taken.contains(&refused.id));
+        phone.in_flight = None;
+        phone.last_write = Some(around.now);
+        if let Job::Enforce(writer) = &mut self.job {
+            writer.written.extend(taken.iter().cloned());
+        }
+        self.accepted.extend(taken);
+        phone.assess(around.catalogue);
+        self.next_message(phone, around)
+    }
+
+    /// What was written was read back: an item that still differs was not taken.
+    fn verified(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
+        if let Some(next) = self.round_again(phone, around) {
+            return next;
+        }
+        if let Job::Enforce(writer) = &self.job {
+            let drift = phone.assessment.comparison.drift.as_ref().map_or(&[][..], |drift| drift.items());
+            let differ = drift.iter().map(|difference| &difference.id).filter(|id| writer.written.contains(*id));
+            for id in differ.cloned().collect::<Vec<_>>() {
+                phone.refuse(&id, not_taken(), around.now);
+            }
+            phone.assess(around.catalogue);
+        }
+        Self::finish(phone, around)
+    }
+
+    fn finish(phone: &mut Phone, around: &Surroundings<'_>) -> Move {
+        phone.assess(around.catalogue);
+        if phone.proven() {
+            phone.last_proof = phone.read_at;
+        }
+        Move::End(Ending::Done)
+    }
+
+    /// Goes round again when what is in force is not what this round works towards.
+    fn round_again(&mut self, phone: &Phone, around: &Surroundings<'_>) -> Option<Move> {
+        let goal = phone.goal.as_ref().filter(|goal| goal.desired.digest != self.goal)?;
+        Some(self.round(phone, goal, around))
+    }
+
+    fn busy(&mut self, phone: &mut Phone) -> Move {
+        if matches!(self.step, Step::Writing(_)) {
+            phone.in_flight = None;
+        }
+        Move::End(Ending::Busy)
+    }
+
+    /// The action as a whole was not taken: its items are refused, a read is tried again later.
+    fn failed(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
+        match &mut self.step {
+            Step::Writing(ids) => {
+                for id in std::mem::take(ids) {
+                    phone.refuse(&id, ItemStatus::Failed, around.now);
+                }
+                phone.in_flight = None;
+                phone.assess(around.catalogue);
+                Move::End(Ending::Done)
+            }
+            _ => Move::End(Ending::Failed("the phone did not take a read")),
+        }
+    }
+}
+
+fn comparing(desired: &Desired, catalogue: &Catalogue) -> Vec<ItemId> {
+    desired.items.iter().filter(|item| catalogue.compares(item.id.name.as_str())).map(|item| item.id.clone()).collect()
+}
+
+/// A phone of which nothing is compared is still read, so that there is proof that it lives.
+fn something_to_read() -> Vec<ItemId> {
+    ItemName::new("device-type").map(|name| ItemId::new(name, None)).into_iter().collect()
+}
+
+fn not_taken() -> ItemStatus {
+    ItemStatus::from_wire("accepted, but reads back otherwise")
+}
+
+fn note_contact_gap(phone: &mut Phone, items: &[Item]) {
+    let gap = items.iter().find(|item| item.id.name.as_str() == "dls-contact-interval" && item.id.index.is_none());
+    if let Some(seconds) = gap.and_then(|item| item.text.as_plain()?.parse().ok()) {
+        phone.facts.contact_gap = Some(seconds);
+    }
+}
+
+fn item_to_write(phone: &Phone, desired: &Desired, id: &ItemId, around: &Surroundings<'_>) -> Option<Item> {
+    let item = desired.get(id)?;
+    let barred = super::may_write::bar(around.catalogue, &desired.policy, id).is_some();
+    if barred || phone.refused_as_is(id, &item.value.value) {
+        return None;
+    }
+    let lacking = &phone.assessment.comparison.lacking;
+    if lacking.iter().any(|lacking| lacking.id == *id) {
+        return None;
+    }
+    let text = match &item.value.value {
+        DesiredValue::Text(text) => ItemText::Plain(text.clone()),
+        DesiredValue::Secret(reference) => ItemText::Secret(around.wanted?.secret(reference, desired)?),
+    };
+    Some(Item { id: id.clone(), text, status: None })
+}
+
+fn record_in_flight(phone: &mut Phone, items: &[Item], around: &Surroundings<'_>) {
+    let Some(goal) = phone.goal.clone() else { return };
+    let revision = goal.revision.clone();
+    for item in items.iter().filter(|item| around.catalogue.compares(item.id.name.as_str())) {
+        if phone.before_images.iter().any(|image| image.id == item.id) {
+            continue;
+        }
+        let old = phone.observed.get(&item.id).and_then(|seen| seen.text().map(smol_str::SmolStr::new));
+        if old.as_deref() != item.text.as_plain() {
+            phone.before_images.push(BeforeImage {
+                id: item.id.clone(),
+                old,
+                revision: revision.clone(),
+                at: around.now,
+            });
+        }
+    }
+    let ids = items.iter().map(|item| item.id.clone()).collect();
+    phone.in_flight = Some(InFlight { at: around.now, revision, items: ids });
+}
+
+/// Two messages with the same items and texts are the same content; secrets count by name.
+fn content_hash(items: &[Item]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for item in items {
+        item.id.hash(&mut hasher);
+        item.text.as_plain().hash(&mut hasher);
+    }
+    hasher.finish()
+}

@@ -1,0 +1,66 @@
+//! What the people who run the service may set of the decisions.
+
+use std::time::Duration;
+
+/// The bounds and times of a fleet. [`Default`] gives what one gets by saying nothing.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Nothing is ever written, whatever the documents say.
+    pub report_only: bool,
+    /// Least time between two contact-me requests to one phone (promise 4).
+    pub contact_spacing: Duration,
+    /// Contact gap of a phone whose `dls-contact-interval` is not known.
+    pub contact_gap: Duration,
+    /// How long an answered contact-me may take to become a session.
+    pub answer_wait: Duration,
+    /// Contact-me requests a second for the whole service.
+    pub contacts_per_second: u32,
+    /// Ports that a `contact-me-uri` may name; empty = any (R-1106).
+    pub contact_ports: Vec<u16>,
+    /// A flow without further request is dropped after this.
+    pub flow_idle: Duration,
+    /// Longest flow (R-1403).
+    pub flow_length: Duration,
+    /// Most actions of a flow, fragments not counted (R-1403).
+    pub flow_actions: u32,
+    /// Most flows at once; above, initial messages are answered by overload.
+    pub flows: usize,
+    /// Most fragments of one reply.
+    pub fragments: u32,
+    /// Most bytes of text of one reply.
+    pub reply_bytes: usize,
+    /// When a phone that was in a call is contacted if it does not call by itself; twice that for V1/V2.
+    pub call_wait: Duration,
+    /// First upper bound of the retry delay; doubles up to [`Self::backoff_limit`].
+    pub backoff_base: Duration,
+    /// Last upper bound of the retry delay.
+    pub backoff_limit: Duration,
+    /// Most undeclared phones that are remembered.
+    pub undeclared: usize,
+    /// Corrections after local changes of one phone a day, against loops with another writer.
+    pub heals_per_day: u8,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            report_only: false,
+            contact_spacing: Duration::from_secs(60),
+            contact_gap: Duration::from_secs(300),
+            answer_wait: Duration::from_secs(30),
+            contacts_per_second: 20,
+            contact_ports: vec![8085],
+            flow_idle: Duration::from_secs(120),
+            flow_length: Duration::from_secs(15 * 60),
+            flow_actions: 50,
+            flows: 5_000,
+            fragments: 200,
+            reply_bytes: 4_000_000,
+            call_wait: Duration::from_secs(15 * 60),
+            backoff_base: Duration::from_secs(60),
+            backoff_limit: Duration::from_secs(60 * 60),
+            undeclared: 1_000,
+            heals_per_day: 10,
+        }
+    }
+}

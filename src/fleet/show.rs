@@ -1,0 +1,247 @@
+//! What the fleet tells people: the state of each phone, and why.
+
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{
+    Fleet,
+    call::CallStep,
+    phone::{Need, Newest, Phone},
+    view::{DriftView, LIST_LIMIT, PAGE_LIMIT, Page, PendingView, PhoneView, Query, RefusedView},
+    words::{PendingReason, State},
+};
+use crate::{
+    spec::Mode,
+    wpi::{DeviceId, ItemId, secret::MASK},
+};
+
+/// How many phones are in which state, and what they wait for; for the metrics.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Census {
+    /// Phones by state.
+    pub states: BTreeMap<State, u64>,
+    /// Pending phones by reason.
+    pub pending: BTreeMap<PendingReason, u64>,
+    /// Items that differ.
+    pub drift: u64,
+    /// Items that were refused.
+    pub refused: u64,
+}
+
+impl Fleet {
+    /// The state of a phone: exactly one, in the precedence of [`State`].
+    pub fn state(&self, phone: &Phone, now: Timestamp) -> State {
+        let Some(goal) = &phone.goal else {
+            return match phone.newest {
+                Newest::Invalid { .. } => State::Invalid,
+                Newest::Declared | Newest::Gone => State::Undeclared,
+            };
+        };
+        if phone.newest == Newest::Gone {
+            return State::Abandoned;
+        }
+        if goal.desired.policy.mode == Mode::Off {
+            return State::Suspended;
+        }
+        if matches!(phone.newest, Newest::Invalid { .. }) {
+            return State::Invalid;
+        }
+        if phone.flow.is_some() {
+            return State::Reconciling;
+        }
+        if phone.facts.last_seen.is_none() {
+            return State::Unknown;
+        }
+        let need = phone.need(self.settings.report_only, now);
+        if phone.wrong_site || need.is_some_and(|need| need != Need::Sweep) {
+            return State::Pending;
+        }
+        let enforces = phone.mode() == Mode::Enforce && !self.settings.report_only;
+        if !phone.assessment.degraded.is_empty() && (enforces || phone.assessment.comparison.drift.is_none()) {
+            State::Degraded
+        } else if phone.proven() {
+            State::InSync
+        } else {
+            State::Drifted
+        }
+    }
+
+    fn pending(&self, phone: &Phone, now: Timestamp) -> PendingView {
+        let need = phone.need(self.settings.report_only, now);
+        let next = match phone.calling.step {
+            CallStep::Waiting { at, .. } => Some(at),
+            CallStep::Answered { until } => Some(until),
+            _ => None,
+        };
+        let reason = if phone.wrong_site {
+            PendingReason::WrongSite
+        } else if matches!(phone.calling.step, CallStep::InCall { .. }) {
+            return PendingView { reason: PendingReason::InCall, since: None, next: None };
+        } else if need == Some(Need::Write) && self.store_away {
+            PendingReason::StoreAway
+        } else {
+            self.call_reason(phone, now)
+        };
+        PendingView { reason, since: phone.waiting_since, next }
+    }
+
+    fn call_reason(&self, phone: &Phone, now: Timestamp) -> PendingReason {
+        match (phone.calling.step, phone.calling.failure) {
+            (CallStep::Answered { .. }, _) => PendingReason::Called,
+            (_, Some(failure)) => failure,
+            (CallStep::Waiting { at, .. }, None) if at > now => PendingReason::RateLimited,
+            (CallStep::Idle, None) if self.contact_uri(phone).is_none() => PendingReason::Unreachable,
+            _ => PendingReason::Queued,
+        }
+    }
+
+    /// One phone by name or device id; a name wins, and of two phones of one name the declared one.
+    pub fn phone(&self, name_or_mac: &str, now: Timestamp) -> Option<PhoneView> {
+        self.find(name_or_mac).map(|phone| self.view(phone, now))
+    }
+
+    /// The device that a name or a device id means.
+    pub fn device(&self, name_or_mac: &str) -> Option<DeviceId> {
+        self.find(name_or_mac).map(|phone| phone.device.clone())
+    }
+
+    fn find(&self, name_or_mac: &str) -> Option<&Phone> {
+        let name: Arc<str> = name_or_mac.into();
+        let mut of_name =
+            self.named.iter().filter(|(known, _)| *known == name).filter_map(|(_, id)| self.phones.get(id));
+        let first = of_name.next();
+        let declared = first.filter(|phone| phone.declared()).or_else(|| of_name.find(|phone| phone.declared()));
+        declared.or(first).or_else(|| self.phones.get(&DeviceId::new(name_or_mac).ok()?)).map(Box::as_ref)
+    }
+
+    /// The phone that last called from this address, by name or device id.
+    pub fn last_heard_at(&self, address: std::net::IpAddr) -> Option<String> {
+        let there = self.phones.values().filter(|phone| phone.facts.address == Some(address));
+        let phone = there.max_by_key(|phone| phone.facts.last_seen)?;
+        Some(phone.name().map_or_else(|| phone.device.to_string(), ToString::to_string))
+    }
+
+    /// A page of phones: named ones by name, undeclared ones behind.
+    pub fn page(&self, query: &Query, now: Timestamp) -> Page {
+        let limit = query.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT);
+        let mut phones = Vec::new();
+        let mut next = None;
+        for (phone, token) in self.after(query.after.as_deref()) {
+            if !self.matches(phone, query, now) {
+                continue;
+            }
+            if phones.len() == limit {
+                next = phones.last().map(|(_, token): &(PhoneView, String)| token.clone());
+                break;
+            }
+            phones.push((self.view(phone, now), token));
+        }
+        let revision = self.revision().map(ToString::to_string);
+        Page { revision, phones: phones.into_iter().map(|(view, _)| view).collect(), next }
+    }
+
+    /// All phones behind a token, each with its own.
+    fn after<'a>(&'a self, token: Option<&str>) -> impl Iterator<Item = (&'a Phone, String)> {
+        let named_from: Bound<(Arc<str>, DeviceId)> = match token.and_then(|token| token.strip_prefix("n:")) {
+            Some(rest) => {
+                let (device, name) = rest.split_once('/').unwrap_or((rest, ""));
+                DeviceId::new(device).map_or(Bound::Unbounded, |device| Bound::Excluded((name.into(), device)))
+            }
+            None => Bound::Unbounded,
+        };
+        let undeclared = token.and_then(|token| token.strip_prefix("u:"));
+        let undeclared_from = match undeclared.and_then(|device| DeviceId::new(device).ok()) {
+            Some(device) => Bound::Excluded(device),
+            None => Bound::Unbounded,
+        };
+        let named = self
+            .named
+            .range((named_from, Bound::Unbounded))
+            .filter(move |_| undeclared.is_none())
+            .map(|(name, device)| (device, format!("n:{device}/{name}")));
+        let others =
+            self.undeclared.range((undeclared_from, Bound::Unbounded)).map(|device| (device, format!("u:{device}")));
+        named.chain(others).filter_map(|(device, token)| Some((&**self.phones.get(device)?, token)))
+    }
+
+    fn matches(&self, phone: &Phone, query: &Query, now: Timestamp) -> bool {
+        let site = || phone.goal.as_ref().map(|goal| goal.desired.site.as_str());
+        query.site.as_deref().is_none_or(|wanted| site() == Some(wanted))
+            && query.model.as_deref().is_none_or(|wanted| {
+                phone.facts.model.as_deref().is_some_and(|model| model.eq_ignore_ascii_case(wanted))
+            })
+            && query.state.is_none_or(|wanted| self.state(phone, now) == wanted)
+    }
+
+    /// How many phones are in which state.
+    pub fn census(&self, now: Timestamp) -> Census {
+        let mut census = Census::default();
+        for phone in self.phones.values() {
+            let state = self.state(phone, now);
+            *census.states.entry(state).or_default() += 1;
+            if state == State::Pending {
+                *census.pending.entry(self.pending(phone, now).reason).or_default() += 1;
+            }
+            let drift = phone.assessment.comparison.drift.as_ref().map_or(0, |drift| drift.items().len());
+            census.drift += drift as u64;
+            census.refused += phone.refused.len() as u64;
+        }
+        census
+    }
+
+    fn view(&self, phone: &Phone, now: Timestamp) -> PhoneView {
+        let state = self.state(phone, now);
+        let goal = phone.goal.as_ref();
+        let drift = phone.assessment.comparison.drift.as_ref().map_or(&[][..], |drift| drift.items());
+        let undeclared = state == State::Undeclared;
+        PhoneView {
+            name: phone.name().map(ToString::to_string),
+            mac: phone.device.to_string(),
+            model: phone.facts.model.as_ref().map(ToString::to_string),
+            firmware: phone.facts.firmware.as_ref().map(ToString::to_string),
+            e164: phone.facts.e164.as_ref().map(ToString::to_string),
+            site: goal.map(|goal| goal.desired.site.to_string()),
+            labels: goal.map(|goal| (*goal.desired.labels).clone()).unwrap_or_default(),
+            mode: goal.filter(|_| !undeclared).map(|goal| goal.desired.policy.mode),
+            state,
+            pending: (state == State::Pending).then(|| self.pending(phone, now)),
+            degraded: if state == State::Degraded { phone.assessment.degraded.clone() } else { Vec::new() },
+            drift: drift.iter().take(LIST_LIMIT).map(|difference| self.drift_view(difference)).collect(),
+            drift_count: drift.len(),
+            refused: refused(phone),
+            problems: match &phone.newest {
+                Newest::Invalid { problems, .. } => problems.iter().take(10).map(ToString::to_string).collect(),
+                Newest::Declared | Newest::Gone => Vec::new(),
+            },
+            managed: goal.map_or(0, |goal| goal.desired.items.len()),
+            revision: goal.map(|goal| goal.revision.to_string()),
+            address: phone.facts.address.map(|address| address.to_string()),
+            last_seen: phone.facts.last_seen,
+            last_proof: phone.last_proof,
+        }
+    }
+
+    fn drift_view(&self, difference: &super::diff::Difference) -> DriftView {
+        let secret = self.catalogue.is_secret(difference.id.name.as_str());
+        let desired = difference.desired.value.as_text().filter(|_| !secret).unwrap_or(MASK);
+        let observed = difference.observed.as_deref().map(|text| if secret { MASK } else { text });
+        DriftView {
+            item: difference.id.name.to_string(),
+            index: difference.id.index.map(|index| index.0),
+            desired: desired.to_owned(),
+            observed: observed.map(ToOwned::to_owned),
+        }
+    }
+}
+
+fn refused(phone: &Phone) -> Vec<RefusedView> {
+    let of = |id: &ItemId, status: &str| RefusedView {
+        item: id.name.to_string(),
+        index: id.index.map(|index| index.0),
+        status: status.to_owned(),
+    };
+    let refused = phone.refused.iter().map(|refused| of(&refused.id, refused.status.as_str()));
+    let lacking = phone.assessment.comparison.lacking.iter().map(|lacking| of(&lacking.id, lacking.status.as_str()));
+    refused.chain(lacking).take(LIST_LIMIT).collect()
+}

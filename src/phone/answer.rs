@@ -1,0 +1,164 @@
+//! HTTP above the connection: the router, the bounded body, and the answers as phones can read them.
+//!
+//! Every answer has an exact `Content-Length` and is never chunked or compressed. A body that is too
+//! long is read to its end within bounds before it is answered, else the phone might lose the answer to a reset.
+
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+    routing::post,
+};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+
+use super::{LOGIN_PATH, Limits, ListenerMetrics, PhoneAnswer, PhoneHandler, PhoneRequest, bounds::Bound};
+
+/// How many times the limit of a body is read and thrown away before the connection is cut.
+const DRAIN_FACTOR: usize = 8;
+
+/// Whose connection a request came on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caller {
+    pub(super) peer: SocketAddr,
+    pub(super) connection: u64,
+}
+
+struct Desk<H> {
+    handler: Arc<H>,
+    body_limit: usize,
+    body_time: Duration,
+    metrics: ListenerMetrics,
+}
+
+/// The paths that are served; all others are 404, other methods 405.
+pub(super) fn router<H: PhoneHandler>(
+    handler: Arc<H>,
+    limits: &Limits,
+    aliases: &BTreeSet<String>,
+    metrics: &ListenerMetrics,
+) -> Router {
+    let desk =
+        Arc::new(Desk { handler, body_limit: limits.body, body_time: limits.body_time, metrics: metrics.clone() });
+    let mut router = Router::new().route(LOGIN_PATH, post(answer::<H>));
+    for alias in aliases {
+        router = router.route(alias, post(answer::<H>));
+    }
+    let not_found = || async { plain(StatusCode::NOT_FOUND, "no such path\n") };
+    let not_allowed = || async { plain(StatusCode::METHOD_NOT_ALLOWED, "phones use POST\n") };
+    router.method_not_allowed_fallback(not_allowed).fallback(not_found).with_state(desk)
+}
+
+async fn answer<H: PhoneHandler>(State(desk): State<Arc<Desk<H>>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(caller) = parts.extensions.get::<Caller>().copied() else {
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "\n");
+    };
+    let body = match timeout(desk.body_time, collect(body, &parts.headers, desk.body_limit)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(BodyError::TooLong)) => {
+            desk.metrics.hit(Bound::Body, &format_args!("a body of {} is too long", caller.peer.ip()));
+            let text = format!("the body is longer than {} bytes\n", desk.body_limit);
+            return closing(plain(StatusCode::PAYLOAD_TOO_LARGE, text));
+        }
+        Ok(Err(BodyError::Broken)) => return closing(plain(StatusCode::BAD_REQUEST, "the body is not whole\n")),
+        Err(_) => {
+            desk.metrics.hit(Bound::BodyTime, &format_args!("a body of {} came too slowly", caller.peer.ip()));
+            return closing(plain(StatusCode::REQUEST_TIMEOUT, "the body came too slowly\n"));
+        }
+    };
+    let request =
+        PhoneRequest { body, cookie: cookies(&parts.headers), peer: caller.peer, connection: caller.connection };
+    match desk.handler.answer(request).await {
+        PhoneAnswer::Message { xml, set_cookie } => message(xml, set_cookie),
+        PhoneAnswer::BadRequest(text) => plain(StatusCode::BAD_REQUEST, text),
+    }
+}
+
+enum BodyError {
+    TooLong,
+    Broken,
+}
+
+/// The whole body; without a copy when it came in one piece.
+async fn collect(mut body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, BodyError> {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit) && headers.contains_key(header::EXPECT) {
+        return Err(BodyError::TooLong);
+    }
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    let mut seen: usize = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+        seen = seen.saturating_add(piece.len());
+        if seen > limit.saturating_mul(DRAIN_FACTOR) {
+            return Err(BodyError::TooLong);
+        }
+        if seen > limit {
+            (first, whole) = (Bytes::new(), BytesMut::new());
+        } else if first.is_empty() && whole.is_empty() {
+            first = piece;
+        } else {
+            if whole.is_empty() {
+                whole.reserve(declared.unwrap_or(seen).min(limit));
+                whole.extend_from_slice(&first);
+                first = Bytes::new();
+            }
+            whole.extend_from_slice(&piece);
+        }
+    }
+    match seen {
+        seen if seen > limit => Err(BodyError::TooLong),
+        _ if whole.is_empty() => Ok(first),
+        _ => Ok(whole.freeze()),
+    }
+}
+
+/// All cookies as one text; phones send one header, with attributes in it.
+fn cookies(headers: &HeaderMap) -> Option<String> {
+    let mut joined: Option<String> = None;
+    for value in headers.get_all(header::COOKIE) {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        match &mut joined {
+            Some(joined) => {
+                joined.push_str("; ");
+                joined.push_str(&text);
+            }
+            None => joined = Some(text.into_owned()),
+        }
+    }
+    joined
+}
+
+fn message(xml: String, set_cookie: Option<String>) -> Response {
+    let mut response = Response::new(Body::from(xml));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    if let Some(cookie) = set_cookie {
+        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+            headers.insert(header::SET_COOKIE, cookie);
+        } else {
+            tracing::error!("a cookie that is no header value was left out");
+        }
+    }
+    response
+}
+
+fn plain(status: StatusCode, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// Marks the answer as the last of its connection.
+pub(super) fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}

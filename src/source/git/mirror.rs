@@ -1,0 +1,194 @@
+//! The bare mirror of one branch, and the fetch into it.
+//!
+//! Two marks of its own name the branch's tip: `fetched`, and `good` for the last one that could be read. They hang
+//! on URL and branch, so that a mirror used for another branch before never passes for this one.
+
+use std::{
+    cell::RefCell,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use git2::{
+    AutotagOption, CertificateCheckStatus, Error, ErrorClass, ErrorCode, FetchOptions, FetchPrune, Oid, ProxyOptions,
+    RemoteCallbacks, RemoteRedirect, Repository, RepositoryInitOptions,
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    super::{SourceError, run::StopSwitch},
+    GitSettings,
+    credentials::Credentials,
+    hostkey, problem,
+    url::{GitUrl, Kind},
+};
+
+/// Most bytes of one fetch.
+const FETCH_LIMIT: usize = 2 * 1024 * 1024 * 1024;
+/// How many branches an error lists.
+const BRANCHES_LISTED: usize = 5;
+
+/// The mirror, open.
+pub(super) struct Mirror {
+    repository: Repository,
+    settings: GitSettings,
+    url: GitUrl,
+    known_hosts: PathBuf,
+    branch: String,
+    marks: String,
+    stop: StopSwitch,
+}
+
+impl Mirror {
+    /// Opens or makes the mirror.
+    pub(super) fn open(settings: GitSettings, url: GitUrl, stop: StopSwitch) -> Result<Self, SourceError> {
+        let branch = format!("refs/heads/{}", settings.branch.trim_start_matches("refs/heads/"));
+        if !git2::Reference::is_valid_name(&branch) {
+            return Err(SourceError::Settings(format!("--branch: {:?} is no name of a branch", settings.branch)));
+        }
+        let broken = |detail: String| SourceError::Mirror { folder: settings.mirror.clone(), detail };
+        let mut options = RepositoryInitOptions::new();
+        options.bare(true).no_reinit(false).external_template(false);
+        fs::create_dir_all(&settings.mirror).map_err(|error| broken(error.to_string()))?;
+        let repository =
+            Repository::init_opts(&settings.mirror, &options).map_err(|error| broken(error.to_string()))?;
+        let marks = marks(&url, &branch);
+        clear_leftovers(&settings.mirror, &marks);
+        let known_hosts = settings.known_hosts.clone().unwrap_or_else(users_known_hosts);
+        Ok(Self { repository, settings, url, known_hosts, branch, marks, stop })
+    }
+
+    /// The object database.
+    pub(super) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The last commit that could be read, from this run or an earlier one.
+    pub(super) fn last_good(&self) -> Option<Oid> {
+        self.repository.refname_to_id(&format!("{}/good", self.marks)).ok()
+    }
+
+    /// Marks a commit as one that could be read.
+    pub(super) fn mark_good(&self, commit: Oid) -> Result<(), SourceError> {
+        self.repository
+            .reference(&format!("{}/good", self.marks), commit, true, "read")
+            .map(drop)
+            .map_err(|error| self.broken(&error))
+    }
+
+    /// Fetches the branch, whatever its history has become, and gives its tip.
+    pub(super) fn fetch(&self) -> Result<Oid, SourceError> {
+        let credentials = RefCell::new(Credentials::new(
+            &self.url,
+            self.settings.token_file.as_ref(),
+            self.settings.ssh_key.as_ref(),
+        ));
+        let host_problem = RefCell::new(None);
+        let mut callbacks = RemoteCallbacks::new();
+        callbacks.credentials(|_, user, allowed| credentials.borrow_mut().offer(user, allowed));
+        callbacks.certificate_check(|certificate, host| {
+            let Some(key) = certificate.as_hostkey() else { return Ok(CertificateCheckStatus::CertificatePassthrough) };
+            let port = if let Kind::Ssh { port, .. } = self.url.kind() { *port } else { 22 };
+            let verdict = key
+                .hostkey()
+                .ok_or_else(|| format!("the ssh server {host} shows no host key"))
+                .and_then(|key| hostkey::check(&self.known_hosts, host, port, key));
+            verdict.map(|()| CertificateCheckStatus::CertificateOk).map_err(|problem| {
+                *host_problem.borrow_mut() = Some(SourceError::HostKey(problem));
+                Error::new(ErrorCode::Certificate, ErrorClass::Ssh, "the host key was refused")
+            })
+        });
+        let too_much = RefCell::new(false);
+        callbacks.transfer_progress(|progress| {
+            *too_much.borrow_mut() = progress.received_bytes() > FETCH_LIMIT;
+            !self.stop.is_set() && !*too_much.borrow()
+        });
+        callbacks.sideband_progress(|_| !self.stop.is_set());
+
+        let mut options = FetchOptions::new();
+        options
+            .remote_callbacks(callbacks)
+            .update_fetchhead(false)
+            .download_tags(AutotagOption::None)
+            .prune(FetchPrune::Off)
+            // No credential of ours goes to another host.
+            .follow_redirects(RemoteRedirect::None);
+        if !self.url.is_loopback() {
+            let mut proxy = ProxyOptions::new();
+            proxy.auto();
+            options.proxy_options(proxy);
+        }
+        let refspec = format!("+{}:{}/fetched", self.branch, self.marks);
+        let mut remote = self.repository.remote_anonymous(self.url.raw()).map_err(|error| self.failed(&error))?;
+        let fetched = remote.fetch(&[&refspec], Some(&mut options), None);
+        drop(options);
+        if self.stop.is_set() {
+            return Err(SourceError::Stopped);
+        }
+        if too_much.into_inner() {
+            let detail = format!("one fetch of more than {} GiB", FETCH_LIMIT / 1024 / 1024 / 1024);
+            return Err(SourceError::Limit { place: self.url.to_string(), detail });
+        }
+        fetched.map_err(|error| {
+            let told = host_problem.into_inner().or(credentials.into_inner().problem);
+            told.unwrap_or_else(|| self.failed(&error))
+        })?;
+        self.tip(&remote)
+    }
+
+    /// The branch's tip as the remote has just named it.
+    fn tip(&self, remote: &git2::Remote<'_>) -> Result<Oid, SourceError> {
+        let heads = remote.list().map_err(|error| self.failed(&error))?;
+        if let Some(head) = heads.iter().find(|head| head.name() == self.branch) {
+            return Ok(head.oid());
+        }
+        let mut names = heads.iter().filter_map(|head| head.name().strip_prefix("refs/heads/"));
+        let mut others = names.by_ref().take(BRANCHES_LISTED).collect::<Vec<_>>().join(", ");
+        let more = names.count();
+        if more > 0 {
+            let _ = write!(others, " and {more} more");
+        }
+        let others = if others.is_empty() { " (it has none yet)".to_owned() } else { format!(" (it has {others})") };
+        Err(SourceError::Branch { url: self.url.to_string(), branch: self.settings.branch.clone(), others })
+    }
+
+    fn failed(&self, error: &Error) -> SourceError {
+        let ours =
+            [ErrorClass::Odb, ErrorClass::Indexer, ErrorClass::Reference, ErrorClass::Filesystem, ErrorClass::Zlib];
+        let names_mirror = self.settings.mirror.to_str().is_some_and(|mirror| error.message().contains(mirror));
+        if ours.contains(&error.class()) || names_mirror {
+            return self.broken(error);
+        }
+        problem::of_fetch(&self.url, error)
+    }
+
+    fn broken(&self, error: &Error) -> SourceError {
+        SourceError::Mirror { folder: self.settings.mirror.clone(), detail: self.url.mask(error.message()) }
+    }
+}
+
+/// Where the marks of this URL and branch are.
+fn marks(url: &GitUrl, branch: &str) -> String {
+    let mut name = "refs/phoneops/".to_owned();
+    for byte in Sha256::digest(format!("{url}\n{branch}")).iter().take(8) {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+/// Removes what a killed process left: locks on our own marks, and packs that were never finished.
+fn clear_leftovers(mirror: &Path, marks: &str) {
+    let is_leftover = |name: &str| name.ends_with(".lock") || name.starts_with("pack_git2_");
+    for folder in [mirror.join(marks), mirror.join("objects/pack")] {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(is_leftover) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+fn users_known_hosts() -> PathBuf {
+    std::env::home_dir().unwrap_or_default().join(".ssh/known_hosts")
+}

@@ -1,0 +1,190 @@
+//! One layer, and layers laid over each other: later wins per item and index.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::{
+    desired::{DesiredItem, LayerValue},
+    policy::Policy,
+    read::policy::PolicyLayer,
+    site::SiteName,
+};
+use crate::{
+    catalogue::{Catalogue, Effect, Owner},
+    wpi::{ItemId, ItemName},
+};
+
+/// What of the catalogue the policy of a phone decides about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Class {
+    /// Of owner user: needs `userItems: Manage`.
+    pub(super) user: bool,
+    /// Of effect lockout: needs `lockoutItems: Allow`.
+    pub(super) lockout: bool,
+    /// Not in the catalogue.
+    pub(super) unknown: bool,
+}
+
+impl Class {
+    /// The class of an item.
+    pub(super) fn of(catalogue: &Catalogue, name: &str) -> Self {
+        Self {
+            user: catalogue.owner(name) == Owner::User,
+            lockout: catalogue.effect(name) == Effect::Lockout,
+            unknown: catalogue.get(name).is_none(),
+        }
+    }
+}
+
+/// One value of a layer; the value itself is shared by all phones of the layer.
+#[derive(Debug, Clone)]
+pub(super) struct LayerItem {
+    /// Name and index.
+    pub(super) id: ItemId,
+    /// Value and origin.
+    pub(super) value: Arc<LayerValue>,
+    /// What policy decides about.
+    pub(super) class: Class,
+}
+
+impl LayerItem {
+    /// Without the class, as the phone is to have it.
+    pub(super) fn desired(&self) -> DesiredItem {
+        DesiredItem { id: self.id.clone(), value: self.value.clone() }
+    }
+}
+
+/// What one document says of phones.
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    /// The file it stands in.
+    pub(super) file: Arc<str>,
+    /// The models it applies to, in lower case; empty = all.
+    pub(super) models: Vec<SmolStr>,
+    /// The site.
+    pub(super) site: Option<SiteName>,
+    /// The policy, field by field.
+    pub(super) policy: PolicyLayer,
+    /// Its items, sorted, each id once.
+    pub(super) items: Vec<LayerItem>,
+    /// Its seeds, sorted, each id once.
+    pub(super) seeds: Vec<LayerItem>,
+    /// What it takes out of the layers below.
+    pub(super) unmanaged: Vec<Unmanaged>,
+}
+
+/// An item that a layer takes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unmanaged {
+    /// With all its indexes.
+    Name(ItemName),
+    /// Only this one.
+    Id(ItemId),
+}
+
+impl Unmanaged {
+    /// Whether it takes this one out.
+    pub(super) fn covers(&self, id: &ItemId) -> bool {
+        match self {
+            Self::Name(name) => *name == id.name,
+            Self::Id(own) => own == id,
+        }
+    }
+}
+
+/// Whether a layer applies to a phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Applies {
+    Yes,
+    No,
+    /// It names models, and the phone's is not known.
+    Undecided,
+}
+
+impl Layer {
+    /// Whether this layer applies to a phone of that model.
+    pub(super) fn applies(&self, model: Option<&str>) -> Applies {
+        if self.models.is_empty() {
+            return Applies::Yes;
+        }
+        match model {
+            None => Applies::Undecided,
+            Some(model) if self.models.iter().any(|own| *own == model.to_lowercase()) => Applies::Yes,
+            Some(_) => Applies::No,
+        }
+    }
+}
+
+/// Layers laid over each other.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Merged {
+    /// Items, sorted, each id once.
+    pub(super) items: Vec<LayerItem>,
+    /// Seeds, sorted, each id once.
+    pub(super) seeds: Vec<LayerItem>,
+    /// The policy.
+    pub(super) policy: Arc<Policy>,
+    /// The site of the highest layer that names one.
+    pub(super) site: Option<SiteName>,
+    /// The files of the layers, highest first, each once.
+    pub(super) files: Vec<Arc<str>>,
+    /// Whether a layer could not be decided.
+    pub(super) undecided: bool,
+}
+
+impl Merged {
+    /// Lays one layer over this, if it applies.
+    pub(super) fn put(&mut self, layer: &Layer, model: Option<&str>) {
+        if !self.files.contains(&layer.file) {
+            self.files.insert(0, layer.file.clone());
+        }
+        match layer.applies(model) {
+            Applies::Yes => {}
+            Applies::No => return,
+            Applies::Undecided => {
+                self.undecided = true;
+                return;
+            }
+        }
+        if !layer.unmanaged.is_empty() {
+            let stays = |item: &LayerItem| !layer.unmanaged.iter().any(|out| out.covers(&item.id));
+            self.items.retain(stays);
+            self.seeds.retain(stays);
+        }
+        self.items = over(std::mem::take(&mut self.items), &layer.items);
+        self.seeds = over(std::mem::take(&mut self.seeds), &layer.seeds);
+        if !layer.policy.is_empty() {
+            layer.policy.apply(Arc::make_mut(&mut self.policy));
+        }
+        if let Some(site) = &layer.site {
+            self.site = Some(site.clone());
+        }
+    }
+
+    /// Seeds of items that are managed anyway are of no use.
+    pub(super) fn drop_managed_seeds(&mut self) {
+        let items = &self.items;
+        self.seeds.retain(|seed| items.binary_search_by(|item| item.id.cmp(&seed.id)).is_err());
+    }
+}
+
+/// Two sorted lists become one; the upper one wins.
+fn over(lower: Vec<LayerItem>, upper: &[LayerItem]) -> Vec<LayerItem> {
+    if upper.is_empty() {
+        return lower;
+    }
+    let mut merged = Vec::with_capacity(lower.len() + upper.len());
+    let mut upper = upper.iter().peekable();
+    for item in lower {
+        while let Some(above) = upper.next_if(|above| above.id < item.id) {
+            merged.push(above.clone());
+        }
+        match upper.next_if(|above| above.id == item.id) {
+            Some(above) => merged.push(above.clone()),
+            None => merged.push(item),
+        }
+    }
+    merged.extend(upper.cloned());
+    merged
+}

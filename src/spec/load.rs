@@ -1,0 +1,94 @@
+//! One state of the source becomes [`Wanted`]: every file is read, every problem reported, and one bad file does not
+//! stop the others.
+//!
+//! Flow: overlay of the catalogue → trees and documents of each file ([`files`]) → one name or device on two
+//! documents → profiles below each phone → secrets → what only layering shows (user and lockout items).
+
+mod files;
+mod phones;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{
+    problem::{Place, Problem, Severity},
+    snapshot::{SecretReader, Snapshot},
+    wanted::Wanted,
+};
+use crate::catalogue::Catalogue;
+
+/// Most problems that are kept of one revision; the last one says how many more there were.
+pub const PROBLEM_LIMIT: usize = 10_000;
+
+/// The overlay of the catalogue, at the root of the source.
+pub const OVERLAY: &str = "catalogue.csv";
+
+/// Loads one state of a source. Never fails as a whole: what is wrong is in [`Wanted::problems`], phones it concerns
+/// resolve to Invalid, all others are ready. Secrets are read here and only here.
+pub fn load(snapshot: &Snapshot, secrets: &dyn SecretReader) -> Wanted {
+    let mut problems = Vec::new();
+    let catalogue = catalogue(snapshot, &mut problems);
+    let mut read = files::Read::default();
+    for file in snapshot.files.iter().filter(|file| *file.path != *OVERLAY) {
+        read.file(&catalogue, file);
+    }
+    problems.append(&mut read.problems);
+    let mut wanted = Wanted {
+        revision: snapshot.revision.clone(),
+        catalogue,
+        phones: BTreeMap::new(),
+        sites: BTreeMap::new(),
+        broken_files: std::mem::take(&mut read.broken_files),
+        problems: Vec::new(),
+        counts: read.counts,
+        masks: std::mem::take(&mut read.masks),
+        secrets: HashMap::new(),
+    };
+    phones::declare(&mut wanted, read, &mut problems);
+    phones::look_at_all(&mut wanted, secrets, &mut problems);
+    wanted.counts.phones = wanted.phones.len();
+    wanted.problems = in_order(problems);
+    wanted
+}
+
+/// The built-in catalogue with the source's overlay; an overlay with errors is left out as a whole.
+fn catalogue(snapshot: &Snapshot, problems: &mut Vec<Problem>) -> Arc<Catalogue> {
+    let built_in = Catalogue::builtin();
+    let Some(file) = snapshot.files.iter().find(|file| *file.path == *OVERLAY) else { return built_in };
+    let text = match files::text(file) {
+        Ok(text) => text,
+        Err(problem) => {
+            problems.push(problem);
+            return built_in;
+        }
+    };
+    match built_in.with_overlay(text) {
+        Ok(catalogue) => Arc::new(catalogue),
+        Err(errors) => {
+            problems.extend(errors.into_iter().map(|error| {
+                let line = u32::try_from(error.line).unwrap_or(u32::MAX);
+                let place = Place { file: file.path.clone(), line, column: 1, span: files::line_span(text, line) };
+                let message = format!("column {}: {}", error.column, error.problem);
+                Problem { severity: Severity::Error, place, code: "catalogue", message }
+            }));
+            built_in
+        }
+    }
+}
+
+/// Sorted by place, each once, at most [`PROBLEM_LIMIT`].
+fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let mut seen: HashSet<(Place, &'static str, String)> = HashSet::new();
+    problems.retain(|problem| seen.insert((problem.place.clone(), problem.code, problem.message.clone())));
+    problems.sort_by(|a, b| (&a.place, a.severity).cmp(&(&b.place, b.severity)));
+    let more = problems.len().saturating_sub(PROBLEM_LIMIT);
+    if more > 0 {
+        problems.truncate(PROBLEM_LIMIT);
+        if let Some(last) = problems.last_mut() {
+            last.message = format!("{} (and {more} more problems, which are not listed)", last.message);
+        }
+    }
+    problems
+}

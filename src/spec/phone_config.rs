@@ -1,0 +1,106 @@
+//! `kind: PhoneConfig`: one phone.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use smol_str::SmolStr;
+
+use super::{
+    layer::Layer,
+    problem::{Place, Problem},
+    read::{
+        Findings, fields,
+        layer::{self, Reference},
+        metadata, scalar,
+    },
+    yaml::Node,
+};
+use crate::{catalogue::Catalogue, wpi::DeviceId};
+
+/// One phone as its document declares it.
+#[derive(Debug)]
+pub(super) struct PhoneConfig {
+    /// Its name, where it could be read.
+    pub(super) name: Option<Arc<str>>,
+    /// Where the name stands.
+    pub(super) name_place: Place,
+    /// Its labels.
+    pub(super) labels: Arc<BTreeMap<String, String>>,
+    /// The device, where it could be read.
+    pub(super) device: Option<DeviceId>,
+    /// Where the device stands.
+    pub(super) device_place: Place,
+    /// The model it declares.
+    pub(super) model: Option<SmolStr>,
+    /// The profiles it builds on, lowest first.
+    pub(super) profiles: Vec<Reference>,
+    /// Its own layer.
+    pub(super) layer: Layer,
+    /// Its errors.
+    pub(super) errors: Vec<Problem>,
+}
+
+/// Reads the document.
+pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &Node, file: &Arc<str>) -> PhoneConfig {
+    fields::known(findings, document, "the document", &["apiVersion", "kind", "metadata", "spec", "status"]);
+    let metadata = metadata::read(findings, document);
+    let title: Arc<str> = Arc::from(format!("phone/{}", metadata.name.as_deref().unwrap_or("?")));
+    let mut phone = PhoneConfig {
+        name: metadata.name,
+        name_place: findings.place(metadata.mark),
+        labels: metadata.labels,
+        device: None,
+        device_place: findings.place(document.mark),
+        model: None,
+        profiles: Vec::new(),
+        layer: Layer { file: file.clone(), ..Layer::default() },
+        errors: Vec::new(),
+    };
+    let Some(spec) = document.get("spec") else {
+        findings.error(document.mark, "no-spec", "the PhoneConfig has no `spec`; it needs at least `spec.phone.mac`");
+        return phone;
+    };
+    let mut known = vec!["phone"];
+    known.extend(layer::FIELDS);
+    if fields::known(findings, spec, "`spec` of a PhoneConfig", &known).is_none() {
+        return phone;
+    }
+    match spec.get("phone") {
+        None => findings.error(spec.mark, "no-phone", "`spec` has no `phone`; write `phone: {mac: \"00:1A:E8:…\"}`"),
+        Some(node) => identity(findings, node, &mut phone),
+    }
+    (phone.profiles, phone.layer) = layer::read(findings, catalogue, spec, &title, file);
+    phone
+}
+
+fn identity(findings: &mut Findings, node: &Node, phone: &mut PhoneConfig) {
+    phone.device_place = findings.place(node.mark);
+    if fields::known(findings, node, "`phone`", &["mac", "deviceId", "model"]).is_none() {
+        return;
+    }
+    if let Some(model) = node.get("model") {
+        phone.model = scalar::string(findings, model, "`model`").map(SmolStr::new);
+    }
+    let device = match (node.get("mac"), node.get("deviceId")) {
+        (Some(mac), None) => {
+            phone.device_place = findings.place(mac.mark);
+            scalar::string(findings, mac, "`mac`").map(DeviceId::from_mac).map(|id| (mac.mark, id))
+        }
+        (None, Some(id)) => {
+            phone.device_place = findings.place(id.mark);
+            scalar::string(findings, id, "`deviceId`").map(DeviceId::new).map(|read| (id.mark, read))
+        }
+        (Some(_), Some(second)) => {
+            findings.error(second.mark, "no-phone", "`phone` has both `mac` and `deviceId`; keep one of them");
+            None
+        }
+        (None, None) => {
+            findings.error(node.mark, "no-phone", "`phone` has neither `mac` nor `deviceId`; it needs one of them");
+            None
+        }
+    };
+    match device {
+        Some((_, Ok(id))) => phone.device = Some(id),
+        Some((mark, Err(error))) => findings.error(mark, "device", format!("`phone`: {error}")),
+        None => {}
+    }
+}

@@ -1,0 +1,221 @@
+//! `spec.items`, `spec.byIndex`, `spec.seed` and `spec.unmanaged`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use smol_str::SmolStr;
+
+use super::{Findings, fields, scalar, secret};
+use crate::{
+    catalogue::{Catalogue, GroupKey, Owner, Scalar, finding::code},
+    spec::{
+        desired::{DesiredValue, LayerValue, Origin},
+        layer::{Class, LayerItem, Unmanaged},
+        secret_ref::item_id,
+        suggest::did_you_mean,
+        yaml::{Mark, Node, Style, Value, plain},
+    },
+    wpi::{Index, ItemId, ItemName},
+};
+
+/// Reads the values of one layer.
+pub(in crate::spec) struct ItemReader<'c> {
+    catalogue: &'c Catalogue,
+    layer: Arc<str>,
+    /// The values found so far and where their names or indexes stand; `None` = there, but wrong.
+    found: BTreeMap<ItemId, (Mark, Option<DesiredValue>, Mark)>,
+}
+
+impl<'c> ItemReader<'c> {
+    /// A reader for the values of one layer, which is named in origins (`profile/NAME`).
+    pub(in crate::spec) fn new(catalogue: &'c Catalogue, layer: Arc<str>) -> Self {
+        Self { catalogue, layer, found: BTreeMap::new() }
+    }
+
+    /// Reads `items` or `seed`: item → value, or item → index → value.
+    pub(in crate::spec) fn by_name(&mut self, findings: &mut Findings, node: &Node, what: &str) {
+        for entry in fields::map(findings, node, what).unwrap_or_default() {
+            let Some(name) = name(findings, &entry.key, entry.mark, entry.style) else { continue };
+            let indexed = matches!(entry.value.value, Value::Map(_)) && !secret::is_reference(&entry.value);
+            if !indexed {
+                self.take(findings, ItemId::new(name, None), entry.mark, &entry.value);
+                continue;
+            }
+            if entry.value.entries().is_empty() {
+                findings.error(
+                    entry.value.mark,
+                    "wrong-type",
+                    format!("`{name}` holds no index; fill it or leave it out"),
+                );
+            }
+            for inner in entry.value.entries() {
+                if let Some(index) = index(findings, &inner.key, inner.style, inner.mark) {
+                    self.take(findings, ItemId::new(name.clone(), Some(index)), inner.mark, &inner.value);
+                }
+            }
+        }
+    }
+
+    /// Reads `byIndex`: index → item → value.
+    pub(in crate::spec) fn by_index(&mut self, findings: &mut Findings, node: &Node) {
+        for entry in fields::map(findings, node, "`byIndex`").unwrap_or_default() {
+            let Some(index) = index(findings, &entry.key, entry.style, entry.mark) else { continue };
+            let what = format!("`byIndex` {index}");
+            for inner in fields::map(findings, &entry.value, &what).unwrap_or_default() {
+                if let Some(name) = name(findings, &inner.key, inner.mark, inner.style) {
+                    self.take(findings, ItemId::new(name, Some(index)), inner.mark, &inner.value);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, findings: &mut Findings, id: ItemId, key: Mark, node: &Node) {
+        if let Some((first, ..)) = self.found.get(&id) {
+            let line = first.line;
+            findings.error(
+                key,
+                "duplicate-item",
+                format!("`{id}` has a value already on line {line} of this document; keep one of them"),
+            );
+            return;
+        }
+        let value = self.value(findings, &id, node);
+        self.found.insert(id, (key, value, node.mark));
+    }
+
+    fn value(&self, findings: &mut Findings, id: &ItemId, node: &Node) -> Option<DesiredValue> {
+        let what = format!("`{id}`");
+        let is_secret = self.catalogue.is_secret(id.name.as_str());
+        if secret::is_reference(node) {
+            if !is_secret {
+                findings.error(
+                    node.mark,
+                    "not-a-secret",
+                    format!("{what} is no secret, and only secrets are written as references; write its value"),
+                );
+                return None;
+            }
+            return secret::read(findings, node, &what).map(DesiredValue::Secret);
+        }
+        if is_secret {
+            findings.error(
+                node.mark,
+                "plain-secret",
+                format!("{what} is a secret and must not stand in a document; refer to it: {}", secret::FORMS),
+            );
+            return None;
+        }
+        let scalar = match &node.value {
+            // what a text may hold depends on the item, so the catalogue is asked
+            Value::Scalar(text, Style::Quoted | Style::Block) => Scalar::Text(text),
+            _ => scalar::scalar(findings, node, &what)?,
+        };
+        let (text, found) = self.catalogue.check(id, scalar);
+        let is_one_line = found.iter().any(|finding| finding.code == code::CONTROL);
+        if is_one_line && matches!(node.value, Value::Scalar(_, Style::Block)) {
+            findings.error(node.mark, "block", format!("{what} {}", scalar::BLOCK));
+            return None;
+        }
+        findings.take(node.mark, found);
+        text.map(|text| DesiredValue::Text(SmolStr::new(text)))
+    }
+
+    /// The values, sorted by id, after each item has been looked at as such (index, access, owner).
+    pub(in crate::spec) fn finish(self, findings: &mut Findings) -> Vec<LayerItem> {
+        let with_company = self.groups_with_settings();
+        let mut items = Vec::with_capacity(self.found.len());
+        for (id, (key, value, place)) in self.found {
+            let name = id.name.as_str();
+            let rides_along =
+                self.catalogue.owner(name) == Owner::Action && with_company.contains(&self.catalogue.group(&id));
+            let found = self.catalogue.check_item(&id).into_iter();
+            findings.take(key, found.filter(|finding| !(rides_along && finding.code == code::ACTION)));
+            let class = Class::of(self.catalogue, name);
+            if class.unknown {
+                findings.warn(key, "unknown-item", unknown(self.catalogue, name));
+            }
+            let Some(value) = value else { continue };
+            let origin = Some(Origin { place: findings.place(place), layer: self.layer.clone() });
+            items.push(LayerItem { id, value: Arc::new(LayerValue { value, origin }), class });
+        }
+        items
+    }
+
+    /// The groups of which this layer sets more than actions: an action of such a group is written with it, as the
+    /// restart of an XML application is with its settings (R-1210, R-1222).
+    fn groups_with_settings(&self) -> BTreeSet<GroupKey> {
+        self.found
+            .keys()
+            .filter(|id| self.catalogue.owner(id.name.as_str()) != Owner::Action)
+            .map(|id| self.catalogue.group(id))
+            .filter(|group| matches!(group, GroupKey::Group(..)))
+            .collect()
+    }
+}
+
+fn name(findings: &mut Findings, key: &str, mark: Mark, style: Style) -> Option<ItemName> {
+    if style == Style::Plain && matches!(plain::read(key), plain::Plain::Trap(_) | plain::Plain::Null) {
+        findings.error(mark, "item-name", format!("`{key}` without quotes cannot name an item"));
+        return None;
+    }
+    if key.contains(['[', ']']) {
+        let message = format!("`{key}`: an index is not part of the name; write `name: {{3: value}}` or use `byIndex`");
+        findings.error(mark, "item-name", message);
+        return None;
+    }
+    ItemName::new(key)
+        .map_err(|error| findings.error(mark, "item-name", format!("not the name of an item: {error}")))
+        .ok()
+}
+
+fn unknown(catalogue: &Catalogue, name: &str) -> String {
+    let hint = did_you_mean(name, catalogue.iter().map(|item| item.name.as_str()));
+    format!(
+        "the catalogue does not know `{name}`{hint} An unknown item is written only with `policy.lockoutItems: Allow`; a row in catalogue.csv makes it known",
+        hint = if hint.is_empty() { ".".to_owned() } else { hint },
+    )
+}
+
+fn index(findings: &mut Findings, key: &str, style: Style, mark: Mark) -> Option<Index> {
+    if style == Style::Plain
+        && let plain::Plain::Trap(trap) = plain::read(key)
+    {
+        findings.error(
+            mark,
+            trap.code(),
+            format!("an index is a number from 0 without sign or leading zeros, not `{key}`"),
+        );
+        return None;
+    }
+    let canonical = key == "0" || (!key.starts_with('0') && key.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = key.parse().ok().filter(|_| canonical);
+    if number.is_none() {
+        let hint = if canonical { "" } else { "; a reference to a secret has other keys" };
+        findings.error(
+            mark,
+            "index",
+            format!("`{key}` is no index; an index is a number from 0 without sign or leading zeros{hint}"),
+        );
+    }
+    number.map(Index)
+}
+
+/// Reads `unmanaged`: names, or names with an index (`name[3]`).
+pub(in crate::spec) fn unmanaged(findings: &mut Findings, node: &Node) -> Vec<(Unmanaged, Mark)> {
+    let mut out: Vec<(Unmanaged, Mark)> = Vec::new();
+    for (text, mark) in scalar::strings(findings, node, "`unmanaged`") {
+        let Some(id) = item_id(text) else {
+            findings.error(mark, "item-name", format!("`{text}` names no item; write `name` or `name[3]`"));
+            continue;
+        };
+        let entry = if id.index.is_some() { Unmanaged::Id(id) } else { Unmanaged::Name(id.name) };
+        if out.iter().any(|(known, _)| *known == entry) {
+            findings.error(mark, "duplicate-item", format!("`{text}` stands in `unmanaged` twice; keep one of them"));
+        } else {
+            out.push((entry, mark));
+        }
+    }
+    out
+}

@@ -1,0 +1,87 @@
+//! What the specs of phones and profiles have in common: lower layers, site, policy and values.
+
+use std::sync::Arc;
+
+use super::{Findings, items, items::ItemReader, metadata, policy};
+use crate::{
+    catalogue::Catalogue,
+    spec::{
+        layer::Layer,
+        problem::Place,
+        site::SiteName,
+        yaml::{Mark, Node, Value},
+    },
+};
+
+/// Fields of both specs.
+pub(in crate::spec) const FIELDS: [&str; 7] = ["profiles", "site", "policy", "items", "byIndex", "seed", "unmanaged"];
+
+/// A profile that a document names.
+#[derive(Debug, Clone)]
+pub(in crate::spec) struct Reference {
+    /// Its name.
+    pub(in crate::spec) name: Arc<str>,
+    /// Where it is named.
+    pub(in crate::spec) place: Place,
+}
+
+/// Reads the common fields of `spec`. `title` names the layer in origins.
+pub(in crate::spec) fn read(
+    findings: &mut Findings,
+    catalogue: &Catalogue,
+    spec: &Node,
+    title: &Arc<str>,
+    file: &Arc<str>,
+) -> (Vec<Reference>, Layer) {
+    let mut layer = Layer { file: file.clone(), ..Layer::default() };
+    let profiles = spec.get("profiles").map(|node| profiles(findings, node)).unwrap_or_default();
+    if let Some(node) = spec.get("site") {
+        layer.site = metadata::resource_name(findings, node, "`site`").map(SiteName::new);
+    }
+    if let Some(node) = spec.get("policy") {
+        layer.policy = policy::read(findings, node);
+    }
+    let mut reader = ItemReader::new(catalogue, title.clone());
+    if let Some(node) = spec.get("items") {
+        reader.by_name(findings, node, "`items`");
+    }
+    if let Some(node) = spec.get("byIndex") {
+        reader.by_index(findings, node);
+    }
+    layer.items = reader.finish(findings);
+    if let Some(node) = spec.get("seed") {
+        let mut reader = ItemReader::new(catalogue, title.clone());
+        reader.by_name(findings, node, "`seed`");
+        layer.seeds = reader.finish(findings);
+    }
+    let unmanaged = spec.get("unmanaged").map(|node| items::unmanaged(findings, node)).unwrap_or_default();
+    for (out, mark) in &unmanaged {
+        contradiction(findings, &layer, out, *mark);
+    }
+    layer.unmanaged = unmanaged.into_iter().map(|(out, _)| out).collect();
+    (profiles, layer)
+}
+
+fn contradiction(findings: &mut Findings, layer: &Layer, out: &crate::spec::layer::Unmanaged, mark: Mark) {
+    if let Some(item) = layer.items.iter().chain(&layer.seeds).find(|item| out.covers(&item.id)) {
+        let message = format!("`{}` has a value in this document and is in `unmanaged` too; keep one of them", item.id);
+        findings.error(mark, "contradiction", message);
+    }
+}
+
+fn profiles(findings: &mut Findings, node: &Node) -> Vec<Reference> {
+    let mut references: Vec<Reference> = Vec::new();
+    let Value::List(nodes) = &node.value else {
+        super::fields::list(findings, node, "`profiles`");
+        return references;
+    };
+    for node in nodes {
+        let Some(name) = metadata::resource_name(findings, node, "an entry of `profiles`") else { continue };
+        if references.iter().any(|known| &*known.name == name) {
+            findings.error(node.mark, "profile-twice", format!("`profiles` names `{name}` twice; keep one of them"));
+        } else {
+            references.push(Reference { name: Arc::from(name), place: findings.place(node.mark) });
+        }
+    }
+    references
+}

@@ -1,0 +1,248 @@
+//! The parser's events become trees. Nothing is expanded, depth and size are bounded.
+
+use std::collections::HashMap;
+
+use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span};
+
+use super::{
+    broken,
+    tree::{Entry, Mark, Node, Style, Value},
+};
+
+/// Most documents of one file.
+pub(in crate::spec) const DOCUMENT_LIMIT: usize = 10_000;
+/// Most nodes of one file, keys included.
+pub(in crate::spec) const NODE_LIMIT: usize = 400_000;
+/// Deepest nesting of maps and lists.
+pub(in crate::spec) const DEPTH_LIMIT: usize = 32;
+
+/// One document of a file.
+#[derive(Debug)]
+pub(in crate::spec) struct Document {
+    /// Its root.
+    pub(in crate::spec) root: Node,
+    /// What is wrong with its YAML as such; only of interest when the document is one of ours.
+    pub(in crate::spec) notes: Vec<Fault>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::spec) struct Fault {
+    /// Where.
+    pub(in crate::spec) mark: Mark,
+    /// The kind of problem.
+    pub(in crate::spec) code: &'static str,
+    /// What is wrong and what to do.
+    pub(in crate::spec) message: String,
+}
+
+/// Reads all documents of a file. An error is the first place that is not YAML, or the bound that was hit.
+pub(in crate::spec) fn parse(text: &str) -> Result<Vec<Document>, Fault> {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    options.emit_unresolved_aliases = true;
+    options.block_nesting_limit = DEPTH_LIMIT;
+    options.flow_nesting_limit = DEPTH_LIMIT;
+    let mut builder = Builder::new(text);
+    for event in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = event.map_err(|error| broken::fault(text, &error))?;
+        builder.take(event, &span)?;
+    }
+    Ok(builder.documents)
+}
+
+enum Open {
+    Map { mark: Mark, entries: Vec<Entry>, seen: HashMap<String, (Style, u32)>, key: Key },
+    List { mark: Mark, nodes: Vec<Node> },
+}
+
+/// What a map waits for.
+enum Key {
+    /// A key.
+    Awaited,
+    /// The value of this key.
+    Taken(String, Style, Mark),
+    /// The value of a key that cannot be used.
+    Unusable,
+}
+
+struct Builder<'t> {
+    text: &'t str,
+    stack: Vec<Open>,
+    notes: Vec<Fault>,
+    documents: Vec<Document>,
+    nodes: usize,
+}
+
+impl<'t> Builder<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, stack: Vec::new(), notes: Vec::new(), documents: Vec::new(), nodes: 0 }
+    }
+
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Fault> {
+        let mark = mark(span);
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.count(mark)?;
+                let node = self.scalar(text.into_owned(), style, anchor != 0, tag.is_some(), mark);
+                self.put(node);
+            }
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                self.count(mark)?;
+                let raw = slice(self.text, mark).to_owned();
+                self.note(mark, "alias", format!("`{raw}` without quotes is a YAML alias, which phoneops does not follow; put quotes round it if it is text, or share values through a PhoneProfile"));
+                self.put(Node { mark, value: Value::Faulty });
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.open(mark, anchor != 0, tag.is_some())?;
+                self.stack.push(Open::Map { mark, entries: Vec::new(), seen: HashMap::new(), key: Key::Awaited });
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.open(mark, anchor != 0, tag.is_some())?;
+                self.stack.push(Open::List { mark, nodes: Vec::new() });
+            }
+            Event::MappingEnd | Event::SequenceEnd => self.close(mark),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, mark: Mark) -> Result<(), Fault> {
+        self.nodes += 1;
+        if self.nodes > NODE_LIMIT {
+            let message = format!("the file has more than {NODE_LIMIT} keys and values; cut it into several files");
+            return Err(Fault { mark, code: "too-many-nodes", message });
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, mark: Mark, anchor: bool, tag: bool) -> Result<(), Fault> {
+        self.count(mark)?;
+        if self.stack.len() >= DEPTH_LIMIT {
+            let message = format!("maps and lists are nested more than {DEPTH_LIMIT} levels deep");
+            return Err(Fault { mark, code: "too-deep", message });
+        }
+        if anchor {
+            self.note(mark, "anchor", "a YAML anchor (`&name`) is of no use here, because aliases are not followed; share values through a PhoneProfile");
+        }
+        if tag {
+            self.note(mark, "tag", "YAML tags (`!name`) are not understood here; take it out");
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self, text: String, style: ScalarStyle, anchor: bool, tag: bool, mark: Mark) -> Node {
+        if anchor {
+            self.note(mark, "anchor", "an unquoted value that starts with `&` is a YAML anchor, so that its first word is lost; put quotes round the whole value");
+        }
+        if tag {
+            self.note(mark, "tag", "an unquoted value that starts with `!` is a YAML tag, so that its first word is lost; put quotes round the whole value");
+        }
+        if anchor || tag {
+            return Node { mark, value: Value::Faulty };
+        }
+        let style = match style {
+            ScalarStyle::Plain if text.is_empty() && comment_follows(self.text, mark) => Style::Comment,
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+            ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+        };
+        Node { mark, value: Value::Scalar(text, style) }
+    }
+
+    fn close(&mut self, end: Mark) {
+        let node = match self.stack.pop() {
+            Some(Open::Map { mark, entries, .. }) => Node { mark: until(mark, end), value: Value::Map(entries) },
+            Some(Open::List { mark, nodes }) => Node { mark: until(mark, end), value: Value::List(nodes) },
+            None => return,
+        };
+        self.put(node);
+    }
+
+    fn put(&mut self, node: Node) {
+        match self.stack.last_mut() {
+            None => {
+                let notes = std::mem::take(&mut self.notes);
+                self.documents.push(Document { root: node, notes });
+            }
+            Some(Open::List { nodes, .. }) => nodes.push(node),
+            Some(Open::Map { entries, seen, key, .. }) => match std::mem::replace(key, Key::Awaited) {
+                Key::Awaited => {
+                    let (next, fault) = take_key(node, seen);
+                    *key = next;
+                    self.notes.extend(fault);
+                }
+                Key::Taken(key, style, mark) => entries.push(Entry { key, style, mark, value: node }),
+                Key::Unusable => {}
+            },
+        }
+    }
+
+    fn note(&mut self, mark: Mark, code: &'static str, message: impl Into<String>) {
+        self.notes.push(Fault { mark, code, message: message.into() });
+    }
+}
+
+fn take_key(node: Node, seen: &mut HashMap<String, (Style, u32)>) -> (Key, Option<Fault>) {
+    let mark = node.mark;
+    let fault = |code, message| (Key::Unusable, Some(Fault { mark, code, message }));
+    let (text, style) = match node.value {
+        Value::Scalar(text, style) => (text, style),
+        Value::Faulty => return (Key::Unusable, None),
+        Value::Map(_) | Value::List(_) => {
+            return fault("key", "a map or a list cannot be a key here; a key is a word or a number".to_owned());
+        }
+    };
+    if text == "<<" && style == Style::Plain {
+        return fault(
+            "merge-key",
+            "merge keys (`<<`) are not followed, and Kubernetes takes none; share values through a PhoneProfile"
+                .to_owned(),
+        );
+    }
+    match seen.get(&text) {
+        None => {
+            seen.insert(text.clone(), (style, mark.line));
+            (Key::Taken(text, style, mark), None)
+        }
+        Some((first, line)) if *first != style => fault(
+            "duplicate-key",
+            format!(
+                "`{text}` stands here with and without quotes, which is the same key twice (first on line {line}); keep one of them"
+            ),
+        ),
+        Some((_, line)) => {
+            fault("duplicate-key", format!("`{text}` stands here twice (first on line {line}); keep one of them"))
+        }
+    }
+}
+
+pub(super) fn slice(text: &str, mark: Mark) -> &str {
+    text.get(mark.start as usize..mark.end as usize).unwrap_or("")
+}
+
+/// Whether the rest of the line behind an empty value is a comment.
+fn comment_follows(text: &str, mark: Mark) -> bool {
+    let rest = text.get(mark.start as usize..).unwrap_or("");
+    let line = rest.lines().next().unwrap_or("");
+    line.trim_start_matches([':', ' ', '\t']).starts_with('#')
+}
+
+fn until(start: Mark, end: Mark) -> Mark {
+    Mark { end: end.end.max(start.end), ..start }
+}
+
+fn mark(span: &Span) -> Mark {
+    let start = span.start.byte_offset().unwrap_or(0);
+    let end = span.end.byte_offset().unwrap_or(start);
+    Mark {
+        line: small(span.start.line()),
+        column: small(span.start.col() + 1),
+        start: small(start),
+        end: small(end.max(start)),
+    }
+}
+
+pub(super) fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

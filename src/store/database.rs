@@ -1,0 +1,279 @@
+//! The file itself: its schema, the checks at the start, reading all of it, writing a group of changes.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+
+use super::{
+    error::StoreError,
+    folder::{Inode, inode, private_file, suffixed},
+};
+use crate::{fleet::record::PhoneRecord, spec::Revision, wpi::DeviceId};
+
+/// Marks a database as one of phoneops (`phop`).
+pub(super) const APPLICATION_ID: i64 = 0x7068_6F70;
+/// The newest schema this code knows.
+pub(super) const SCHEMA: i64 = 1;
+
+const PAGE_SIZE: i64 = 4096;
+/// Bounds of what a probe writes: a handful of pages proves too little on a full disk.
+const PROBE_BYTES: (usize, usize) = (64 << 10, 8 << 20);
+
+const TABLES: &str = "
+    CREATE TABLE phone (device TEXT PRIMARY KEY NOT NULL, record TEXT NOT NULL, updated TEXT NOT NULL) STRICT;
+    CREATE TABLE fact (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT;
+    CREATE TABLE probe (content BLOB NOT NULL) STRICT;";
+
+/// One change that a caller asked for.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// These records, as they are now.
+    Save(Vec<Arc<PhoneRecord>>),
+    /// This phone is forgotten.
+    Remove(DeviceId),
+    /// The newest revision taken over.
+    Revision(Revision),
+}
+
+/// Why a write did not reach the file.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The file was deleted, or another one stands in its place.
+    #[error("{} was moved, deleted or replaced; put it back, or start phoneops again", .0.display())]
+    Moved(PathBuf),
+    /// `SQLite` refused: disk full, read-only, locked, damaged.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// A record has no JSON form.
+    #[error("a record cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// An open, checked file and its one connection.
+#[derive(Debug)]
+pub(super) struct Database {
+    connection: Connection,
+    file: PathBuf,
+    wal: PathBuf,
+    /// Which files the connection has open. `SQLite` goes on writing into unlinked ones, which would lose all of it.
+    opened: (Option<Inode>, Option<Inode>),
+    /// Whether the connection was given up and has to be opened again.
+    given_up: bool,
+    settings: Settings,
+}
+
+/// How the connection behaves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    /// How long another program's lock is waited for.
+    pub(super) patience: Duration,
+    /// Most bytes the file may have.
+    pub(super) size_limit: Option<u64>,
+}
+
+impl Database {
+    /// Opens the file, made anew when there is none, and checks all of it. An existing file is not written to.
+    pub(super) fn open(file: &Path, settings: Settings) -> Result<Self, StoreError> {
+        let known = private_file(file)
+            .map_err(|error| StoreError::Unusable { file: file.to_owned(), detail: error.to_string() })?;
+        let connection = connect(file, settings).map_err(|error| of_sqlite(file, &error))?;
+        if check(file, &connection, known)? == Kind::Empty {
+            create(&connection).map_err(|error| of_sqlite(file, &error))?;
+        }
+        Ok(Self {
+            connection,
+            file: file.to_owned(),
+            wal: suffixed(file, "-wal"),
+            opened: (inode(file), None),
+            given_up: false,
+            settings,
+        })
+    }
+
+    /// Proves that the file can be written; to be called once, before the first write.
+    pub(super) fn arm(&mut self) -> Result<(), StoreError> {
+        self.begin().map_err(|error| StoreError::Unusable { file: self.file.clone(), detail: error.to_string() })
+    }
+
+    /// Switches to WAL and writes once, so that both files exist and are known to take writes.
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.connection.pragma_update(None, "journal_mode", "WAL")?;
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        if let Some(limit) = self.settings.size_limit {
+            let pages = i64::try_from(limit).unwrap_or(i64::MAX) / PAGE_SIZE;
+            self.connection.pragma_update(None, "max_page_count", pages.max(1))?;
+        }
+        put_fact(&self.connection, "opened", &Timestamp::now().to_string())?;
+        self.opened.1 = inode(&self.wal);
+        Ok(())
+    }
+
+    /// Every record, by device, and the revision.
+    pub(super) fn load(&self) -> Result<(Vec<PhoneRecord>, Option<Revision>), StoreError> {
+        let failed = |error: rusqlite::Error| of_sqlite(&self.file, &error);
+        let mut statement =
+            self.connection.prepare("SELECT device, record FROM phone ORDER BY device").map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        let mut records = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let device: String = row.get(0).map_err(failed)?;
+            let json = row.get_ref(1).and_then(|text| Ok(text.as_str()?)).map_err(failed)?;
+            let corrupt = |detail: String| StoreError::Corrupt { file: self.file.clone(), detail };
+            let record: PhoneRecord = serde_json::from_str(json)
+                .map_err(|error| corrupt(format!("the record of {device} cannot be read: {}", place_of(&error))))?;
+            if record.device.as_str() != device {
+                return Err(corrupt(format!("the record of {device} is that of {}", record.device)));
+            }
+            records.push(record);
+        }
+        let revision = self
+            .connection
+            .query_row("SELECT value FROM fact WHERE key = 'revision'", [], |row| row.get::<_, String>(0))
+            .optional()
+            .map_err(failed)?;
+        Ok((records, revision.map(|revision| Revision::new(&revision))))
+    }
+
+    /// Writes all changes, in order, in one transaction; on `Ok` they are on disk. Adds the size of the records to
+    /// `bytes`, also when it fails.
+    pub(super) fn write<'a>(
+        &mut self,
+        changes: impl Iterator<Item = &'a Change>,
+        bytes: &mut usize,
+    ) -> Result<(), Failure> {
+        self.in_place()?;
+        let now = Timestamp::now().to_string();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut save = transaction.prepare(
+                "INSERT INTO phone (device, record, updated) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (device) DO UPDATE SET record = ?2, updated = ?3",
+            )?;
+            let mut remove = transaction.prepare("DELETE FROM phone WHERE device = ?1")?;
+            for change in changes {
+                match change {
+                    Change::Save(records) => {
+                        for record in records {
+                            let json = serde_json::to_string(&**record)?;
+                            *bytes += json.len();
+                            save.execute(params![record.device.as_str(), json, now])?;
+                        }
+                    }
+                    Change::Remove(device) => {
+                        remove.execute(params![device.as_str()])?;
+                    }
+                    Change::Revision(revision) => put_fact(&transaction, "revision", revision.as_str())?,
+                }
+            }
+        }
+        transaction.commit()?;
+        // a file taken away between the first look and the commit has taken the commit with it
+        self.in_place()
+    }
+
+    /// Proves that the file takes writes again, as many bytes as failed before.
+    pub(super) fn probe(&mut self, bytes: usize) -> Result<(), Failure> {
+        if inode(&self.file) != self.opened.0 {
+            return Err(Failure::Moved(self.file.clone()));
+        }
+        if self.given_up || inode(&self.wal) != self.opened.1 {
+            // closing brings what the lost side file held into the main file; two connections with different side
+            // files would damage it, so the old one is gone before the new one comes
+            self.given_up = true;
+            drop(std::mem::replace(&mut self.connection, Connection::open_in_memory()?));
+            self.connection = connect(&self.file, self.settings)?;
+            self.begin()?;
+            self.given_up = false;
+        }
+        let size = i64::try_from(bytes.clamp(PROBE_BYTES.0, PROBE_BYTES.1)).unwrap_or(i64::MAX);
+        self.connection.execute("INSERT INTO probe (content) VALUES (zeroblob(?1))", [size])?;
+        self.connection.execute("DELETE FROM probe", [])?;
+        self.in_place()
+    }
+
+    fn in_place(&self) -> Result<(), Failure> {
+        if inode(&self.file) != self.opened.0 {
+            return Err(Failure::Moved(self.file.clone()));
+        }
+        if inode(&self.wal) != self.opened.1 {
+            return Err(Failure::Moved(self.wal.clone()));
+        }
+        Ok(())
+    }
+}
+
+fn connect(file: &Path, settings: Settings) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.busy_timeout(settings.patience)?;
+    Ok(connection)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Empty,
+    Ours,
+}
+
+/// Looks at whose file it is, how new, and whether it is sound; changes nothing.
+fn check(file: &Path, connection: &Connection, known: bool) -> Result<Kind, StoreError> {
+    let failed = |error: rusqlite::Error| of_sqlite(file, &error);
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(failed);
+    let (application, schema) = (number("application_id")?, number("user_version")?);
+    if application != APPLICATION_ID {
+        let tables: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
+        if application != 0 || schema != 0 || tables != 0 {
+            return Err(StoreError::Foreign { file: file.to_owned() });
+        }
+        if known {
+            tracing::warn!(file = %file.display(), "the store is empty; phones are read again");
+        }
+        return Ok(Kind::Empty);
+    }
+    if schema > SCHEMA {
+        return Err(StoreError::Newer { file: file.to_owned(), found: schema, known: SCHEMA });
+    }
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    if verdict != "ok" {
+        return Err(StoreError::Corrupt { file: file.to_owned(), detail: format!("it is damaged: {verdict}") });
+    }
+    Ok(Kind::Ours)
+}
+
+fn create(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA}; COMMIT;"
+    ))
+}
+
+fn put_fact(connection: &Connection, key: &str, value: &str) -> Result<(), Failure> {
+    connection.execute(
+        "INSERT INTO fact (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+        [key, value],
+    )?;
+    Ok(())
+}
+
+fn of_sqlite(file: &Path, error: &rusqlite::Error) -> StoreError {
+    let (file, detail) = (file.to_owned(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::Corrupt { file, detail: "it is not a database".into() },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::TypeMismatch) => {
+            StoreError::Corrupt { file, detail: format!("it is damaged: {detail}") }
+        }
+        None => StoreError::Corrupt { file, detail },
+        Some(_) => StoreError::Unusable { file, detail },
+    }
+}
+
+/// What `serde_json` complains of, without any content of the record.
+fn place_of(error: &serde_json::Error) -> String {
+    format!("{:?} error at column {}", error.classify(), error.column()).to_lowercase()
+}

@@ -1,0 +1,186 @@
+//! The handle that the service holds: opening, saving, closing.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering, mpsc},
+    thread,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use super::{
+    FILE_NAME,
+    database::{Change, Database, Settings},
+    error::{StoreAway, StoreError},
+    folder,
+    writer::{Counters, Message, Request, Writer},
+};
+use crate::{fleet::record::PhoneRecord, spec::Revision, wpi::DeviceId};
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// A file that is damaged, newer or foreign is put aside as `phoneops.db.broken-<time>` and a new one begun. A
+    /// sound file is kept, so a flag left in a unit file costs nothing.
+    pub rebuild: bool,
+    /// How often a store that is away is tried again.
+    pub retry: Duration,
+    /// How long a lock of another program (a backup) is waited for before the store counts as away.
+    pub patience: Duration,
+    /// Most requests that wait; further callers wait for a place.
+    pub queue: usize,
+    /// Most bytes the file may have; none unless said.
+    pub size_limit: Option<u64>,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            rebuild: false,
+            retry: Duration::from_secs(1),
+            patience: Duration::from_secs(2),
+            queue: 1024,
+            size_limit: None,
+        }
+    }
+}
+
+/// What was found in the file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Restored {
+    /// All records by device; those of undeclared phones have nothing in force.
+    pub records: Vec<PhoneRecord>,
+    /// The newest revision that was taken over.
+    pub revision: Option<Revision>,
+    /// Where a broken file was put.
+    pub put_aside: Option<PathBuf>,
+}
+
+/// What happened since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Callers that had to wait for a place in the queue.
+    pub waits: u64,
+    /// Transactions committed.
+    pub commits: u64,
+    /// Requests they held; more than commits when requests shared one.
+    pub requests: u64,
+    /// Transactions that failed.
+    pub failures: u64,
+}
+
+/// The store: a cheap handle, all clones of which feed one writer. The file is closed by [`Store::close`], or when the
+/// last handle is gone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    messages: mpsc::Sender<Message>,
+    places: Arc<Semaphore>,
+    writable: watch::Receiver<bool>,
+    counters: Arc<Counters>,
+}
+
+impl Store {
+    /// Opens `phoneops.db` in the state folder (both made when missing), locks the folder, and reads everything.
+    /// Blocks while it reads; an error has changed nothing.
+    pub fn open(state_folder: &Path, options: &OpenOptions) -> Result<(Self, Restored), StoreError> {
+        let lock = folder::lock(state_folder)?;
+        let file = state_folder.join(FILE_NAME);
+        let settings = Settings { patience: options.patience, size_limit: options.size_limit };
+        let (database, restored) = match restore(&file, settings) {
+            Err(error) if options.rebuild && error.is_of_the_content() => {
+                let aside = folder::put_aside(&file, Timestamp::now())
+                    .map_err(|source| StoreError::Folder { folder: state_folder.to_owned(), source })?;
+                tracing::warn!(%error, aside = %aside.display(), "the store was put aside and begun anew");
+                let (database, restored) = restore(&file, settings)?;
+                (database, Restored { put_aside: Some(aside), ..restored })
+            }
+            result => result?,
+        };
+        let (messages, received) = mpsc::channel();
+        let (writable, watched) = watch::channel(true);
+        let counters = Arc::new(Counters::default());
+        let writer = Writer {
+            database,
+            lock,
+            messages: received,
+            writable,
+            counters: Arc::clone(&counters),
+            retry: options.retry,
+            group: options.queue.max(1),
+        };
+        thread::Builder::new()
+            .name("store".into())
+            .spawn(move || writer.run())
+            .map_err(|source| StoreError::Folder { folder: state_folder.to_owned(), source })?;
+        let places = Arc::new(Semaphore::new(options.queue.max(1)));
+        Ok((Self { messages, places, writable: watched, counters }, restored))
+    }
+
+    /// Saves records; `Ok` means they are on disk. Requests are carried out in the order in which they were polled
+    /// first, also when the caller stops waiting.
+    pub async fn save(&self, records: Vec<Arc<PhoneRecord>>) -> Result<(), StoreAway> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.ask(Change::Save(records)).await
+    }
+
+    /// Saves the name of the newest revision that was taken over.
+    pub async fn save_revision(&self, revision: Revision) -> Result<(), StoreAway> {
+        self.ask(Change::Revision(revision)).await
+    }
+
+    /// Forgets a phone.
+    pub async fn remove(&self, device: DeviceId) -> Result<(), StoreAway> {
+        self.ask(Change::Remove(device)).await
+    }
+
+    /// Whether the store takes writes, as of the last one; changes are seen at once.
+    pub fn writable(&self) -> watch::Receiver<bool> {
+        self.writable.clone()
+    }
+
+    /// What happened since the start.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            waits: self.counters.waits.load(Ordering::Relaxed),
+            commits: self.counters.commits.load(Ordering::Relaxed),
+            requests: self.counters.requests.load(Ordering::Relaxed),
+            failures: self.counters.failures.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Writes what was asked for before, closes the file and gives the folder free. Later requests of any handle are
+    /// answered [`StoreAway`].
+    pub async fn close(&self) {
+        let (asked, closed) = oneshot::channel();
+        if self.messages.send(Message::Close(asked)).is_ok() {
+            // an error means that another handle has closed it
+            let _ = closed.await;
+        }
+    }
+
+    async fn ask(&self, change: Change) -> Result<(), StoreAway> {
+        let places = Arc::clone(&self.places);
+        let place = if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            place
+        } else {
+            if self.counters.waits.fetch_add(1, Ordering::Relaxed) == 0 {
+                tracing::warn!("more writes wait for the store than its queue holds");
+            }
+            places.acquire_owned().await.map_err(|_| StoreAway::closed())?
+        };
+        let (done, answered) = oneshot::channel();
+        self.messages.send(Message::Write(Request { change, done, _place: place })).map_err(|_| StoreAway::closed())?;
+        answered.await.map_err(|_| StoreAway::closed())?
+    }
+}
+
+fn restore(file: &Path, settings: Settings) -> Result<(Database, Restored), StoreError> {
+    let mut database = Database::open(file, settings)?;
+    let (records, revision) = database.load()?;
+    database.arm()?;
+    Ok((database, Restored { records, revision, put_aside: None }))
+}
