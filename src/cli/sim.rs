@@ -1,6 +1,7 @@
 //! `phoneops sim`: simulated phones that call a service until Ctrl-C.
 
 use std::{
+    fmt::Write as _,
     io::{IsTerminal, Write},
     net::Ipv4Addr,
     time::Duration,
@@ -26,7 +27,7 @@ pub struct Args {
     /// How many phones
     #[arg(long, value_name = "N", default_value_t = 1, env = "PHONEOPS_SIM_PHONES")]
     phones: u32,
-    /// Whom they call, such as https://127.0.0.1:18443; without path that of the firmware
+    /// Whom they call, such as <https://127.0.0.1:18443>; without path that of the firmware
     #[arg(long, value_name = "URL", required_unless_present = "list_faults", env = "PHONEOPS_SIM_SERVER")]
     server: Option<String>,
     /// A model, dealt out in turn when several are named; all of them when none is
@@ -142,13 +143,13 @@ fn conclude(fleet: &SimFleet) -> Exit {
     let silent = fleet.phones().iter().filter(|phone| phone.counts().ended == 0).count();
     let mut text = format!("\n{} phones: {}\n", fleet.phones().len(), fleet.counts());
     if silent > 0 {
-        text += &format!("{silent} phones never ended a session\n");
+        let _ = writeln!(text, "{silent} phones never ended a session");
     }
     for violation in violations.iter().take(VIOLATIONS) {
-        text += &format!("against the protocol: {violation}\n");
+        let _ = writeln!(text, "against the protocol: {violation}");
     }
     if violations.len() > VIOLATIONS {
-        text += &format!("… and {} more\n", violations.len() - VIOLATIONS);
+        let _ = writeln!(text, "… and {} more", violations.len() - VIOLATIONS);
     }
     print(&text);
     match (violations.is_empty(), silent) {

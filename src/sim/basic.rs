@@ -76,13 +76,17 @@ pub(super) fn opening(
     }
     let start_up = matches!(reason, Reason::StartUp);
     if facts.long_start_up && start_up {
-        LONG_START_UP.iter().for_each(|name| add(name, None));
+        for name in LONG_START_UP {
+            add(name, None);
+        }
         add("bootstrapping-tan", Some(""));
     } else {
         add("user-pwd", None);
     }
     if matches!(reason, Reason::InventoryChanges) && facts.long_start_up {
-        ["key-modules", "blf-modules", "slk-modules", "km15-modules"].iter().for_each(|name| add(name, None));
+        for name in ["key-modules", "blf-modules", "slk-modules", "km15-modules"] {
+            add(name, None);
+        }
     }
     if let Some(number) = attached {
         add("configuration-attached-flag", Some("true"));

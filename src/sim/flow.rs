@@ -133,7 +133,9 @@ impl State {
             Some(flow) => flow.judge.answer(answer, self.cookie.as_deref()),
             None => return Then::End,
         };
-        wrong.into_iter().for_each(|what| self.record.violation(what));
+        for what in wrong {
+            self.record.violation(what);
+        }
         if !answer.status.is_success() {
             let problem = format!("HTTP status {}", answer.status.as_u16());
             return self.unusable(draft, answer, problem, now);
@@ -149,6 +151,10 @@ impl State {
             Err(DecodeError::UnknownAction { action, .. }) => {
                 self.record.violation(format!("unknown action {action:?} (R-613)"));
                 self.note_unusable(draft, answer, format!("unknown action {action}"));
+                if self.flow.as_ref().is_none_or(|flow| flow.giving_up) {
+                    self.flow = None;
+                    return Then::End;
+                }
                 let reason = Reason::ReplyTo { action, status: ReplyStatus::Failed };
                 return Then::Send(Draft { reason, items: Vec::new(), fragment: Fragment::Final });
             }
@@ -166,7 +172,9 @@ impl State {
         let wrong = flow.judge.message(message, flow.nonce.as_ref(), self.device.facts, in_call);
         let foreign = flow.nonce.as_ref().map_or("", |nonce| nonce.0.as_str()) != message.nonce.0;
         let (giving_up, spent) = (flow.giving_up, flow.requests >= REQUESTS);
-        wrong.into_iter().for_each(|what| self.record.violation(what));
+        for what in wrong {
+            self.record.violation(what);
+        }
         let reason = text_of(message, "cleanup-reason");
         self.note(draft, answer.connection, outcome(message, reason.clone()));
         self.tell(|| format!("{} → {} ({} items)", draft.reason, message.action, message.items.len()));

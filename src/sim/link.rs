@@ -1,6 +1,9 @@
 //! One TLS connection of a phone to its server, and requests over it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -28,6 +31,9 @@ use super::{
 /// Most bytes of an answer that are read.
 const ANSWER_LIMIT: usize = 1_000_000;
 
+/// Longest time that a goodbye takes.
+const GOODBYE: Duration = Duration::from_millis(200);
+
 /// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LinkError {
@@ -36,9 +42,9 @@ pub(super) enum LinkError {
     #[error("TLS handshake failed: {0}")]
     Tls(String),
     #[error("no connection within {0:?}")]
-    SlowConnect(std::time::Duration),
+    SlowConnect(Duration),
     #[error("no answer within {0:?}")]
-    SlowAnswer(std::time::Duration),
+    SlowAnswer(Duration),
     #[error("the connection broke: {0}")]
     Broken(#[from] hyper::Error),
     #[error("the answer cannot be read: {0}")]
@@ -81,7 +87,7 @@ pub(super) struct Route {
 #[derive(Debug)]
 pub(super) struct Link {
     sender: SendRequest<Full<Bytes>>,
-    _driver: JoinSet<()>,
+    driver: JoinSet<()>,
     number: u64,
     used: bool,
 }
@@ -106,7 +112,15 @@ impl Link {
             // how it ended is told to whoever waits for an answer
             let _ = connection.await;
         });
-        Ok(Self { sender, _driver: driver, number, used: false })
+        Ok(Self { sender, driver, number, used: false })
+    }
+
+    /// Says goodbye as TLS wants it; dropping the link is like pulling the plug.
+    pub(super) async fn close(self) {
+        let Self { sender, mut driver, .. } = self;
+        drop(sender);
+        // a server that does not read is not waited for
+        let _ = timeout(GOODBYE, driver.join_next()).await;
     }
 
     pub(super) fn number(&self) -> u64 {

@@ -226,10 +226,8 @@ mod tests {
                 _ => text,
             };
             let before = memory.read(&id);
-            match memory.write(&Item::plain(id.clone(), value.as_str())) {
-                None => prop_assert_eq!(memory.read(&id), Item::plain(id, value)),
-                Some(_) => prop_assert_eq!(memory.read(&id), before),
-            }
+            let refused = memory.write(&Item::plain(id.clone(), value.as_str())).is_some();
+            prop_assert_eq!(memory.read(&id), if refused { before } else { Item::plain(id, value) });
         }
     }
 }

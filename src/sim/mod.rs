@@ -6,6 +6,7 @@
 //! - [`SimPhone`], [`SimFleet`]: handles of one phone and of many; [`SimSettings`], [`FleetSettings`], [`Timing`]
 //! - [`Model`]: the models and what their firmware can do
 //! - [`Fault`], [`MENU`]: what a phone can be told to do wrong
+//! - [`PhoneView`]: a look at a phone that holds still
 //! - [`Exchange`], [`Counts`]: what it keeps of its talks; `judge` says what the server did wrong
 //! - `item_set`, `memory`, `basic`, `fragments`, `deployment`, `device`: the phone itself, pure
 //! - `state`, `flow`: when it calls, and one flow; synchronous, time is an argument
@@ -35,6 +36,7 @@ mod wire;
 pub use fault::{Fault, FaultError, MENU};
 pub use fleet::{FleetSettings, SimFleet, mac};
 pub use model::{Model, UnknownModel};
-pub use phone::{PhoneView, SimPhone, WaitError};
+pub use phone::{SimPhone, WaitError};
 pub use settings::{LOGIN_PATH, Server, SimError, SimSettings, Timing};
+pub use state::State as PhoneView;
 pub use transcript::{Counts, Exchange, Outcome, SimEvent};

@@ -23,6 +23,7 @@ pub struct UnknownModel(pub String);
 
 /// The facts of one model.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that a firmware has or has not")]
 pub(super) struct Facts {
     pub(super) name: &'static str,
     pub(super) device_type: &'static str,

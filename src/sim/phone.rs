@@ -46,57 +46,6 @@ pub struct SimPhone {
     contact: SocketAddr,
 }
 
-/// A look at a phone that holds still.
-#[derive(Debug)]
-pub struct PhoneView<'a>(&'a State);
-
-impl PhoneView<'_> {
-    /// How often what happened.
-    pub fn counts(&self) -> Counts {
-        self.0.record.counts
-    }
-
-    /// The value that the phone has; a secret stays in custody.
-    pub fn value(&self, id: &ItemId) -> Option<ItemText> {
-        self.0.device.memory.value(id)
-    }
-
-    /// The exchanges that are kept, oldest first.
-    pub fn exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
-        self.0.record.exchanges()
-    }
-
-    /// Whether the user is in a call.
-    pub fn in_call(&self) -> bool {
-        self.0.device.in_call
-    }
-
-    /// Whether the phone keeps the wish to be called again.
-    pub fn has_wish(&self) -> bool {
-        self.0.device.wish
-    }
-
-    /// Whether a flow is under way.
-    pub fn in_flow(&self) -> bool {
-        self.0.flow.is_some()
-    }
-
-    /// Whether nothing is under way and nothing is due: left alone, the phone stays silent.
-    pub fn is_idle(&self) -> bool {
-        self.0.is_idle()
-    }
-
-    /// Whether it has power.
-    pub fn is_on(&self) -> bool {
-        self.0.powered
-    }
-
-    /// What the server did against the protocol.
-    pub fn violations(&self) -> &[String] {
-        self.0.record.violations()
-    }
-}
-
 impl SimPhone {
     /// Opens the contact-me port and starts the phone's tasks. The phone has no power yet.
     pub async fn start(settings: SimSettings) -> Result<Self, SimError> {
@@ -122,7 +71,7 @@ impl SimPhone {
 
     /// Power off and on again, whatever it is doing: it registers after the time of a reboot.
     pub fn restart(&self) {
-        let pause = self.look(|view| view.0.settings.timing.reboot);
+        let pause = self.look(|view| view.settings.timing.reboot);
         self.shared.boot(pause);
     }
 
@@ -144,7 +93,7 @@ impl SimPhone {
 
     /// Whether the user is in a call.
     pub fn in_call(&self) -> bool {
-        self.look(|view| view.in_call())
+        self.look(State::in_call)
     }
 
     /// The user or the local web page changes a setting; it is reported after a while.
@@ -177,7 +126,7 @@ impl SimPhone {
 
     /// The phone's own id, as it was given.
     pub fn id(&self) -> String {
-        self.look(|view| view.0.settings.id.clone())
+        self.look(|view| view.settings.id.clone())
     }
 
     /// Where it takes contact-me.
@@ -192,7 +141,7 @@ impl SimPhone {
 
     /// How often what happened.
     pub fn counts(&self) -> Counts {
-        self.look(|view| view.counts())
+        self.look(State::counts)
     }
 
     /// How many contact-me requests came.
@@ -211,12 +160,12 @@ impl SimPhone {
     }
 
     /// A look at the phone that holds still.
-    pub fn look<T>(&self, look: impl FnOnce(&PhoneView<'_>) -> T) -> T {
-        look(&PhoneView(&self.shared.look()))
+    pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.shared.look())
     }
 
     /// Waits until the phone is as wished, without polling: it is asked after each change.
-    pub async fn wait_for(&self, wish: impl Fn(&PhoneView<'_>) -> bool, limit: Duration) -> Result<(), WaitError> {
+    pub async fn wait_for(&self, wish: impl Fn(&State) -> bool, limit: Duration) -> Result<(), WaitError> {
         let mut changes = self.shared.changes();
         let reached = async {
             loop {
@@ -238,9 +187,9 @@ impl SimPhone {
         tasks.shutdown().await;
     }
 
-    fn not_reached(view: &PhoneView<'_>, limit: Duration) -> WaitError {
+    fn not_reached(view: &State, limit: Duration) -> WaitError {
         let last = view.exchanges().next_back().map_or_else(|| "none".to_owned(), |last| format!("{last:?}"));
-        WaitError { phone: view.0.settings.id.clone(), limit, counts: view.counts(), last }
+        WaitError { phone: view.settings.id.clone(), limit, counts: view.counts(), last }
     }
 }
 

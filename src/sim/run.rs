@@ -14,8 +14,8 @@ use super::{
     device::Draft,
     fault::Fault,
     flow::Then,
-    link::{Answer, Link, LinkError},
-    state::{Due, Next, State},
+    link::{Answer, Link, LinkError, Route},
+    state::{Next, State},
 };
 
 /// What the tasks of one phone and its handles share.
@@ -48,9 +48,13 @@ impl Shared {
     /// Changes the state and tells everybody.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.look());
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.changed();
         self.wake.notify_one();
         result
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Learns of changes from now on.
@@ -70,24 +74,50 @@ pub(super) async fn live(shared: &Shared) {
     let mut power = shared.power.subscribe();
     loop {
         power.borrow_and_update();
-        let next = shared.look().next(Instant::now());
-        match next {
-            Next::Sleep => shared.wake.notified().await,
-            Next::Until(at) => tokio::select! {
+        match begin(shared) {
+            Begun::Nothing => {}
+            Begun::Sleep => shared.wake.notified().await,
+            Begun::Until(at) => tokio::select! {
                 () = shared.wake.notified() => {}
                 () = sleep_until(at) => {}
             },
-            Next::Call(due) => tokio::select! {
-                () = flow(shared, due) => {}
+            Begun::Flow(draft) => tokio::select! {
+                () = flow(shared, draft) => {}
                 _ = power.changed() => {}
             },
         }
     }
 }
 
-async fn flow(shared: &Shared, due: Due) {
-    let Some(mut draft) = shared.change(|state| state.open(due)) else { return };
+enum Begun {
+    Nothing,
+    Sleep,
+    Until(Instant),
+    Flow(Draft),
+}
+
+/// Takes the next call off the list and opens its flow in one step, so that a phone never looks idle in between.
+fn begin(shared: &Shared) -> Begun {
+    let mut state = shared.look();
+    let begun = match state.next(Instant::now()) {
+        Next::Sleep => return Begun::Sleep,
+        Next::Until(at) => return Begun::Until(at),
+        Next::Call(due) => state.open(due).map_or(Begun::Nothing, Begun::Flow),
+    };
+    drop(state);
+    shared.changed();
+    begun
+}
+
+async fn flow(shared: &Shared, draft: Draft) {
     let mut link = None;
+    talk(shared, draft, &mut link).await;
+    if let Some(link) = link {
+        link.close().await;
+    }
+}
+
+async fn talk(shared: &Shared, mut draft: Draft, link: &mut Option<Link>) {
     let mut tries = 0;
     let mut repeated = false;
     let mut echo = false;
@@ -96,28 +126,24 @@ async fn flow(shared: &Shared, due: Due) {
         if !initial {
             slow_down(shared).await;
         }
-        let answer = match exchange(shared, &mut link, &draft, repeated).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let retries = shared.look().settings.timing.reply_retries;
-                if initial || tries >= retries {
-                    shared.change(|state| state.break_off(Instant::now()));
-                    return;
-                }
-                let pause = shared.look().backoff(tries);
-                tries += 1;
-                repeated = true;
-                sleep(pause).await;
-                continue;
+        let Ok(answer) = exchange(shared, link, &draft, repeated).await else {
+            let retries = shared.look().settings.timing.reply_retries;
+            if initial || tries >= retries {
+                shared.change(|state| state.break_off(Instant::now()));
+                return;
             }
+            let pause = shared.look().backoff(tries);
+            tries += 1;
+            repeated = true;
+            sleep(pause).await;
+            continue;
         };
         tries = 0;
-        if std::mem::take(&mut echo) {
-            // the phone never saw this answer
-            repeated = true;
+        // of a reply that is sent twice the phone never saw the first answer
+        repeated = std::mem::take(&mut echo);
+        if repeated {
             continue;
         }
-        repeated = false;
         match shared.change(|state| state.take(&draft, &answer, Instant::now())) {
             Then::Send(next) => draft = next,
             Then::SendTwice(next) => {
@@ -141,24 +167,13 @@ async fn exchange(
     loop {
         let mut open = match link.take() {
             Some(open) => open,
-            None => {
-                let number = {
-                    let mut state = shared.look();
-                    state.connections += 1;
-                    state.connections
-                };
-                match Link::open(&route, number).await {
-                    Ok(open) => open,
-                    Err(error) => {
-                        shared.change(|state| state.lost(draft, number, error.to_string()));
-                        return Err(error);
-                    }
-                }
-            }
+            None => connect(shared, &route, draft).await?,
         };
         match open.call(&route, &call).await {
             Ok(answer) => {
-                if !call.close {
+                if call.close {
+                    open.close().await;
+                } else {
                     *link = Some(open);
                 }
                 return Ok(answer);
@@ -170,6 +185,19 @@ async fn exchange(
             }
         }
     }
+}
+
+async fn connect(shared: &Shared, route: &Route, draft: &Draft) -> Result<Link, LinkError> {
+    let number = {
+        let mut state = shared.look();
+        state.connections += 1;
+        state.connections
+    };
+    let opened = Link::open(route, number).await;
+    if let Err(error) = &opened {
+        shared.change(|state| state.lost(draft, number, error.to_string()));
+    }
+    opened
 }
 
 async fn slow_down(shared: &Shared) {

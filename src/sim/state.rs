@@ -13,7 +13,7 @@ use super::{
     fault::{Fault, Faults},
     flow::Flow,
     settings::{Server, SimSettings},
-    transcript::{Record, SimEvent},
+    transcript::{Counts, Exchange, Record, SimEvent},
 };
 use crate::wpi::{ItemId, ItemText, Reason, contact::ContactMe};
 
@@ -70,8 +70,9 @@ pub(super) enum ContactAnswer {
     Drop,
 }
 
+/// A simulated phone as it is at one moment; people get to look at it and not to change it.
 #[derive(Debug)]
-pub(super) struct State {
+pub struct State {
     pub(super) settings: SimSettings,
     pub(super) device: Device,
     pub(super) faults: Faults,
@@ -87,6 +88,53 @@ pub(super) struct State {
     dues: Vec<Due>,
     last_contact: Option<Instant>,
     last_contact_call: Option<Instant>,
+}
+
+impl State {
+    /// How often what happened.
+    pub fn counts(&self) -> Counts {
+        self.record.counts
+    }
+
+    /// The value that the phone has; a secret stays in custody.
+    pub fn value(&self, id: &ItemId) -> Option<ItemText> {
+        self.device.memory.value(id)
+    }
+
+    /// The exchanges that are kept, oldest first.
+    pub fn exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
+        self.record.exchanges()
+    }
+
+    /// Whether the user is in a call.
+    pub fn in_call(&self) -> bool {
+        self.device.in_call
+    }
+
+    /// Whether the phone keeps the wish to be called again.
+    pub fn has_wish(&self) -> bool {
+        self.device.wish
+    }
+
+    /// Whether a flow is under way.
+    pub fn in_flow(&self) -> bool {
+        self.flow.is_some()
+    }
+
+    /// Whether nothing is under way and nothing is due: left alone, the phone stays silent.
+    pub fn is_idle(&self) -> bool {
+        self.flow.is_none() && self.dues.is_empty()
+    }
+
+    /// Whether it has power.
+    pub fn is_on(&self) -> bool {
+        self.powered
+    }
+
+    /// What the server did against the protocol.
+    pub fn violations(&self) -> &[String] {
+        self.record.violations()
+    }
 }
 
 impl State {
@@ -168,11 +216,6 @@ impl State {
             Some((_, at)) if at > now => Next::Until(at),
             Some((place, _)) => Next::Call(self.dues.swap_remove(place)),
         }
-    }
-
-    /// Whether nothing is under way and nothing is due.
-    pub(super) fn is_idle(&self) -> bool {
-        self.flow.is_none() && self.dues.is_empty()
     }
 
     pub(super) fn end_call(&mut self, now: Instant) {
