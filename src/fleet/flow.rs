@@ -122,9 +122,10 @@ impl Flows {
         self.open.get(&id)
     }
 
-    /// The flow of a `reply-to` or `clean-up`, in the order of R-210: cookie, `mac-addr` (given as the phone's open
-    /// flow), connection, peer address if exactly one flow has it.
-    pub fn find(&self, from: &From<'_>, of_device: Option<FlowId>) -> Option<FlowId> {
+    /// The flow of a `reply-to` or `clean-up`, in the order of R-210: cookie, `mac-addr` (`named`, with the phone's open
+    /// flow), connection, peer address if exactly one flow has it. A message that names a phone never finds the flow of
+    /// another one by connection or address.
+    pub fn find(&self, from: &From<'_>, named: Option<&DeviceId>, of_device: Option<FlowId>) -> Option<FlowId> {
         if let Some(id) =
             from.cookie.into_iter().flat_map(Cookie::parse).find_map(|cookie| self.by_cookie.get(&cookie).copied())
         {
@@ -132,6 +133,9 @@ impl Flows {
         }
         if of_device.is_some() {
             return of_device;
+        }
+        if named.is_some() {
+            return None;
         }
         let same_connection = self.open.iter().find(|(_, flow)| flow.connection == from.connection);
         if let Some((id, _)) = same_connection {

@@ -174,7 +174,7 @@ impl Fleet {
     fn later(&mut self, message: PhoneMessage, nonce: Nonce, from: &From<'_>, now: Timestamp) -> Answer {
         let named = device_of(&message);
         let of_device = named.as_ref().and_then(|device| self.phones.get(device)?.flow);
-        let found = self.flows.find(from, of_device);
+        let found = self.flows.find(from, named.as_ref(), of_device);
         let Some((id, device)) = found.and_then(|id| Some((id, self.flows.get(id)?.device.clone()))) else {
             self.counters.stray_replies += 1;
             self.call_back(named, from, now);

@@ -201,3 +201,6 @@ impl Fleet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,101 @@
-//! report
+//! Edges out: the API and the metrics.
+//!
+//! - [`FleetAccess`]: what the API asks of the running service
+//! - [`api`]: the routes of the status server, as an axum router
+//! - [`access`]: who may do what: loopback, tokens, the local user, Host and Origin
+//! - [`tokens`]: the file of `--tokens`, read again when it changes
+//! - [`problem`]: answers that say no, as JSON
+//! - [`server`]: accepts connections on TCP and on the Unix socket, within limits
+//! - [`socket`]: the Unix socket in the state folder and the name of the user behind it
+//! - [`metrics`]: what is counted, as `OpenMetrics` text
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::fleet::view::{Page, PhoneView, Query};
+
+pub mod access;
+pub mod api;
+pub mod metrics;
+pub mod problem;
+pub mod server;
+pub mod socket;
+pub mod tokens;
+
+/// What the API asks of the running service. Each call answers from memory and within milliseconds.
+pub trait FleetAccess: Send + Sync + 'static {
+    /// One page of phones.
+    fn page(&self, query: &Query) -> Page;
+    /// One phone by the name of its document or by its device id; a name wins.
+    fn phone(&self, id: &str) -> Option<PhoneView>;
+    /// Asks a phone to open a session. `actor` is who wants it, for the log.
+    fn contact(&self, id: &str, actor: &str) -> ContactAnswer;
+    /// Whether the service can do its work, and if not, why.
+    fn ready(&self) -> Readiness;
+    /// What calls in although nobody wants it.
+    fn undeclared(&self) -> Undeclared;
+    /// All metrics as `OpenMetrics` text.
+    fn metrics(&self) -> String;
+}
+
+/// What becomes of the wish to contact a phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContactAnswer {
+    /// It is contacted at that time, mostly now.
+    Queued {
+        /// When.
+        at: Timestamp,
+    },
+    /// A session or a contact is under way.
+    AlreadyUnderWay,
+    /// Not yet: contacts to one phone keep a distance (promise 4).
+    RateLimited {
+        /// When it is contacted at the earliest.
+        next: Timestamp,
+    },
+    /// There is no way to it: it polls, or was never heard of.
+    CannotBeReached {
+        /// Why, and what helps.
+        why: String,
+    },
+    /// There is no such phone.
+    NotFound,
+}
+
+/// Whether the service can do its work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// Whether it can.
+    pub ready: bool,
+    /// Why it cannot; empty when it can.
+    pub reasons: Vec<String>,
+}
+
+/// What calls in although nobody wants it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Undeclared {
+    /// Phones that no document declares, the newest caller first; bounded by the service.
+    pub phones: Vec<PhoneView>,
+    /// TLS handshakes that failed, the newest first; bounded by the service.
+    pub handshakes: Vec<FailedHandshake>,
+}
+
+/// TLS handshakes of one address that failed for one cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedHandshake {
+    /// The address they came from.
+    pub address: String,
+    /// The phone last heard of there.
+    pub phone: Option<String>,
+    /// The highest TLS version offered.
+    pub highest_version: Option<String>,
+    /// Why it failed.
+    pub cause: String,
+    /// The setting that would help.
+    pub remedy: Option<String>,
+    /// How often.
+    pub count: u64,
+    /// When it last happened.
+    pub last: Timestamp,
+}

@@ -186,17 +186,17 @@ impl DirReader {
             return;
         }
         let trigger = self.trigger.clone();
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let made = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.map_or(true, |event| is_change(event.kind)) {
                 trigger.fetch_now();
             }
         });
-        let watched = watcher.and_then(|mut watcher| {
+        let watched = made.and_then(|mut watcher| {
             watcher.watch(&self.settings.path, RecursiveMode::Recursive)?;
             Ok(watcher)
         });
         match watched {
-            Ok(watcher) => self.watcher = Some(watcher),
+            Ok(set) => self.watcher = Some(set),
             Err(error) => tracing::warn!(
                 folder = %self.settings.path.display(),
                 "source: the folder cannot be watched, only looked at from time to time: {error}"

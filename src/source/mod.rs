@@ -63,6 +63,7 @@ pub enum SourceEvent {
 }
 
 /// A source at work. It stops when this is dropped, without waiting: a look under way ends by its own time-outs.
+/// Keep it whole: a part of it that is not public does the stopping.
 #[derive(Debug)]
 pub struct Source {
     /// Its events; ends (`None`) once the source has stopped.

@@ -17,5 +17,8 @@ mod listener_tls;
 mod sim_faults;
 mod sim_flows;
 mod sim_server;
+mod source_dir;
+mod source_git;
+mod source_git_web;
 mod store_away;
 mod store_file;

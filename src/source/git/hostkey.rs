@@ -1,11 +1,11 @@
-//! Whether an ssh host key is the right one. What is not in the known_hosts file is refused.
+//! Whether an ssh host key is the right one. What is not in the `known_hosts` file is refused.
 
 use std::{fs, io, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use openssl::{hash::MessageDigest, pkey::PKey, sha::sha256, sign::Signer};
 
-/// What a known_hosts file says of a key.
+/// What a `known_hosts` file says of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// The host has this key.
@@ -50,12 +50,12 @@ pub(super) fn check(file: &Path, host: &str, port: u16, blob: &[u8]) -> Result<(
     }
 }
 
-/// The line of a known_hosts file for a key.
+/// The line of a `known_hosts` file for a key.
 fn known_hosts_line(host: &str, port: u16, blob: &[u8]) -> String {
     format!("{} {} {}", host_name(host, port), key_type(blob), STANDARD.encode(blob))
 }
 
-/// A host as known_hosts names it.
+/// A host as `known_hosts` names it.
 fn host_name(host: &str, port: u16) -> String {
     if port == 22 { host.to_owned() } else { format!("[{host}]:{port}") }
 }

@@ -2,11 +2,13 @@
 //!
 //! Two marks of its own name the branch's tip: `fetched`, and `good` for the last one that could be read. They hang
 //! on URL and branch, so that a mirror used for another branch before never passes for this one.
+//!
+//! Each fetch that brings something adds a pack; past [`PACKS_KEPT`] the mirror is written anew from itself, as one.
 
 use std::{
     cell::RefCell,
     fmt::Write as _,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -26,6 +28,8 @@ use super::{
 
 /// Most bytes of one fetch.
 const FETCH_LIMIT: usize = 2 * 1024 * 1024 * 1024;
+/// How many packs pile up before they are made one.
+const PACKS_KEPT: usize = 200;
 /// How many branches an error lists.
 const BRANCHES_LISTED: usize = 5;
 
@@ -48,11 +52,8 @@ impl Mirror {
             return Err(SourceError::Settings(format!("--branch: {:?} is no name of a branch", settings.branch)));
         }
         let broken = |detail: String| SourceError::Mirror { folder: settings.mirror.clone(), detail };
-        let mut options = RepositoryInitOptions::new();
-        options.bare(true).no_reinit(false).external_template(false);
         fs::create_dir_all(&settings.mirror).map_err(|error| broken(error.to_string()))?;
-        let repository =
-            Repository::init_opts(&settings.mirror, &options).map_err(|error| broken(error.to_string()))?;
+        let repository = init(&settings.mirror).map_err(|error| broken(error.message().to_owned()))?;
         let marks = marks(&url, &branch);
         clear_leftovers(&settings.mirror, &marks);
         let known_hosts = settings.known_hosts.clone().unwrap_or_else(users_known_hosts);
@@ -71,6 +72,9 @@ impl Mirror {
 
     /// Marks a commit as one that could be read.
     pub(super) fn mark_good(&self, commit: Oid) -> Result<(), SourceError> {
+        if self.last_good() == Some(commit) {
+            return Ok(());
+        }
         self.repository
             .reference(&format!("{}/good", self.marks), commit, true, "read")
             .map(drop)
@@ -78,7 +82,14 @@ impl Mirror {
     }
 
     /// Fetches the branch, whatever its history has become, and gives its tip.
-    pub(super) fn fetch(&self) -> Result<Oid, SourceError> {
+    pub(super) fn fetch(&mut self) -> Result<Oid, SourceError> {
+        if let Err(problem) = self.compact(PACKS_KEPT) {
+            tracing::warn!("git: the mirror keeps its many packs: {problem}");
+        }
+        self.fetch_branch()
+    }
+
+    fn fetch_branch(&self) -> Result<Oid, SourceError> {
         let credentials = RefCell::new(Credentials::new(
             &self.url,
             self.settings.token_file.as_ref(),
@@ -153,6 +164,28 @@ impl Mirror {
         Err(SourceError::Branch { url: self.url.to_string(), branch: self.settings.branch.clone(), others })
     }
 
+    /// Writes the mirror anew beside itself, with this branch's marks and one pack, and takes its place.
+    fn compact(&mut self, kept: usize) -> Result<(), SourceError> {
+        let here = &self.settings.mirror;
+        let packs = fs::read_dir(here.join("objects/pack")).into_iter().flatten().flatten();
+        if packs.filter(|entry| entry.path().extension().is_some_and(|ending| ending == "pack")).count() <= kept {
+            return Ok(());
+        }
+        let (fresh, old) = (beside(here, ".new"), beside(here, ".old"));
+        let io_failed = |error: io::Error| SourceError::Mirror { folder: here.clone(), detail: error.to_string() };
+        remove(&fresh).and_then(|()| remove(&old)).map_err(io_failed)?;
+        let copied = init(&fresh).and_then(|repository| {
+            let mut remote = repository.remote_anonymous(&here.to_string_lossy())?;
+            let mut options = FetchOptions::new();
+            options.update_fetchhead(false).download_tags(AutotagOption::None);
+            remote.fetch(&[format!("+{0}/*:{0}/*", self.marks)], Some(&mut options), None)
+        });
+        copied.map_err(|error| self.broken(&error))?;
+        fs::rename(here, &old).and_then(|()| fs::rename(&fresh, here)).map_err(io_failed)?;
+        self.repository = Repository::open_bare(here).map_err(|error| self.broken(&error))?;
+        remove(&old).map_err(|error| self.broken(&Error::from_str(&error.to_string())))
+    }
+
     fn failed(&self, error: &Error) -> SourceError {
         let ours =
             [ErrorClass::Odb, ErrorClass::Indexer, ErrorClass::Reference, ErrorClass::Filesystem, ErrorClass::Zlib];
@@ -168,6 +201,23 @@ impl Mirror {
     }
 }
 
+fn init(folder: &Path) -> Result<Repository, Error> {
+    Repository::init_opts(folder, RepositoryInitOptions::new().bare(true).external_template(false))
+}
+
+fn beside(folder: &Path, ending: &str) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    folder.with_file_name(name)
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Where the marks of this URL and branch are.
 fn marks(url: &GitUrl, branch: &str) -> String {
     let mut name = "refs/phoneops/".to_owned();
@@ -179,11 +229,12 @@ fn marks(url: &GitUrl, branch: &str) -> String {
 
 /// Removes what a killed process left: locks on our own marks, and packs that were never finished.
 fn clear_leftovers(mirror: &Path, marks: &str) {
-    let is_leftover = |name: &str| name.ends_with(".lock") || name.starts_with("pack_git2_");
     for folder in [mirror.join(marks), mirror.join("objects/pack")] {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_name().to_str().is_some_and(is_leftover) {
-                let _ = fs::remove_file(entry.path());
+            let path = entry.path();
+            let is_lock = path.extension().is_some_and(|ending| ending == "lock");
+            if is_lock || entry.file_name().to_string_lossy().starts_with("pack_git2_") {
+                let _ = fs::remove_file(path);
             }
         }
     }
@@ -191,4 +242,68 @@ fn clear_leftovers(mirror: &Path, marks: &str) {
 
 fn users_known_hosts() -> PathBuf {
     std::env::home_dir().unwrap_or_default().join(".ssh/known_hosts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(remote: &Repository, text: &str) -> Oid {
+        let mut tree = remote.treebuilder(None).unwrap();
+        tree.insert("a.yaml", remote.blob(text.as_bytes()).unwrap(), 0o100_644).unwrap();
+        let tree = remote.find_tree(tree.write().unwrap()).unwrap();
+        let who = git2::Signature::now("Ada", "ada@example.org").unwrap();
+        let parent = remote.refname_to_id("refs/heads/main").ok().map(|id| remote.find_commit(id).unwrap());
+        remote.commit(Some("refs/heads/main"), &who, &who, text, &tree, &parent.iter().collect::<Vec<_>>()).unwrap()
+    }
+
+    fn open(folder: &Path) -> Mirror {
+        let settings = GitSettings::new(folder.join("remote").to_str().unwrap(), folder.join("mirror"));
+        let url = GitUrl::parse(&settings.url).unwrap();
+        Mirror::open(settings, url, StopSwitch::default()).unwrap()
+    }
+
+    #[test]
+    fn many_packs_become_one_and_nothing_that_counts_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let remote = init(&folder.path().join("remote")).unwrap();
+        let mut mirror = open(folder.path());
+        let first = push(&remote, "one");
+        mirror.fetch().unwrap();
+        mirror.mark_good(first).unwrap();
+        for text in ["two", "three", "four"] {
+            push(&remote, text);
+            mirror.fetch().unwrap();
+        }
+        let packs = || {
+            let names = fs::read_dir(folder.path().join("mirror/objects/pack")).unwrap();
+            names.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "pack")).count()
+        };
+        assert_eq!(packs(), 4);
+        mirror.compact(4).unwrap();
+        assert_eq!(packs(), 4);
+        mirror.compact(3).unwrap();
+        assert_eq!(packs(), 1);
+        assert_eq!(mirror.last_good(), Some(first));
+        assert!(mirror.repository().find_commit(first).unwrap().tree().is_ok());
+        let fifth = push(&remote, "five");
+        assert_eq!(mirror.fetch().unwrap(), fifth);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_does_not_stop_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let remote = init(&folder.path().join("remote")).unwrap();
+        let mut mirror = open(folder.path());
+        push(&remote, "one");
+        mirror.fetch().unwrap();
+        let half = folder.path().join("mirror/objects/pack/pack_git2_123");
+        fs::write(folder.path().join("mirror").join(&mirror.marks).join("fetched.lock"), "").unwrap();
+        fs::write(&half, "half").unwrap();
+        let second = push(&remote, "two");
+        assert!(mirror.fetch().is_err(), "a lock is respected while it may be held");
+        assert_eq!(open(folder.path()).fetch().unwrap(), second);
+        assert!(!half.exists());
+    }
 }

@@ -131,6 +131,7 @@ impl Reader for GitReader {
     fn look(&mut self, known: Option<&Revision>) -> Result<Option<Snapshot>, SourceError> {
         let commit = self.mirror.fetch()?;
         if known.is_some_and(|known| known.as_str() == commit.to_string()) {
+            self.mirror.mark_good(commit)?;
             return Ok(None);
         }
         let snapshot = self.folder.read(self.mirror.repository(), commit, &self.url)?;

@@ -9,7 +9,8 @@ pub(super) fn of_fetch(url: &GitUrl, error: &Error) -> SourceError {
     let detail = url.mask(error.message());
     let url_shown = url.to_string();
     let says = |words: &[&str]| words.iter().any(|word| detail.contains(word));
-    if error.code() == ErrorCode::Timeout || says(&["timed out", "Timed out", "Timeout", "timeout"]) {
+    // The last is what libgit2 says when a TLS server stays silent.
+    if error.code() == ErrorCode::Timeout || says(&["timed out", "Timed out", "imeout", "temporarily unavailable"]) {
         return SourceError::Silent { url: url_shown, detail };
     }
     if error.code() == ErrorCode::Certificate || error.class() == ErrorClass::Ssl {

@@ -116,9 +116,8 @@ impl Walk<'_> {
                 }
                 Some(ObjectType::Commit) => self.files.add(&here, FileContent::Submodule)?,
                 Some(ObjectType::Blob) if entry.filemode() == LINK => {
-                    if wanted || self.links_to_folder(entry.id(), path) {
-                        self.files.add(&here, FileContent::Link)?;
-                    }
+                    let reported = wanted || self.links_to_folder(entry.id(), path);
+                    reported.then(|| self.files.add(&here, FileContent::Link)).transpose()?;
                 }
                 Some(ObjectType::Blob) if wanted && std::str::from_utf8(entry.name_bytes()).is_err() => {
                     self.files.add(&here, FileContent::Unreadable("its name is not UTF-8; rename it".to_owned()))?;
@@ -153,8 +152,11 @@ impl Walk<'_> {
         for part in folder.split('/').chain(target.split('/')) {
             match part {
                 "" | "." => {}
-                ".." if parts.pop().is_none() => return false,
-                ".." => {}
+                ".." => {
+                    if parts.pop().is_none() {
+                        return false;
+                    }
+                }
                 name => parts.push(name),
             }
         }

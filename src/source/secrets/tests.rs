@@ -119,7 +119,7 @@ fn a_secret_mounted_by_a_cluster_is_read_through_its_links() {
 
 #[test]
 fn what_is_no_secret_is_refused_without_being_quoted() {
-    let long = [PLANTED.as_bytes(), &[b'x'; SECRET_LIMIT]].concat();
+    let long = [PLANTED.as_bytes(), &vec![b'x'; SECRET_LIMIT]].concat();
     let binary = [PLANTED.as_bytes(), &[0xff]].concat();
     let folder = Folder::new(&[("empty", b"\n"), ("long", &long), ("binary", &binary)]);
     for (name, word) in [("empty", "is empty"), ("long", "more than"), ("binary", "not UTF-8"), ("none", "create it")] {

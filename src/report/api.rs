@@ -1,0 +1,183 @@
+//! The routes of the status server.
+//!
+//! | route | answer |
+//! |---|---|
+//! | `GET /api/v1/phones?state=&site=&model=&limit=&continue=` | a [`Page`](crate::fleet::view::Page) |
+//! | `GET /api/v1/phones/{name-or-mac}` | a [`PhoneView`](crate::fleet::view::PhoneView) |
+//! | `POST /api/v1/phones/{name-or-mac}/contact` | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
+//! | `GET /api/v1/undeclared` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
+//! | `GET /healthz` | 200 as long as the process answers |
+//! | `GET /readyz` | 200 or 503, with reasons |
+//! | `GET /metrics` | `OpenMetrics` text |
+//!
+//! Whatever says no is a [`Problem`]. Who may do what is in [`access`](super::access).
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json, Router,
+    extract::{DefaultBodyLimit, Path, Query as UrlQuery, Request, State as Shared, rejection::QueryRejection},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::json;
+
+use super::{
+    ContactAnswer, FleetAccess,
+    access::{Actor, Peer, admit},
+    metrics::CONTENT_TYPE,
+    problem::Problem,
+    tokens::Tokens,
+};
+use crate::fleet::{
+    view::{PAGE_LIMIT, Query},
+    words::State,
+};
+
+/// Largest body of a request, in bytes.
+pub const BODY_LIMIT: usize = 64 << 10;
+
+/// How the API is set.
+#[derive(Debug, Default)]
+pub struct ApiSettings {
+    /// Names of `--status-host`, beside loopback and the address that is called.
+    pub hosts: Vec<String>,
+    /// Those of `--tokens`; without them nothing is answered off loopback, and nobody acts over TCP.
+    pub tokens: Option<Tokens>,
+}
+
+type Fleet = Arc<dyn FleetAccess>;
+
+/// The routes, with the access rules in front. It is to be served by [`serve`](super::server::serve), which says where
+/// each request comes from.
+pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
+    Router::new()
+        .route("/api/v1/phones", get(phones))
+        .route("/api/v1/phones/{id}", get(phone))
+        .route("/api/v1/phones/{id}/contact", post(contact))
+        .route("/api/v1/undeclared", get(undeclared))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no-such-page", "there is no such page"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this page does not take this method")
+        })
+        .with_state(fleet)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(Arc::new(settings), guard))
+}
+
+async fn guard(Shared(settings): Shared<Arc<ApiSettings>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>();
+    let mut response = match admit(&parts, peer, &settings.hosts, settings.tokens.as_ref()) {
+        Err(problem) => problem.into_response(),
+        Ok(_) if announces_too_much(&parts.headers) => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "a request has at most 64 kB").into_response()
+        }
+        Ok(actor) => {
+            if let Some(actor) = actor {
+                parts.extensions.insert(actor);
+            }
+            next.run(Request::from_parts(parts, body)).await
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn announces_too_much(headers: &axum::http::HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    length.is_some_and(|length| length > BODY_LIMIT)
+}
+
+async fn phones(
+    Shared(fleet): Shared<Fleet>,
+    parameters: Result<UrlQuery<Vec<(String, String)>>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let UrlQuery(parameters) =
+        parameters.map_err(|_| Problem::bad_request("parameter", "the parameters cannot be read"))?;
+    Ok(Json(fleet.page(&query_of(parameters)?)).into_response())
+}
+
+/// Reads the parameters; an empty one counts as not given.
+fn query_of(parameters: Vec<(String, String)>) -> Result<Query, Problem> {
+    let mut query = Query { limit: Some(PAGE_LIMIT), ..Query::default() };
+    for (name, value) in parameters {
+        if value.is_empty() {
+            continue;
+        }
+        match name.as_str() {
+            "state" => query.state = Some(state_of(&value)?),
+            "site" => query.site = Some(value),
+            "model" => query.model = Some(value),
+            "continue" => query.after = Some(value),
+            "limit" => {
+                let limit = value.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| {
+                    Problem::bad_request("limit", format!("limit is a number from 1; {PAGE_LIMIT} is the most"))
+                })?;
+                query.limit = Some(PAGE_LIMIT.min(limit));
+            }
+            _ => {
+                let message = "the parameters are state, site, model, limit and continue";
+                return Err(Problem::bad_request("parameter", message));
+            }
+        }
+    }
+    Ok(query)
+}
+
+fn state_of(word: &str) -> Result<State, Problem> {
+    State::parse(word).ok_or_else(|| {
+        let known: Vec<_> = State::ALL.iter().map(|state| state.as_str()).collect();
+        Problem::bad_request("state", format!("there is no such state; the states are {}", known.join(", ")))
+    })
+}
+
+async fn phone(Shared(fleet): Shared<Fleet>, Path(id): Path<String>) -> Result<Response, Problem> {
+    fleet.phone(&id).map(|phone| Json(phone).into_response()).ok_or_else(no_phone)
+}
+
+fn no_phone() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no-such-phone", "there is no phone of this name or MAC")
+}
+
+async fn contact(
+    Shared(fleet): Shared<Fleet>,
+    Path(id): Path<String>,
+    Extension(Actor(actor)): Extension<Actor>,
+) -> Result<Response, Problem> {
+    let answer = fleet.contact(&id, &actor);
+    tracing::info!(phone = ?id, actor, ?answer, "contact asked for");
+    match answer {
+        ContactAnswer::Queued { at } => {
+            Ok((StatusCode::ACCEPTED, Json(json!({ "result": "Queued", "at": at }))).into_response())
+        }
+        ContactAnswer::AlreadyUnderWay => Ok(Json(json!({ "result": "AlreadyUnderWay" })).into_response()),
+        ContactAnswer::RateLimited { next } => {
+            let message = "contacts to one phone keep a distance";
+            Err(Problem { next: Some(next), ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", message) })
+        }
+        ContactAnswer::CannotBeReached { why } => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-reached", why)),
+        ContactAnswer::NotFound => Err(no_phone()),
+    }
+}
+
+async fn undeclared(Shared(fleet): Shared<Fleet>) -> Response {
+    Json(fleet.undeclared()).into_response()
+}
+
+async fn ready(Shared(fleet): Shared<Fleet>) -> Response {
+    let readiness = fleet.ready();
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness)).into_response()
+}
+
+async fn metrics(Shared(fleet): Shared<Fleet>) -> Response {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], fleet.metrics()).into_response()
+}

@@ -1,0 +1,251 @@
+//! What is counted, as `OpenMetrics` text. No label holds a phone, an item, a value, or who is in a call (promise 10).
+
+use std::collections::BTreeMap;
+
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::{Metric, Registry},
+};
+
+use crate::{
+    fleet::words::{PendingReason, State},
+    store::Stats,
+};
+
+/// The content type of the text.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Every name that `/metrics` shows, as people query it.
+pub mod name {
+    /// Phones by `state`.
+    pub const PHONES: &str = "phoneops_phones";
+    /// Pending phones by `reason`; `InCall` counts as `Queued` (promise 10).
+    pub const PENDING: &str = "phoneops_pending_phones";
+    /// Items that differ, over all phones.
+    pub const DRIFT: &str = "phoneops_drift_items";
+    /// Ended sessions by `reason` of the first message and `result`.
+    pub const SESSIONS: &str = "phoneops_sessions_total";
+    /// Contact-me requests by `result`.
+    pub const CONTACTS: &str = "phoneops_contacts_total";
+    /// Looks at the source by `result`.
+    pub const FETCHES: &str = "phoneops_source_fetches_total";
+    /// Failed TLS handshakes of phones by `cause`.
+    pub const HANDSHAKES: &str = "phoneops_failed_handshakes_total";
+    /// Times a `bound` was hit.
+    pub const BOUNDS: &str = "phoneops_bounds_hit_total";
+    /// 1 while the store cannot be written.
+    pub const STORE_AWAY: &str = "phoneops_store_away";
+    /// Commits of the store by `result`.
+    pub const STORE_COMMITS: &str = "phoneops_store_commits_total";
+    /// Callers that had to wait for a place in the store's queue.
+    pub const STORE_WAITS: &str = "phoneops_store_waits_total";
+    /// Always 1, with the `version` of the program.
+    pub const BUILD: &str = "phoneops_build";
+
+    /// All of them.
+    pub const ALL: &[&str] = &[
+        PHONES,
+        PENDING,
+        DRIFT,
+        SESSIONS,
+        CONTACTS,
+        FETCHES,
+        HANDSHAKES,
+        BOUNDS,
+        STORE_AWAY,
+        STORE_COMMITS,
+        STORE_WAITS,
+        BUILD,
+    ];
+}
+
+/// Labels of one dimension.
+type One = [(&'static str, &'static str); 1];
+/// Labels of two dimensions.
+type Two = [(&'static str, &'static str); 2];
+
+/// How many phones are how, at the time of a scrape.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FleetCounts {
+    /// Phones by state.
+    pub states: BTreeMap<State, usize>,
+    /// Pending phones by reason.
+    pub pending: BTreeMap<PendingReason, usize>,
+    /// Items that differ, over all phones.
+    pub drift_items: usize,
+}
+
+/// What the service counts. Words that become labels are `&'static str`: nothing from outside can make new ones.
+#[derive(Debug)]
+pub struct ServiceMetrics {
+    registry: Registry,
+    phones: Family<One, Gauge>,
+    pending: Family<One, Gauge>,
+    drift: Gauge,
+    sessions: Family<Two, Counter>,
+    contacts: Family<One, Counter>,
+    fetches: Family<One, Counter>,
+    handshakes: Family<One, Counter>,
+    bounds: Family<One, Counter>,
+    store_away: Gauge,
+    store_commits: Family<One, Counter>,
+    store_waits: Counter,
+}
+
+impl Default for ServiceMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ServiceMetrics {
+    /// All of them, at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::default();
+        let build: Family<One, Gauge> = register(&mut registry, name::BUILD, "The running program");
+        build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+        Self {
+            phones: register(&mut registry, name::PHONES, "Phones by state"),
+            pending: register(&mut registry, name::PENDING, "Phones that wait, by reason"),
+            drift: register(&mut registry, name::DRIFT, "Items that differ from what is wanted"),
+            sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
+            contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
+            fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),
+            handshakes: register(&mut registry, name::HANDSHAKES, "Failed TLS handshakes of phones by cause"),
+            bounds: register(&mut registry, name::BOUNDS, "Times a bound was hit"),
+            store_away: register(&mut registry, name::STORE_AWAY, "1 while the store cannot be written"),
+            store_commits: register(&mut registry, name::STORE_COMMITS, "Commits of the store by result"),
+            store_waits: register(&mut registry, name::STORE_WAITS, "Callers that waited for the store's queue"),
+            registry,
+        }
+    }
+
+    /// Registers a metric of another part under its full name (a counter's with `_total`).
+    pub fn with(mut self, name: &str, help: &str, metric: impl Metric) -> Self {
+        register_as(&mut self.registry, name, help, metric);
+        self
+    }
+
+    /// Sets how many phones are how. States and reasons that are not named are zero.
+    pub fn set_fleet(&self, counts: &FleetCounts) {
+        for state in State::ALL {
+            let count = counts.states.get(state).copied().unwrap_or_default();
+            self.phones.get_or_create(&[("state", state.as_str())]).set(signed(count));
+        }
+        for reason in PendingReason::ALL.iter().filter(|reason| **reason != PendingReason::InCall) {
+            let mut count = counts.pending.get(reason).copied().unwrap_or_default();
+            if *reason == PendingReason::Queued {
+                count += counts.pending.get(&PendingReason::InCall).copied().unwrap_or_default();
+            }
+            self.pending.get_or_create(&[("reason", reason.as_str())]).set(signed(count));
+        }
+        self.drift.set(signed(counts.drift_items));
+    }
+
+    /// A session ended.
+    pub fn session(&self, reason: &'static str, result: &'static str) {
+        self.sessions.get_or_create(&[("reason", reason), ("result", result)]).inc();
+    }
+
+    /// A contact-me request was answered, or was not.
+    pub fn contact(&self, result: &'static str) {
+        self.contacts.get_or_create(&[("result", result)]).inc();
+    }
+
+    /// The source was looked at.
+    pub fn source_fetch(&self, result: &'static str) {
+        self.fetches.get_or_create(&[("result", result)]).inc();
+    }
+
+    /// A TLS handshake of a phone failed.
+    pub fn handshake_failed(&self, cause: &'static str) {
+        self.handshakes.get_or_create(&[("cause", cause)]).inc();
+    }
+
+    /// A bound was hit.
+    pub fn bound_hit(&self, bound: &'static str) {
+        self.bounds.get_or_create(&[("bound", bound)]).inc();
+    }
+
+    /// Sets what the store says of itself.
+    pub fn set_store(&self, writable: bool, stats: &Stats) {
+        use std::sync::atomic::Ordering::Relaxed;
+        self.store_away.set(i64::from(!writable));
+        for (result, count) in [("ok", stats.commits), ("failed", stats.failures)] {
+            self.store_commits.get_or_create(&[("result", result)]).inner().store(count, Relaxed);
+        }
+        self.store_waits.inner().store(stats.waits, Relaxed);
+    }
+
+    /// All metrics as text.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // a String takes every write
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+fn register<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    register_as(registry, name, help, metric.clone());
+    metric
+}
+
+fn register_as(registry: &mut Registry, name: &str, help: &str, metric: impl Metric) {
+    // the encoder appends `_total` to counters itself
+    registry.register(name.strip_suffix("_total").unwrap_or(name), help, metric);
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_shows_and_counts_are_what_was_counted() {
+        let metrics = ServiceMetrics::new();
+        metrics.set_fleet(&FleetCounts {
+            states: [(State::InSync, 20)].into(),
+            drift_items: 7,
+            ..FleetCounts::default()
+        });
+        metrics.session("start-up", "proven");
+        metrics.session("start-up", "proven");
+        metrics.contact("no-answer");
+        metrics.source_fetch("ok");
+        metrics.handshake_failed("no-shared-cipher");
+        metrics.bound_hit("body");
+        metrics.set_store(false, &Stats { waits: 3, commits: 5, requests: 9, failures: 1 });
+        let text = metrics.encode();
+        for name in name::ALL {
+            assert!(text.lines().any(|line| line.starts_with(name) && !line.starts_with('#')), "{name} in {text}");
+        }
+        for line in [
+            "phoneops_phones{state=\"InSync\"} 20",
+            "phoneops_phones{state=\"Drifted\"} 0",
+            "phoneops_drift_items 7",
+            "phoneops_sessions_total{reason=\"start-up\",result=\"proven\"} 2",
+            "phoneops_store_away 1",
+            "phoneops_store_commits_total{result=\"failed\"} 1",
+            "phoneops_store_waits_total 3",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line} in {text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn a_phone_in_a_call_is_counted_as_queued_and_no_label_says_so() {
+        let metrics = ServiceMetrics::new();
+        let pending = [(PendingReason::Queued, 1), (PendingReason::InCall, 2)].into();
+        metrics.set_fleet(&FleetCounts { pending, ..FleetCounts::default() });
+        let text = metrics.encode();
+        assert!(text.contains("phoneops_pending_phones{reason=\"Queued\"} 3\n"), "{text}");
+        assert!(!text.contains("InCall"), "{text}");
+    }
+}
