@@ -31,6 +31,7 @@ mod settings;
 mod state;
 mod tls;
 mod transcript;
+mod view;
 mod wire;
 
 pub use fault::{Fault, FaultError, MENU};

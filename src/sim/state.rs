@@ -13,7 +13,7 @@ use super::{
     fault::{Fault, Faults},
     flow::Flow,
     settings::{Server, SimSettings},
-    transcript::{Counts, Exchange, Record, SimEvent},
+    transcript::{Record, SimEvent},
 };
 use crate::wpi::{ItemId, ItemText, Reason, contact::ContactMe};
 
@@ -85,56 +85,9 @@ pub struct State {
     pub(super) cookie: Option<String>,
     pub(super) older_cookie: Option<String>,
     pub(super) connections: u64,
-    dues: Vec<Due>,
+    pub(super) dues: Vec<Due>,
     last_contact: Option<Instant>,
     last_contact_call: Option<Instant>,
-}
-
-impl State {
-    /// How often what happened.
-    pub fn counts(&self) -> Counts {
-        self.record.counts
-    }
-
-    /// The value that the phone has; a secret stays in custody.
-    pub fn value(&self, id: &ItemId) -> Option<ItemText> {
-        self.device.memory.value(id)
-    }
-
-    /// The exchanges that are kept, oldest first.
-    pub fn exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
-        self.record.exchanges()
-    }
-
-    /// Whether the user is in a call.
-    pub fn in_call(&self) -> bool {
-        self.device.in_call
-    }
-
-    /// Whether the phone keeps the wish to be called again.
-    pub fn has_wish(&self) -> bool {
-        self.device.wish
-    }
-
-    /// Whether a flow is under way.
-    pub fn in_flow(&self) -> bool {
-        self.flow.is_some()
-    }
-
-    /// Whether nothing is under way and nothing is due: left alone, the phone stays silent.
-    pub fn is_idle(&self) -> bool {
-        self.flow.is_none() && self.dues.is_empty()
-    }
-
-    /// Whether it has power.
-    pub fn is_on(&self) -> bool {
-        self.powered
-    }
-
-    /// What the server did against the protocol.
-    pub fn violations(&self) -> &[String] {
-        self.record.violations()
-    }
 }
 
 impl State {

@@ -1,7 +1,7 @@
 //! The fault menu over the wire: each fault does what its name says (R-1510).
 
 use phoneops::{
-    sim::{Fault, SimPhone},
+    sim::{Fault, PhoneView, SimPhone},
     wpi::{ItemId, PhoneMessage, ReplyStatus, phone_message::Fragment},
 };
 
@@ -171,7 +171,7 @@ async fn a_contact_is_answered_wrongly_as_told() {
         assert_eq!(contact(&phone, post()).await, line);
         assert!(phone.clear_fault(fault));
     }
-    assert!(phone.look(|view| view.is_idle()));
+    assert!(phone.look(PhoneView::is_idle));
     assert_eq!((server.seen().len(), phone.counts().swallowed), (1, 3));
     contact(&phone, post()).await;
     assert_eq!(reasons(&server.wait(2).await), ["start-up", "solicited"]);

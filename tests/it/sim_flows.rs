@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use phoneops::{
-    sim::{FleetSettings, Model, SimFleet, SimPhone, Timing},
+    sim::{Exchange, FleetSettings, Model, PhoneView, SimFleet, SimPhone, Timing},
     wpi::{Action, Item, ItemStatus, ItemText, Secret, phone_message::Fragment},
 };
 
@@ -34,7 +34,7 @@ async fn a_phone_registers_and_replies_until_clean_up() {
     assert_eq!(bad.as_slice(), [refused]);
     assert_eq!(seen[3].message.as_ref().unwrap().items, [Item::plain(sntp.clone(), "192.0.2.123")]);
     assert_eq!(phone.value(&sntp), Some(ItemText::plain("192.0.2.123")));
-    let actions: Vec<_> = phone.transcript().iter().filter_map(|exchange| exchange.action()).collect();
+    let actions: Vec<_> = phone.transcript().iter().filter_map(Exchange::action).collect();
     assert_eq!(actions, [Action::ReadAllItems, Action::WriteItems, Action::ReadItems, Action::CleanUp]);
     assert_eq!(phone.transcript()[1].written()[0], sntp);
     assert_eq!((phone.writes(), phone.violations()), (1, vec![]));
@@ -87,7 +87,7 @@ async fn a_phone_in_a_call_refuses_a_write_and_calls_once_when_the_call_ends() {
     assert_eq!(phone.value(&id("sntp-addr")), Some(ItemText::plain("192.0.2.123")));
     let expected = ["start-up", "solicited", "reply-to", "solicited", "reply-to"];
     assert_eq!(reasons(&server.seen()), expected);
-    assert!(!phone.look(|view| view.has_wish()), "one call for one wish");
+    assert!(!phone.look(PhoneView::has_wish), "one call for one wish");
     assert_eq!(phone.violations(), [""; 0]);
 }
 
@@ -99,7 +99,7 @@ async fn a_phone_that_was_not_asked_stays_silent_after_a_call() {
     contact(&phone, post()).await;
     phone.wait_for(|view| view.counts().ended == 2, LONG).await.unwrap();
     phone.end_call();
-    assert!(phone.look(|view| view.is_idle()));
+    assert!(phone.look(PhoneView::is_idle));
     assert_eq!(server.seen().len(), 3);
 }
 
@@ -316,7 +316,7 @@ async fn a_phone_reads_no_message_for_another_nonce_and_says_why() {
     let seen = server.wait(2).await;
     assert_eq!(reasons(&seen), ["start-up", "clean-up"]);
     assert_eq!(seen[1].message.as_ref().unwrap().value("cleanup-reason"), Some("wrong nonce"));
-    phone.wait_for(|view| view.is_idle(), LONG).await.unwrap();
+    phone.wait_for(PhoneView::is_idle, LONG).await.unwrap();
     assert!(phone.violations().iter().any(|what| what.contains("R-603")), "{:?}", phone.violations());
 }
 

@@ -34,42 +34,42 @@ use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpListener, net::TcpStrea
 use tokio_openssl::SslStream;
 
 /// Long enough for a loaded machine; no test waits for it when all is well.
-pub const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 /// One request as it came.
 #[derive(Debug, Clone)]
-pub struct Seen {
-    pub body: Bytes,
-    pub message: Option<PhoneMessage>,
-    pub cookie: Option<String>,
-    pub close: bool,
-    pub connection: u64,
-    pub peer: SocketAddr,
+pub(crate) struct Seen {
+    pub(crate) body: Bytes,
+    pub(crate) message: Option<PhoneMessage>,
+    pub(crate) cookie: Option<String>,
+    pub(crate) close: bool,
+    pub(crate) connection: u64,
+    pub(crate) peer: SocketAddr,
     /// The cookie that the answer set.
-    pub set_cookie: Option<String>,
+    pub(crate) set_cookie: Option<String>,
 }
 
 impl Seen {
-    pub fn reason(&self) -> &str {
+    pub(crate) fn reason(&self) -> &str {
         self.message.as_ref().map_or("?", |message| message.reason.as_str())
     }
 
     /// `action/status` of a reply.
-    pub fn reply(&self) -> String {
+    pub(crate) fn reply(&self) -> String {
         match self.message.as_ref().map(|message| &message.reason) {
             Some(Reason::ReplyTo { action, status }) => format!("{action}/{status:?}"),
             other => format!("{other:?}"),
         }
     }
 
-    pub fn nonce(&self) -> Option<String> {
+    pub(crate) fn nonce(&self) -> Option<String> {
         self.message.as_ref()?.nonce.as_ref().map(|nonce| nonce.0.to_string())
     }
 }
 
 /// What the script says to one request.
 #[derive(Debug, Clone)]
-pub enum Say {
+pub(crate) enum Say {
     Do(Action, Vec<Item>),
     Raw(u16, String),
     /// The connection ends without an answer.
@@ -86,15 +86,15 @@ struct Inner {
 }
 
 /// The server; its tasks end when it is dropped.
-pub struct Scripted {
-    pub address: SocketAddr,
+pub(crate) struct Scripted {
+    pub(crate) address: SocketAddr,
     inner: Arc<Inner>,
     _tasks: JoinSet<()>,
 }
 
 impl Scripted {
     /// Answers every request by what the function says.
-    pub async fn with(script: impl FnMut(&Seen) -> Say + Send + 'static) -> Self {
+    pub(crate) async fn with(script: impl FnMut(&Seen) -> Say + Send + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let inner = Arc::new(Inner {
@@ -109,17 +109,17 @@ impl Scripted {
     }
 
     /// Answers by these in turn, then by CleanUp.
-    pub async fn saying(says: impl IntoIterator<Item = Say>) -> Self {
+    pub(crate) async fn saying(says: impl IntoIterator<Item = Say>) -> Self {
         let mut says: VecDeque<Say> = says.into_iter().collect();
         Self::with(move |_| says.pop_front().unwrap_or_else(clean_up)).await
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.inner.seen.lock().unwrap().clone()
     }
 
     /// Waits until that many requests came, and gives them.
-    pub async fn wait(&self, number: usize) -> Vec<Seen> {
+    pub(crate) async fn wait(&self, number: usize) -> Vec<Seen> {
         let mut count = self.inner.count.subscribe();
         let waited = tokio::time::timeout(LONG, count.wait_for(|count| *count >= number)).await;
         let seen = self.seen();
@@ -209,40 +209,40 @@ fn new_context() -> SslContext {
     context.build()
 }
 
-pub fn reasons(seen: &[Seen]) -> Vec<String> {
+pub(crate) fn reasons(seen: &[Seen]) -> Vec<String> {
     seen.iter().map(|seen| seen.reason().to_owned()).collect()
 }
 
-pub fn id(name: &str) -> ItemId {
+pub(crate) fn id(name: &str) -> ItemId {
     ItemId::new(ItemName::new(name).unwrap(), None)
 }
 
-pub fn at(name: &str, index: u32) -> ItemId {
+pub(crate) fn at(name: &str, index: u32) -> ItemId {
     ItemId::new(ItemName::new(name).unwrap(), Some(Index(index)))
 }
 
-pub fn clean_up() -> Say {
+pub(crate) fn clean_up() -> Say {
     Say::Do(Action::CleanUp, Vec::new())
 }
 
-pub fn clean_up_with(name: &str, text: &str) -> Say {
+pub(crate) fn clean_up_with(name: &str, text: &str) -> Say {
     Say::Do(Action::CleanUp, vec![Item::plain(id(name), text)])
 }
 
-pub fn read_all() -> Say {
+pub(crate) fn read_all() -> Say {
     Say::Do(Action::ReadAllItems, Vec::new())
 }
 
-pub fn read(ids: &[ItemId]) -> Say {
+pub(crate) fn read(ids: &[ItemId]) -> Say {
     Say::Do(Action::ReadItems, ids.iter().map(|id| Item::plain(id.clone(), "")).collect())
 }
 
-pub fn write(items: &[(ItemId, &str)]) -> Say {
+pub(crate) fn write(items: &[(ItemId, &str)]) -> Say {
     Say::Do(Action::WriteItems, items.iter().map(|(id, text)| Item::plain(id.clone(), *text)).collect())
 }
 
 /// A phone with quick times on a free port of an address of its own.
-pub fn settings(server: &Scripted, last: u8) -> SimSettings {
+pub(crate) fn settings(server: &Scripted, last: u8) -> SimSettings {
     let address = IpAddr::V4(Ipv4Addr::new(127, 31, 0, last));
     let mut settings = SimSettings::new(format!("00:1A:E8:31:00:{last:02X}"), address, Server::at(server.address));
     settings.contact_port = 0;
@@ -251,7 +251,7 @@ pub fn settings(server: &Scripted, last: u8) -> SimSettings {
 }
 
 /// A running phone that has registered and is idle.
-pub async fn registered(settings: SimSettings) -> SimPhone {
+pub(crate) async fn registered(settings: SimSettings) -> SimPhone {
     let phone = SimPhone::start(settings).await.unwrap();
     phone.boot();
     phone.wait_for(|view| view.counts().ended == 1 && view.is_idle(), LONG).await.unwrap();
@@ -259,7 +259,7 @@ pub async fn registered(settings: SimSettings) -> SimPhone {
 }
 
 /// Sends a contact-me; gives the first line of the answer, or nothing when the phone hangs up.
-pub async fn contact(phone: &SimPhone, request: &str) -> String {
+pub(crate) async fn contact(phone: &SimPhone, request: &str) -> String {
     let mut stream = TcpStream::connect(phone.contact_address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -268,7 +268,7 @@ pub async fn contact(phone: &SimPhone, request: &str) -> String {
 }
 
 /// The contact-me of the guide, without address.
-pub fn post() -> &'static str {
+pub(crate) fn post() -> &'static str {
     "POST /contact_dls.html/ContactDLS HTTP/1.1\r\nHost: phone\r\nConnection: close\r\n\
      Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 14\r\n\r\nContactMe=true"
 }
