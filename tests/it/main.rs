@@ -19,3 +19,4 @@ mod source_git;
 mod source_git_web;
 mod store_away;
 mod store_file;
+mod validate;
