@@ -8,12 +8,19 @@
     reason = "a test that panics has failed"
 )]
 
+mod api_access;
+mod api_answers;
+mod api_service;
+mod api_status_command;
 mod listener_contact;
 mod listener_http;
 mod listener_limits;
 mod listener_proxy;
 mod listener_support;
 mod listener_tls;
+mod sim_faults;
+mod sim_flows;
+mod sim_server;
 mod source_dir;
 mod source_git;
 mod source_git_web;
