@@ -114,16 +114,14 @@ impl<'r> Report<'r> {
 
     /// The byte spans of the problem's file that are never shown.
     fn hidden(&self, problem: &Problem, text: &str) -> Vec<(usize, usize)> {
-        let file = &problem.place.file;
-        let spans = self.wanted.masks(file).iter().map(|(start, end)| (*start as usize, *end as usize));
-        let mut hidden: Vec<(usize, usize)> = spans.collect();
-        if self.wanted.broken_files().contains(file)
-            && let Some((start, end)) = line_of(text, problem.place.span.0 as usize)
-        {
-            let is_secret = |name: &str| sounds_secret(name) || self.wanted.catalogue().is_secret(name);
-            hidden.extend(mask::hidden_from(text, start, end, &is_secret).map(|from| (from, end)));
+        if let Some(spans) = self.wanted.masks(&problem.place.file) {
+            return spans.iter().map(|(start, end)| (*start as usize, *end as usize)).collect();
         }
-        hidden
+        let is_secret = |name: &str| sounds_secret(name) || self.wanted.catalogue().is_secret(name);
+        line_of(text, problem.place.span.0 as usize)
+            .and_then(|(start, end)| Some((mask::hidden_from(text, start, end, &is_secret)?, end)))
+            .into_iter()
+            .collect()
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
