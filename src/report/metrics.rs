@@ -211,7 +211,6 @@ mod tests {
         metrics.session("start-up", "proven");
         metrics.contact("no-answer");
         metrics.source_fetch("ok");
-        metrics.handshake_failed("no-shared-cipher");
         metrics.bound_hit("body");
         metrics.set_store(false, &Stats { waits: 3, commits: 5, requests: 9, failures: 1 });
         let text = metrics.encode();
