@@ -31,6 +31,7 @@ pub(super) struct Read {
     pub(super) profiles: Vec<PhoneProfile>,
     pub(super) sites: Vec<PhoneSite>,
     pub(super) broken_files: BTreeSet<Arc<str>>,
+    pub(super) unparsed: BTreeSet<Arc<str>>,
     pub(super) masks: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
     pub(super) problems: Vec<Problem>,
     pub(super) counts: Counts,
@@ -49,6 +50,7 @@ impl Read {
             }
             Err(problem) => {
                 self.broken_files.insert(file.path.clone());
+                self.unparsed.insert(file.path.clone());
                 self.problems.push(problem);
             }
         }

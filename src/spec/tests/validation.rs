@@ -56,7 +56,10 @@ fn a_read_only_item_is_an_error() {
 }
 
 #[test]
-fn an_action_is_no_setting() {
+fn an_action_is_no_setting_unless_it_goes_with_its_group() {
+    finds(&phone("01", "  items: {XML-app-restart: {1: true}}"), &["5:29 action-item"]);
+    finds(&phone("01", "  byIndex: {1: {XML-app-restart: true, XML-app-name: calls}}"), &[]);
+    finds(&phone("01", "  byIndex: {1: {XML-app-restart: true}, 2: {XML-app-name: calls}}"), &["5:17 action-item"]);
     finds(&phone("01", "  items: {clear-calllog: true}"), &["5:11 action-item"]);
     finds(&phone("01", "  seed: {clear-calllog: true}"), &["5:10 action-item"]);
 }
