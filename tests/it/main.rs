@@ -8,6 +8,10 @@
     reason = "a test that panics has failed"
 )]
 
+mod api_access;
+mod api_answers;
+mod api_service;
+mod api_status_command;
 mod listener_contact;
 mod listener_http;
 mod listener_limits;
