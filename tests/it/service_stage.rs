@@ -45,11 +45,16 @@ alice:act:9c220f200955d76c0a38d308225e0ef10c5f971acaf2f8d1d8f732affa5bd1dc
 grafana:read:5a4806aaf8e14a7c4a89f70d1ef7b2324ddae2b85c417a9270d87b4db806b6a0
 ";
 
-/// A loopback address that no other phone of this test run has.
-pub(crate) fn own_address() -> IpAddr {
+/// The first of so many loopback addresses that no other phone of this test run has.
+pub(crate) fn own_block(addresses: u32) -> Ipv4Addr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let base = u32::from(Ipv4Addr::new(127, 60, 0, 1));
-    IpAddr::V4(Ipv4Addr::from(base + NEXT.fetch_add(1, Ordering::Relaxed)))
+    Ipv4Addr::from(base + NEXT.fetch_add(addresses, Ordering::Relaxed))
+}
+
+/// A loopback address that no other phone of this test run has.
+pub(crate) fn own_address() -> IpAddr {
+    IpAddr::V4(own_block(1))
 }
 
 pub(crate) fn mac(number: u32) -> String {
@@ -235,6 +240,11 @@ impl Stage {
 
     async fn taken_over(&self) {
         until(|| self.revision().is_some(), || "a first revision".to_owned()).await;
+    }
+
+    /// Whether the service knows phone `phone-N`.
+    pub(crate) fn knows(&self, number: u32) -> bool {
+        self.running().shared().with_fleet(|fleet, now| fleet.phone(&format!("phone-{number}"), now)).is_some()
     }
 
     /// Replaces a document as editors do, and waits until the new revision is taken over.
