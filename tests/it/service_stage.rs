@@ -23,7 +23,7 @@ use phoneops::{
     sim::{Exchange, Model, Server, SimPhone, SimSettings, Timing},
     source::{DirSettings, SourceSettings},
     store,
-    wpi::{Index, ItemId, ItemName, ItemText, xml::Limits},
+    wpi::{ItemId, ItemName, ItemText, xml::Limits},
 };
 use tempfile::TempDir;
 use tokio::{
@@ -63,10 +63,6 @@ pub(crate) fn mac(number: u32) -> String {
 
 pub(crate) fn id(name: &str) -> ItemId {
     ItemId::new(ItemName::new(name).unwrap(), None)
-}
-
-pub(crate) fn key(name: &str, index: u32) -> ItemId {
-    ItemId::new(ItemName::new(name).unwrap(), Some(Index(index)))
 }
 
 pub(crate) fn text(text: &str) -> ItemText {
@@ -346,9 +342,14 @@ pub(crate) async fn idle(phone: &SimPhone) {
 
 /// Asks a status server with a token and closes the connection.
 pub(crate) async fn api(address: SocketAddr, line: &str) -> ApiAnswer {
+    api_as(address, line, Some(ACT)).await
+}
+
+/// The same with another token, or none.
+pub(crate) async fn api_as(address: SocketAddr, line: &str, token: Option<&str>) -> ApiAnswer {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request =
-        format!("{line} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {ACT}\r\nConnection: close\r\n\r\n");
+    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let request = format!("{line} HTTP/1.1\r\nHost: {address}\r\n{token}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut whole = String::new();
     stream.read_to_string(&mut whole).await.unwrap();
