@@ -30,10 +30,8 @@ pub mod name {
     pub const CONTACTS: &str = "phoneops_contacts_total";
     /// Looks at the source by `result`.
     pub const FETCHES: &str = "phoneops_source_fetches_total";
-    /// Failed TLS handshakes of phones by `cause`.
-    pub const HANDSHAKES: &str = "phoneops_failed_handshakes_total";
-    /// Times a `bound` was hit.
-    pub const BOUNDS: &str = "phoneops_bounds_hit_total";
+    /// Times a `bound` of the service or the status server was hit; the phones' listener counts its own.
+    pub const BOUNDS: &str = "phoneops_service_bounds_hit_total";
     /// 1 while the store cannot be written.
     pub const STORE_AWAY: &str = "phoneops_store_away";
     /// Commits of the store by `result`.
@@ -44,20 +42,8 @@ pub mod name {
     pub const BUILD: &str = "phoneops_build";
 
     /// All of them.
-    pub const ALL: &[&str] = &[
-        PHONES,
-        PENDING,
-        DRIFT,
-        SESSIONS,
-        CONTACTS,
-        FETCHES,
-        HANDSHAKES,
-        BOUNDS,
-        STORE_AWAY,
-        STORE_COMMITS,
-        STORE_WAITS,
-        BUILD,
-    ];
+    pub const ALL: &[&str] =
+        &[PHONES, PENDING, DRIFT, SESSIONS, CONTACTS, FETCHES, BOUNDS, STORE_AWAY, STORE_COMMITS, STORE_WAITS, BUILD];
 }
 
 /// Labels of one dimension.
@@ -86,7 +72,6 @@ pub struct ServiceMetrics {
     sessions: Family<Two, Counter>,
     contacts: Family<One, Counter>,
     fetches: Family<One, Counter>,
-    handshakes: Family<One, Counter>,
     bounds: Family<One, Counter>,
     store_away: Gauge,
     store_commits: Family<One, Counter>,
@@ -112,7 +97,6 @@ impl ServiceMetrics {
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
             fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),
-            handshakes: register(&mut registry, name::HANDSHAKES, "Failed TLS handshakes of phones by cause"),
             bounds: register(&mut registry, name::BOUNDS, "Times a bound was hit"),
             store_away: register(&mut registry, name::STORE_AWAY, "1 while the store cannot be written"),
             store_commits: register(&mut registry, name::STORE_COMMITS, "Commits of the store by result"),
@@ -121,10 +105,10 @@ impl ServiceMetrics {
         }
     }
 
-    /// Registers a metric of another part under its full name (a counter's with `_total`).
+    /// Lets another part register what it counts (such as [`ListenerMetrics::register`](crate::phone::ListenerMetrics)).
     #[must_use]
-    pub fn with(mut self, name: &str, help: &str, metric: impl Metric) -> Self {
-        register_as(&mut self.registry, name, help, metric);
+    pub fn including(mut self, register: impl FnOnce(&mut Registry)) -> Self {
+        register(&mut self.registry);
         self
     }
 
@@ -159,11 +143,6 @@ impl ServiceMetrics {
         self.fetches.get_or_create(&[("result", result)]).inc();
     }
 
-    /// A TLS handshake of a phone failed.
-    pub fn handshake_failed(&self, cause: &'static str) {
-        self.handshakes.get_or_create(&[("cause", cause)]).inc();
-    }
-
     /// A bound was hit.
     pub fn bound_hit(&self, bound: &'static str) {
         self.bounds.get_or_create(&[("bound", bound)]).inc();
@@ -190,13 +169,9 @@ impl ServiceMetrics {
 
 fn register<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     let metric = M::default();
-    register_as(registry, name, help, metric.clone());
-    metric
-}
-
-fn register_as(registry: &mut Registry, name: &str, help: &str, metric: impl Metric) {
     // the encoder appends `_total` to counters itself
-    registry.register(name.strip_suffix("_total").unwrap_or(name), help, metric);
+    registry.register(name.strip_suffix("_total").unwrap_or(name), help, metric.clone());
+    metric
 }
 
 fn signed(count: usize) -> i64 {
@@ -219,7 +194,6 @@ mod tests {
         metrics.session("start-up", "proven");
         metrics.contact("no-answer");
         metrics.source_fetch("ok");
-        metrics.handshake_failed("no-shared-cipher");
         metrics.bound_hit("body");
         metrics.set_store(false, &Stats { waits: 3, commits: 5, requests: 9, failures: 1 });
         let text = metrics.encode();
@@ -238,6 +212,16 @@ mod tests {
             assert!(text.lines().any(|known| known == line), "{line} in {text}");
         }
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn what_another_part_counts_is_shown_too() {
+        let listener = crate::phone::ListenerMetrics::new();
+        let text = ServiceMetrics::new().including(|registry| listener.register(registry)).encode();
+        assert!(text.contains("phoneops_phone_connections 0\n"), "{text}");
+        let named: Vec<_> = text.lines().filter(|line| line.starts_with("# HELP")).collect();
+        let unique: std::collections::BTreeSet<_> = named.iter().collect();
+        assert_eq!(named.len(), unique.len(), "each name once");
     }
 
     #[test]

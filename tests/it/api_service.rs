@@ -12,8 +12,9 @@ use phoneops::{
         view::{PAGE_LIMIT, Page, PhoneView, Query},
         words::State,
     },
+    phone::{HandshakeFailure, handshake::Cause},
     report::{
-        ContactAnswer, FailedHandshake, FleetAccess, Readiness, Undeclared,
+        ContactAnswer, FleetAccess, Readiness, Undeclared,
         api::{ApiSettings, router},
         metrics::ServiceMetrics,
         server::{ServerLimits, serve, serve_unix},
@@ -111,14 +112,14 @@ impl FleetAccess for MadeUp {
     }
 
     fn undeclared(&self) -> Undeclared {
-        let handshake = FailedHandshake {
-            address: "127.0.0.7".to_owned(),
+        let handshake = HandshakeFailure {
+            address: "127.0.0.7".parse().unwrap(),
             phone: None,
-            highest_version: Some("TLS 1.0".to_owned()),
-            cause: "no shared cipher".to_owned(),
+            offered: Some("TLS 1.0".to_owned()),
+            cause: Cause::NoSharedCipher,
             remedy: Some("--tls legacy".to_owned()),
-            count: 3,
-            last: Timestamp::UNIX_EPOCH,
+            times: 3,
+            at: Timestamp::UNIX_EPOCH,
         };
         Undeclared {
             phones: vec![PhoneView { name: None, state: State::Undeclared, ..phone(9) }],
@@ -196,7 +197,7 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str
 fn text(line: &str, headers: &[(&str, &str)]) -> String {
     let mut text = format!("{line} HTTP/1.1\r\nConnection: close\r\n");
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([*name, ": ", *value, "\r\n"]);
     }
     text + "\r\n"
 }
