@@ -107,7 +107,7 @@ impl ServiceMetrics {
 
     /// Lets another part register what it counts (such as [`ListenerMetrics::register`](crate::phone::ListenerMetrics)).
     #[must_use]
-    pub fn including(mut self, register: impl FnOnce(&mut Registry)) -> Self {
+    pub fn with_part(mut self, register: impl FnOnce(&mut Registry)) -> Self {
         register(&mut self.registry);
         self
     }
@@ -146,6 +146,12 @@ impl ServiceMetrics {
     /// A bound was hit.
     pub fn bound_hit(&self, bound: &'static str) {
         self.bounds.get_or_create(&[("bound", bound)]).inc();
+    }
+
+    /// Sets how often a bound that another part counts was hit.
+    pub fn set_bound(&self, bound: &'static str, count: u64) {
+        use std::sync::atomic::Ordering::Relaxed;
+        self.bounds.get_or_create(&[("bound", bound)]).inner().store(count, Relaxed);
     }
 
     /// Sets what the store says of itself.
@@ -217,7 +223,7 @@ mod tests {
     #[test]
     fn what_another_part_counts_is_shown_too() {
         let listener = crate::phone::ListenerMetrics::new();
-        let text = ServiceMetrics::new().including(|registry| listener.register(registry)).encode();
+        let text = ServiceMetrics::new().with_part(|registry| listener.register(registry)).encode();
         assert!(text.contains("phoneops_phone_connections 0\n"), "{text}");
         let named: Vec<_> = text.lines().filter(|line| line.starts_with("# HELP")).collect();
         let unique: std::collections::BTreeSet<_> = named.iter().collect();

@@ -12,10 +12,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    fleet::view::{Page, PhoneView, Query},
-    phone::HandshakeFailure,
-};
+use crate::fleet::view::{Page, PhoneView, Query};
 
 pub mod access;
 pub mod api;
@@ -75,10 +72,30 @@ pub struct Readiness {
 }
 
 /// What calls in although nobody wants it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Undeclared {
     /// Phones that no document declares, the newest caller first; bounded by the service.
     pub phones: Vec<PhoneView>,
     /// TLS handshakes that failed, the newest first; bounded by the service.
-    pub handshakes: Vec<HandshakeFailure>,
+    pub handshakes: Vec<FailedHandshake>,
+}
+
+/// TLS handshakes of one address that failed for one cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedHandshake {
+    /// The address they came from.
+    pub address: String,
+    /// The phone last heard of there.
+    pub phone: Option<String>,
+    /// The highest TLS version offered.
+    pub highest_version: Option<String>,
+    /// Why it failed.
+    pub cause: String,
+    /// The setting that would help.
+    pub remedy: Option<String>,
+    /// How often.
+    pub count: u64,
+    /// When it last happened.
+    pub last: Timestamp,
 }

@@ -113,7 +113,7 @@ async fn undeclared_phones_and_failed_handshakes_are_listed() {
     let json = service(MadeUp::default()).await.ask("GET /api/v1/undeclared", &[]).await.json();
     assert_eq!(json["phones"][0]["state"], "Undeclared");
     assert_eq!(json["handshakes"][0]["cause"], "no shared cipher");
-    assert_eq!(json["handshakes"][0]["offered"], "TLS 1.0");
+    assert_eq!(json["handshakes"][0]["highestVersion"], "TLS 1.0");
 }
 
 #[tokio::test]

@@ -12,9 +12,8 @@ use phoneops::{
         view::{PAGE_LIMIT, Page, PhoneView, Query},
         words::State,
     },
-    phone::{HandshakeFailure, handshake::Cause},
     report::{
-        ContactAnswer, FleetAccess, Readiness, Undeclared,
+        ContactAnswer, FailedHandshake, FleetAccess, Readiness, Undeclared,
         api::{ApiSettings, router},
         metrics::ServiceMetrics,
         server::{ServerLimits, serve, serve_unix},
@@ -112,14 +111,14 @@ impl FleetAccess for MadeUp {
     }
 
     fn undeclared(&self) -> Undeclared {
-        let handshake = HandshakeFailure {
-            address: "127.0.0.7".parse().unwrap(),
+        let handshake = FailedHandshake {
+            address: "127.0.0.7".to_owned(),
             phone: None,
-            offered: Some("TLS 1.0".to_owned()),
-            cause: Cause::NoSharedCipher,
+            highest_version: Some("TLS 1.0".to_owned()),
+            cause: "no shared cipher".to_owned(),
             remedy: Some("--tls legacy".to_owned()),
-            times: 3,
-            at: Timestamp::UNIX_EPOCH,
+            count: 3,
+            last: Timestamp::UNIX_EPOCH,
         };
         Undeclared {
             phones: vec![PhoneView { name: None, state: State::Undeclared, ..phone(9) }],
