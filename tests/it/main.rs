@@ -25,4 +25,5 @@ mod source_dir;
 mod source_git;
 mod source_git_web;
 mod store_away;
+mod store_file;
 mod validate;

@@ -83,7 +83,7 @@ impl Read {
             None => {
                 self.broken_files.insert(file.clone());
             }
-            Some(Kind::PhoneConfig) => {
+            Some(Kind::Config) => {
                 let mut phone = phone_config::read(&mut findings, catalogue, &root, file);
                 phone.errors = findings.errors();
                 if phone.device.is_none() {
@@ -91,12 +91,12 @@ impl Read {
                 }
                 self.phones.push(phone);
             }
-            Some(Kind::PhoneProfile) => {
+            Some(Kind::Profile) => {
                 let mut profile = phone_profile::read(&mut findings, catalogue, &root, file);
                 profile.errors = findings.errors();
                 self.profiles.push(profile);
             }
-            Some(Kind::PhoneSite) => {
+            Some(Kind::Site) => {
                 let mut site = phone_site::read(&mut findings, &root, file);
                 site.errors = findings.errors();
                 self.sites.push(site);

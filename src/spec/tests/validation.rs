@@ -258,7 +258,8 @@ fn links_submodules_pointers_and_large_files_are_errors() {
 fn depth_and_numbers_are_bounded() {
     let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
     assert_eq!(wanted(&[("a.yaml", &deep)]).problems()[0].code, "too-deep");
-    let deep: String = (0..100).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let lines: Vec<String> = (0..100).map(|depth| format!("{}a:", " ".repeat(depth))).collect();
+    let deep = lines.join("\n");
     assert_eq!(wanted(&[("a.yaml", &deep)]).problems()[0].code, "too-deep");
     let many = "--- a\n".repeat(10_001);
     assert_eq!(wanted(&[("a.yaml", &many)]).problems()[0].code, "too-many-documents");
