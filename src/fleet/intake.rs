@@ -306,7 +306,7 @@ impl Fleet {
     fn after_call(&mut self, device: &DeviceId, now: Timestamp) {
         let Some(phone) = self.phones.get_mut(device) else { return };
         let rested = phone.saved_at.is_some_and(|saved| now < after(saved, SAVE_EVERY));
-        if !(rested && phone.proven() && phone.last_write <= phone.saved_at) {
+        if !(rested && phone.proven() && phone.last_write < phone.saved_at) {
             self.save(device, now);
         }
         self.limit_healing(device, now);

@@ -28,7 +28,7 @@ use super::{
     bounds::Bound,
     client_hello::Opening,
     handshake::{Cause, FailedHandshakes},
-    proxy,
+    proxy::{self, ProxyError},
     stream::WireStream,
     tls::Tls,
 };
@@ -97,6 +97,10 @@ async fn open(shared: &Shared, tcp: TcpStream, from: SocketAddr) -> Option<(SslS
             Ok(Ok((source, beyond))) => {
                 peer = source.map_or(from, |source| SocketAddr::new(source.ip().to_canonical(), source.port()));
                 ahead = beyond;
+            }
+            Ok(Err(ProxyError::Nothing)) => {
+                failed(from, Cause::Closed, &Opening::Silent, "ended without a byte");
+                return None;
             }
             Ok(Err(error)) => {
                 failed(from, Cause::NoProxyHeader, &Opening::Foreign, &error.to_string());

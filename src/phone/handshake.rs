@@ -132,7 +132,8 @@ pub struct HandshakeFailure {
 
 struct Entry {
     failure: HandshakeFailure,
-    said: Instant,
+    /// when a line was last written about it
+    said: Option<Instant>,
 }
 
 type PhoneLookup = Box<dyn Fn(IpAddr) -> Option<String> + Send + Sync>;
@@ -174,15 +175,12 @@ impl FailedHandshakes {
         let mut entries = self.lock();
         let known = entries.iter().position(|entry| entry.failure.address == address);
         let known = known.and_then(|position| entries.remove(position));
-        let quiet = known.as_ref().is_some_and(|entry| now.saturating_duration_since(entry.said) < LINE_INTERVAL);
-        let held_back = if quiet { None } else { self.lines.allow(now) };
-        let times = known.as_ref().map_or(0, |entry| entry.failure.times).saturating_add(1);
-        let said = match (held_back, &known) {
-            (None, Some(entry)) => entry.said,
-            _ => now,
-        };
+        let said = known.as_ref().and_then(|entry| entry.said);
+        let quiet = said.is_some_and(|said| now.saturating_duration_since(said) < LINE_INTERVAL);
+        let speak = !quiet && self.lines.allow(now).is_some();
+        let times = known.map_or(0, |entry| entry.failure.times).saturating_add(1);
         let failure = HandshakeFailure { address, phone, at: Timestamp::now(), offered, cause, remedy, times };
-        if held_back.is_some() {
+        if speak {
             let (phone, offered) = (failure.phone.as_deref(), failure.offered.as_deref());
             let remedy = failure.remedy.as_deref();
             tracing::warn!(%address, phone, offered, %cause, remedy, times, "TLS handshake failed: {detail}");
@@ -190,7 +188,7 @@ impl FailedHandshakes {
         if entries.len() >= ADDRESS_LIMIT {
             entries.pop_front();
         }
-        entries.push_back(Entry { failure, said });
+        entries.push_back(Entry { failure, said: if speak { Some(now) } else { said } });
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Entry>> {
@@ -232,6 +230,11 @@ fn legacy_would_admit(hello: &ClientHello) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{self, Write},
+        sync::Arc,
+    };
+
     use super::*;
 
     fn hello(highest: u16, ciphers: &[u16]) -> Opening {
@@ -262,6 +265,39 @@ mod tests {
         let json = serde_json::to_value(&failures[0]).unwrap();
         assert_eq!(json["cause"], "unsupported protocol");
         assert_eq!(json["remedy"], "--tls legacy would admit it");
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_failure_is_one_line_with_all_that_helps_and_its_repetition_none() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
+        let list = FailedHandshakes::new(|_| Some("reception".to_owned()));
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..5 {
+                let address = IpAddr::from([192, 0, 2, 33]);
+                list.record(address, Cause::NoSharedCipher, &hello(0x0303, &[0x2F]), TlsMode::Modern, "detail");
+            }
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        for word in ["192.0.2.33", "reception", "TLS 1.2", "no shared cipher", "--tls legacy would admit it", "detail"]
+        {
+            assert!(text.contains(word), "{word} in {text}");
+        }
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub enum ProxyError {
     /// Longer than [`HEADER_LIMIT`].
     #[error("PROXY header: longer than {HEADER_LIMIT} bytes")]
     TooLong,
+    /// The connection ended before its first byte, as the health checks of proxies do.
+    #[error("PROXY header: nothing came")]
+    Nothing,
     /// The connection ended within it.
     #[error("PROXY header: the connection ended")]
     Ended,
@@ -62,6 +65,7 @@ impl ProxyError {
             Self::Missing => "missing",
             Self::Malformed(_) => "malformed",
             Self::TooLong => "too-long",
+            Self::Nothing => "nothing",
             Self::Ended => "ended",
             Self::Broken(_) => "broken",
         }
@@ -175,7 +179,7 @@ pub async fn read_header<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(Option
             Header::Partial if bytes.len() >= HEADER_LIMIT => return Err(ProxyError::TooLong),
             Header::Partial => {
                 if stream.read_buf(&mut bytes).await? == 0 {
-                    return Err(ProxyError::Ended);
+                    return Err(if bytes.is_empty() { ProxyError::Nothing } else { ProxyError::Ended });
                 }
             }
         }

@@ -122,6 +122,7 @@ impl ServiceMetrics {
     }
 
     /// Registers a metric of another part under its full name (a counter's with `_total`).
+    #[must_use]
     pub fn with(mut self, name: &str, help: &str, metric: impl Metric) -> Self {
         register_as(&mut self.registry, name, help, metric);
         self

@@ -202,12 +202,11 @@ async fn attend<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         () = stopped(&mut stop) => None,
         () = sleep(limits.connection_time) => None,
     };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            timeout(GRACE, connection).await.unwrap_or(Ok(()))
-        }
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        connection.as_mut().graceful_shutdown();
+        timeout(GRACE, connection).await.unwrap_or(Ok(()))
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection to the status server broke");
@@ -221,13 +220,10 @@ async fn answer(
     time: Duration,
 ) -> Result<Response, Infallible> {
     request.extensions_mut().insert(peer);
-    match timeout(time, router.oneshot(request.map(Body::new))).await {
-        Ok(response) => response,
-        Err(_) => {
-            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed-out", "the answer took too long");
-            Ok(problem.into_response())
-        }
-    }
+    timeout(time, router.oneshot(request.map(Body::new))).await.unwrap_or_else(|_| {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed-out", "the answer took too long");
+        Ok(problem.into_response())
+    })
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {

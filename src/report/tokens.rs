@@ -86,13 +86,16 @@ impl TokensError {
 }
 
 /// Which state of the file was read: when it changed, its size, which file it is.
-type Stamp = Option<(i64, i64, u64, u64)>;
+type Stamp = (i64, i64, u64, u64);
+
+/// What was read, and of which state; none while the file is away.
+type Known = (Option<Stamp>, Vec<Token>);
 
 /// The tokens of a file, kept up to date.
 #[derive(Debug)]
 pub struct Tokens {
     file: PathBuf,
-    known: Mutex<(Stamp, Vec<Token>)>,
+    known: Mutex<Known>,
 }
 
 impl Tokens {
@@ -103,7 +106,7 @@ impl Tokens {
         if !problems.is_empty() {
             return Err(TokensError::Lines { file: file.to_owned(), problems });
         }
-        Ok(Self { file: file.to_owned(), known: Mutex::new((stamp, tokens)) })
+        Ok(Self { file: file.to_owned(), known: Mutex::new((Some(stamp), tokens)) })
     }
 
     /// Whose token this is. All lines are compared, in a time that does not tell how much of one was right.
@@ -120,8 +123,8 @@ impl Tokens {
         found
     }
 
-    fn refresh(&self, known: &mut (Stamp, Vec<Token>)) {
-        let now = fs::metadata(&self.file).ok().and_then(|metadata| stamp_of(&metadata));
+    fn refresh(&self, known: &mut Known) {
+        let now = fs::metadata(&self.file).ok().as_ref().map(stamp_of);
         if now == known.0 {
             return;
         }
@@ -132,7 +135,7 @@ impl Tokens {
                 for problem in problems {
                     tracing::error!(file = %self.file.display(), %problem, "this token gives no access");
                 }
-                (stamp, tokens)
+                (Some(stamp), tokens)
             }
             Err(error) => {
                 tracing::error!(file = %self.file.display(), %error, "tokens cannot be read: none gives access");
@@ -143,7 +146,7 @@ impl Tokens {
 }
 
 fn stamp_of(metadata: &fs::Metadata) -> Stamp {
-    Some((metadata.mtime(), metadata.mtime_nsec(), metadata.len(), metadata.ino()))
+    (metadata.mtime(), metadata.mtime_nsec(), metadata.len(), metadata.ino())
 }
 
 fn read(path: &Path) -> io::Result<(Stamp, String)> {

@@ -96,12 +96,12 @@ impl<'p> Chains<'p> {
     fn missing(&self, reference: &Reference) -> Problem {
         let hint = did_you_mean(&reference.name, self.profiles.keys().map(AsRef::as_ref));
         let hint = if hint.is_empty() { self.hint.as_str() } else { &hint };
-        Problem {
-            severity: Severity::Error,
-            place: reference.place.clone(),
-            code: "missing-profile",
-            message: format!("there is no PhoneProfile `{}`{hint}", reference.name),
-        }
+        Problem::new(
+            Severity::Error,
+            reference.place.clone(),
+            "missing-profile",
+            format!("there is no PhoneProfile `{}`{hint}", reference.name),
+        )
     }
 }
 
@@ -164,22 +164,22 @@ impl Walk<'_, '_> {
 fn circle(path: &[Arc<str>], back: &Reference) -> Problem {
     let mut names: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
     names.push(&back.name);
-    Problem {
-        severity: Severity::Error,
-        place: back.place.clone(),
-        code: "profile-cycle",
-        message: format!("profiles build on each other in a circle: {}", names.join(" → ")),
-    }
+    Problem::new(
+        Severity::Error,
+        back.place.clone(),
+        "profile-cycle",
+        format!("profiles build on each other in a circle: {}", names.join(" → ")),
+    )
 }
 
 fn already_below(reference: &Reference) -> Problem {
-    Problem {
-        severity: Severity::Warning,
-        place: reference.place.clone(),
-        code: "profile-below",
-        message: format!(
+    Problem::new(
+        Severity::Warning,
+        reference.place.clone(),
+        "profile-below",
+        format!(
             "`{}` lies below an earlier profile of this list already and counts only there; take it out here",
             reference.name
         ),
-    }
+    )
 }

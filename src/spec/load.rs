@@ -28,11 +28,17 @@ pub const OVERLAY: &str = "catalogue.csv";
 /// Loads one state of a source. Never fails as a whole: what is wrong is in [`Wanted::problems`], phones it concerns
 /// resolve to Invalid, all others are ready. Secrets are read here and only here.
 pub fn load(snapshot: &Snapshot, secrets: &dyn SecretReader) -> Wanted {
+    load_watched(snapshot, secrets, &mut || ())
+}
+
+/// [`load`], with a call behind each file that was read, for a progress bar.
+pub fn load_watched(snapshot: &Snapshot, secrets: &dyn SecretReader, file_done: &mut dyn FnMut()) -> Wanted {
     let mut problems = Vec::new();
     let catalogue = catalogue(snapshot, &mut problems);
     let mut read = files::Read::default();
     for file in snapshot.files.iter().filter(|file| *file.path != *OVERLAY) {
         read.file(&catalogue, file);
+        file_done();
     }
     problems.append(&mut read.problems);
     let mut wanted = Wanted {
@@ -71,7 +77,7 @@ fn catalogue(snapshot: &Snapshot, problems: &mut Vec<Problem>) -> Arc<Catalogue>
                 let line = u32::try_from(error.line).unwrap_or(u32::MAX);
                 let place = Place { file: file.path.clone(), line, column: 1, span: files::line_span(text, line) };
                 let message = format!("column {}: {}", error.column, error.problem);
-                Problem { severity: Severity::Error, place, code: "catalogue", message }
+                Problem::new(Severity::Error, place, "catalogue", message)
             }));
             built_in
         }

@@ -31,7 +31,7 @@ pub mod wanted;
 mod yaml;
 
 pub use desired::{Desired, DesiredItem, DesiredValue, Digest, Origin};
-pub use load::load;
+pub use load::{load, load_watched};
 pub use policy::{LockoutItems, Mode, OnRemove, Policy, UserItems};
 pub use problem::{Problem, Severity};
 pub use read::envelope::API_VERSION;

@@ -231,7 +231,7 @@ pub(super) fn user_errors(merged: &Merged) -> impl Iterator<Item = Problem> {
             "`{}` is set by the phone's user: put it in `seed`, or set `policy.userItems: Manage` to keep it as it is here",
             item.id
         );
-        Some(Problem { severity: Severity::Error, place, code: "user-item", message })
+        Some(Problem::new(Severity::Error, place, "user-item", message))
     })
 }
 
@@ -245,12 +245,12 @@ pub(super) fn references(desired: &Desired) -> impl Iterator<Item = (&SecretRef,
 
 fn secret_problem(reference: &SecretRef, place: Option<&Place>, reason: &str) -> Problem {
     let nowhere = Place { file: Arc::from(""), line: 0, column: 0, span: (0, 0) };
-    Problem {
-        severity: Severity::Error,
-        place: place.cloned().unwrap_or(nowhere),
-        code: "missing-secret",
-        message: format!("the secret {reference} cannot be had: {reason}"),
-    }
+    Problem::new(
+        Severity::Error,
+        place.cloned().unwrap_or(nowhere),
+        "missing-secret",
+        format!("the secret {reference} cannot be had: {reason}"),
+    )
 }
 
 impl fmt::Debug for Wanted {

@@ -7,7 +7,7 @@ use super::{
     item::{Index, Item, ItemId, ItemName, ItemStatus, ItemText},
     secret::Secret,
     xml::{
-        DecodeError,
+        error::Fault,
         pull::{Pull, local},
         text::trim,
         write::{Place, escaped_len, push_escaped},
@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Bytes that an item of a real reply takes at least; sizes the list ahead.
-const ITEM_BYTES: usize = 56;
+const ITEM_BYTES: usize = 40;
 
 /// What an item list amounts to while it is read.
 #[derive(Debug, Default)]
@@ -29,16 +29,16 @@ pub(super) struct ItemList {
 impl ItemList {
     /// A list for the items of a body of that many bytes.
     pub(super) fn for_body(bytes: usize) -> Self {
-        Self { items: Vec::with_capacity((bytes / ITEM_BYTES).min(512)), left_out: 0 }
+        Self { items: Vec::with_capacity((bytes / ITEM_BYTES).min(1_024)), left_out: 0 }
     }
 
     /// Reads the elements of the present `ItemList`. `exact` refuses all that is not an item.
-    pub(super) fn read(&mut self, pull: &mut Pull<'_>, exact: bool) -> Result<(), DecodeError> {
+    pub(super) fn read(&mut self, pull: &mut Pull<'_>, exact: bool) -> Result<(), Fault> {
         while let Some(child) = pull.child()? {
             if child.local_name().into_inner() == "Item" {
                 self.read_item(pull, &child)?;
             } else if exact {
-                return Err(DecodeError::NotExact("an element in ItemList that is no Item"));
+                return Err(Fault::NotExact("an element in ItemList that is no Item"));
             } else {
                 pull.skip(&child)?;
             }
@@ -46,10 +46,9 @@ impl ItemList {
         Ok(())
     }
 
-    fn read_item(&mut self, pull: &mut Pull<'_>, start: &BytesStart<'_>) -> Result<(), DecodeError> {
-        let limit = pull.limits().items;
-        if self.items.len() + self.left_out >= limit {
-            return Err(DecodeError::TooManyItems { limit });
+    fn read_item(&mut self, pull: &mut Pull<'_>, start: &BytesStart<'_>) -> Result<(), Fault> {
+        if self.items.len() + self.left_out >= pull.limits().items {
+            return Err(Fault::TooManyItems);
         }
         let (mut name, mut index, mut status) = (None, Ok(None), None);
         pull.attributes(start, |attribute, text| match local(attribute) {

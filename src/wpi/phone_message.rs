@@ -10,7 +10,7 @@ use super::{
     item_list::{ItemList, item_len, push_list},
     xml::{
         DecodeError, Limits,
-        error::bearable,
+        error::{Fault, bearable},
         pull::{Pull, local},
         text::{readable, trim},
         write::{Place, push_attribute, push_escaped, push_root},
@@ -94,7 +94,7 @@ pub enum Reason {
     },
     /// `clean-up`: the phone gives up.
     CleanUp,
-    /// Any other word, verbatim: answered by CleanUp.
+    /// Any other word, verbatim: answered by `CleanUp`.
     Unknown(SmolStr),
 }
 
@@ -141,7 +141,7 @@ impl fmt::Display for Reason {
 /// One message of a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhoneMessage {
-    /// The nonce; a message without one is answered by CleanUp with an empty one.
+    /// The nonce; a message without one is answered by `CleanUp` with an empty one.
     pub nonce: Option<Nonce>,
     /// Most items the phone takes in one message; `None` = no limit: -1, absent, 0 or no number.
     pub max_items: Option<u32>,
@@ -164,20 +164,13 @@ impl PhoneMessage {
     pub fn decode_counting(body: &[u8], limits: &Limits) -> Result<(Self, usize), DecodeError> {
         let text = readable(body, limits)?;
         let mut pull = Pull::new(&text, limits);
-        let root = pull.root()?;
+        let root = pull.root().map_err(|fault| pull.explain(fault))?;
         let found = root.local_name().into_inner();
         if found != ROOT {
             return Err(DecodeError::WrongRoot { found: bearable(found), expected: ROOT });
         }
-        pull.attributes(&root, |_, _| {})?;
         let mut draft = Draft { list: ItemList::for_body(text.len()), ..Draft::default() };
-        while let Some(child) = pull.child()? {
-            match child.local_name().into_inner() {
-                "Message" => draft.read_message(&mut pull, &child)?,
-                _ => pull.skip(&child)?,
-            }
-        }
-        pull.finish()?;
+        draft.read(&mut pull, &root).map_err(|fault| pull.explain(fault))?;
         draft.finish()
     }
 
@@ -236,7 +229,18 @@ struct Draft {
 }
 
 impl Draft {
-    fn read_message<'a>(&mut self, pull: &mut Pull<'a>, start: &BytesStart<'a>) -> Result<(), DecodeError> {
+    fn read<'a>(&mut self, pull: &mut Pull<'a>, root: &BytesStart<'a>) -> Result<(), Fault> {
+        pull.attributes(root, |_, _| {})?;
+        while let Some(child) = pull.child()? {
+            match child.local_name().into_inner() {
+                "Message" => self.read_message(pull, &child)?,
+                _ => pull.skip(&child)?,
+            }
+        }
+        pull.finish()
+    }
+
+    fn read_message<'a>(&mut self, pull: &mut Pull<'a>, start: &BytesStart<'a>) -> Result<(), Fault> {
         self.messages += 1;
         if self.messages > 1 {
             return pull.skip(start);
@@ -260,7 +264,7 @@ impl Draft {
         Ok(())
     }
 
-    fn read_reason<'a>(&mut self, pull: &mut Pull<'a>, start: &BytesStart<'a>) -> Result<(), DecodeError> {
+    fn read_reason<'a>(&mut self, pull: &mut Pull<'a>, start: &BytesStart<'a>) -> Result<(), Fault> {
         self.reasons += 1;
         let (mut action, mut status) = (SmolStr::default(), ReplyStatus::Failed);
         pull.attributes(start, |name, text| match local(name) {

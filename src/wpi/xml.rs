@@ -22,19 +22,14 @@ pub struct Limits {
     pub body: usize,
     /// Nested elements.
     pub depth: usize,
-    /// Attributes of one element; more than [`Limits::MOST_ATTRIBUTES`] counts as that.
+    /// Attributes of one element.
     pub attributes: usize,
     /// Items of one message.
     pub items: usize,
 }
 
-impl Limits {
-    /// The highest value that [`Limits::attributes`] can take effect with.
-    pub const MOST_ATTRIBUTES: usize = 16;
-}
-
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 1_000_000, depth: 16, attributes: Self::MOST_ATTRIBUTES, items: 5_000 }
+        Self { body: 1_000_000, depth: 16, attributes: 16, items: 5_000 }
     }
 }

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::listener_support::{Edge, Phone};
+use super::listener_support::{Edge, Phone, eventually};
 
 fn behind_a_proxy() -> Edge {
     Edge::start(|settings| {
@@ -70,6 +70,14 @@ async fn a_trusted_proxy_without_a_header_is_refused() {
     let mut silent = TcpStream::connect(edge.address).await.unwrap();
     assert_eq!(silent.read(&mut [0; 8]).await.unwrap(), 0, "the time for a header is bounded");
     assert!(edge.clerk.asked().is_empty());
+}
+
+#[tokio::test]
+async fn the_health_check_of_a_proxy_is_no_failure_to_list() {
+    let edge = behind_a_proxy();
+    drop(TcpStream::connect(edge.address).await.unwrap());
+    eventually(|| edge.metrics.failures(Cause::Closed) == 1).await;
+    assert_eq!(edge.failures.list(), []);
 }
 
 #[tokio::test]

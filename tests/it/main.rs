@@ -1,5 +1,9 @@
 //! Scenario tests: the real service, real sockets, simulated phones.
 
+mod api_access;
+mod api_answers;
+mod api_service;
+mod api_status_command;
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,13 +1,5 @@
 //! The folder source on a real folder: editors, deletions, absences.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
-
 use std::{fs, os::unix::fs::symlink, path::Path, sync::Arc, time::Duration};
 
 use phoneops::{

@@ -1,13 +1,5 @@
 //! The git source against real repositories on this machine: pushes, forced pushes, absences, what a tree may hold.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,13 +1,5 @@
 //! The git source against servers: tokens, certificates, silence.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
-
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},

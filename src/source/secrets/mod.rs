@@ -20,7 +20,7 @@ use std::{
 
 use self::keyed::KeyedFiles;
 use crate::{
-    spec::{Desired, SecretReader, SecretRef},
+    spec::{Desired, SecretReader, SecretRef, secret_ref::ENV_PREFIX},
     wpi::Secret,
 };
 
@@ -28,8 +28,6 @@ mod keyed;
 
 /// Longest secret, in bytes.
 pub const SECRET_LIMIT: usize = 64 * 1024;
-/// What the name of an environment variable begins with.
-pub const ENV_PREFIX: &str = "PHONEOPS_SECRET_";
 
 /// Reads secrets below a folder, and from the environment.
 pub struct SecretsDir {
@@ -93,11 +91,10 @@ impl SecretsDir {
         one_secret(bytes, &path.display().to_string())
     }
 
-    fn keyed_file(&self, from: &str, key: &str, desired: &Desired) -> Result<Secret, String> {
-        let key = keyed::fill(key, desired)?;
+    fn keyed_file(&self, from: &str, key: &str) -> Result<Secret, String> {
         let path = self.resolve(from)?;
         let (file, metadata) = self.open(&path)?;
-        self.keyed.get(&path, file, &metadata, &key)
+        self.keyed.get(&path, file, &metadata, key)
     }
 
     fn mounted(&self, name: &str, key: &str) -> Result<Secret, String> {
@@ -129,10 +126,11 @@ impl fmt::Debug for SecretsDir {
 
 impl SecretReader for SecretsDir {
     fn read(&self, reference: &SecretRef, desired: &Desired) -> Result<Secret, String> {
-        let content = match reference {
+        let filled = reference.filled(desired)?;
+        let content = match &filled {
             SecretRef::File(name) => self.whole_file(name),
             SecretRef::Env(name) => self.variable(name),
-            SecretRef::Keyed { from, key } => self.keyed_file(from, key, desired),
+            SecretRef::Keyed { from, key } => self.keyed_file(from, key),
             SecretRef::Secret { name, key } => self.mounted(name, key),
         };
         content.map_err(|problem| format!("secret {reference}: {problem}"))

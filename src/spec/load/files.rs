@@ -40,9 +40,13 @@ impl Read {
     /// Reads one file.
     pub(super) fn file(&mut self, catalogue: &Catalogue, file: &SourceFile) {
         self.counts.files += 1;
-        let documents = text(file).and_then(|text| parse(file, text));
+        let documents = text(file).and_then(|text| Ok((text, parse(file, text)?)));
         match documents {
-            Ok(documents) => documents.into_iter().for_each(|document| self.document(catalogue, &file.path, document)),
+            Ok((text, documents)) => {
+                for document in documents {
+                    self.document(catalogue, &file.path, text, document);
+                }
+            }
             Err(problem) => {
                 self.broken_files.insert(file.path.clone());
                 self.problems.push(problem);
@@ -50,7 +54,7 @@ impl Read {
         }
     }
 
-    fn document(&mut self, catalogue: &Catalogue, file: &Arc<str>, document: Document) {
+    fn document(&mut self, catalogue: &Catalogue, file: &Arc<str>, text: &str, document: Document) {
         let Document { root, notes } = document;
         let mut findings = Findings::new(file.clone());
         let owner = envelope::owner(&mut findings, &root);
@@ -65,7 +69,7 @@ impl Read {
             Owner::Ours(kind) => Some(kind),
         };
         self.counts.documents += 1;
-        let plain = secret::plain_spans(catalogue, &root);
+        let plain = secret::plain_spans(catalogue, text, &root);
         if !plain.is_empty() {
             self.masks.entry(file.clone()).or_default().extend(plain);
         }
@@ -105,7 +109,7 @@ pub(super) fn text(file: &SourceFile) -> Result<&str, Problem> {
     const LFS: &[u8] = b"version https://git-lfs";
     let whole = |code, message: String| {
         let place = Place { file: file.path.clone(), line: 0, column: 0, span: (0, 0) };
-        Err(Problem { severity: Severity::Error, place, code, message })
+        Err(Problem::new(Severity::Error, place, code, message))
     };
     match &file.content {
         FileContent::Bytes(bytes) if bytes.starts_with(LFS) => whole(
@@ -135,7 +139,7 @@ pub(super) fn text(file: &SourceFile) -> Result<&str, Problem> {
 fn parse(file: &SourceFile, text: &str) -> Result<Vec<Document>, Problem> {
     let problem = |mark: yaml::Mark, code, message| {
         let place = Findings::new(file.path.clone()).place(mark);
-        Problem { severity: Severity::Error, place, code, message }
+        Problem::new(Severity::Error, place, code, message)
     };
     let documents = yaml::parse(text).map_err(|fault| problem(fault.mark, fault.code, fault.message))?;
     match documents.get(DOCUMENT_LIMIT) {

@@ -114,8 +114,7 @@ fn each_once<'d>(
                 "the {what} `{name}` is declared twice, here and at {}:{}{others}; keep one of them",
                 other.file, other.line
             );
-            let problem =
-                Problem { severity: Severity::Error, place: (*place).clone(), code: "declared-twice", message };
+            let problem = Problem::new(Severity::Error, (*place).clone(), "declared-twice", message);
             problems.push(problem.clone());
             errors.push(problem);
         }
@@ -167,6 +166,6 @@ fn not_allowed(merged: &Merged) -> impl Iterator<Item = Problem> {
             "`{}` can cut a phone off from phoneops and is not written (NotAllowed) without `policy.lockoutItems: Allow`",
             item.id
         );
-        Some(Problem { severity: Severity::Warning, place, code: "lockout-item", message })
+        Some(Problem::new(Severity::Warning, place, "lockout-item", message))
     })
 }

@@ -32,20 +32,20 @@ impl Findings {
     /// Something that makes the document invalid.
     pub(in crate::spec) fn error(&mut self, mark: Mark, code: &'static str, message: impl Into<String>) {
         let place = self.place(mark);
-        self.problems.push(Problem { severity: Severity::Error, place, code, message: message.into() });
+        self.problems.push(Problem::new(Severity::Error, place, code, message));
     }
 
     /// Something that is probably not meant.
     pub(in crate::spec) fn warn(&mut self, mark: Mark, code: &'static str, message: impl Into<String>) {
         let place = self.place(mark);
-        self.problems.push(Problem { severity: Severity::Warning, place, code, message: message.into() });
+        self.problems.push(Problem::new(Severity::Warning, place, code, message));
     }
 
     /// What the catalogue found.
     pub(in crate::spec) fn take(&mut self, mark: Mark, found: impl IntoIterator<Item = Finding>) {
         for Finding { severity, code, message } in found {
             let place = self.place(mark);
-            self.problems.push(Problem { severity, place, code, message });
+            self.problems.push(Problem::new(severity, place, code, message));
         }
     }
 

@@ -1,15 +1,12 @@
 //! `spec.items`, `spec.byIndex`, `spec.seed` and `spec.unmanaged`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use smol_str::SmolStr;
 
 use super::{Findings, fields, scalar, secret};
 use crate::{
-    catalogue::{Catalogue, GroupKey, Owner, Scalar, finding::code},
+    catalogue::{Catalogue, Scalar, finding::code},
     spec::{
         desired::{DesiredValue, LayerValue, Origin},
         layer::{Class, LayerItem, Unmanaged},
@@ -124,14 +121,10 @@ impl<'c> ItemReader<'c> {
 
     /// The values, sorted by id, after each item has been looked at as such (index, access, owner).
     pub(in crate::spec) fn finish(self, findings: &mut Findings) -> Vec<LayerItem> {
-        let with_company = self.groups_with_settings();
         let mut items = Vec::with_capacity(self.found.len());
         for (id, (key, value, place)) in self.found {
             let name = id.name.as_str();
-            let rides_along =
-                self.catalogue.owner(name) == Owner::Action && with_company.contains(&self.catalogue.group(&id));
-            let found = self.catalogue.check_item(&id).into_iter();
-            findings.take(key, found.filter(|finding| !(rides_along && finding.code == code::ACTION)));
+            findings.take(key, self.catalogue.check_item(&id));
             let class = Class::of(self.catalogue, name);
             if class.unknown {
                 findings.warn(key, "unknown-item", unknown(self.catalogue, name));
@@ -141,17 +134,6 @@ impl<'c> ItemReader<'c> {
             items.push(LayerItem { id, value: Arc::new(LayerValue { value, origin }), class });
         }
         items
-    }
-
-    /// The groups of which this layer sets more than actions: an action of such a group is written with it, as the
-    /// restart of an XML application is with its settings (R-1210, R-1222).
-    fn groups_with_settings(&self) -> BTreeSet<GroupKey> {
-        self.found
-            .keys()
-            .filter(|id| self.catalogue.owner(id.name.as_str()) != Owner::Action)
-            .map(|id| self.catalogue.group(id))
-            .filter(|group| matches!(group, GroupKey::Group(..)))
-            .collect()
     }
 }
 
@@ -195,7 +177,7 @@ fn index(findings: &mut Findings, key: &str, style: Style, mark: Mark) -> Option
         let hint = if canonical { "" } else { "; a reference to a secret has other keys" };
         findings.error(
             mark,
-            "index",
+            "bad-index",
             format!("`{key}` is no index; an index is a number from 0 without sign or leading zeros{hint}"),
         );
     }

@@ -122,24 +122,59 @@ fn kubernetes(findings: &mut Findings, node: &Node, what: &str) -> Option<Secret
 }
 
 /// The byte spans of everything that stands where a secret is expected and is not a reference: never to be shown.
-pub(in crate::spec) fn plain_spans(catalogue: &Catalogue, document: &Node) -> Vec<(u32, u32)> {
+pub(in crate::spec) fn plain_spans(catalogue: &Catalogue, text: &str, document: &Node) -> Vec<(u32, u32)> {
     let mut spans = Vec::new();
-    let mut open: Vec<(&Node, bool)> = vec![(document, false)];
-    while let Some((node, secret)) = open.pop() {
-        match &node.value {
-            Value::Scalar(..) | Value::Faulty if secret => spans.push((node.mark.start, node.mark.end)),
-            Value::Scalar(..) | Value::Faulty => {}
-            Value::List(nodes) => open.extend(nodes.iter().map(|node| (node, secret))),
-            Value::Map(entries) => {
-                open.extend(entries.iter().map(|entry| (&entry.value, keeps(catalogue, entry, secret))))
+    let mut open: Vec<(&Node, Look)> = vec![(document, Look::Around)];
+    while let Some((node, look)) = open.pop() {
+        for entry in node.entries() {
+            let look = look.below(catalogue, entry);
+            match entry.value.value {
+                Value::Map(_) => open.push((&entry.value, look)),
+                Value::List(_) if look == Look::Around => open.push((&entry.value, look)),
+                _ if look == Look::Hide => spans.push((behind_colon(text, entry.mark.end), entry.value.mark.end)),
+                _ => {}
             }
+        }
+        if let Value::List(nodes) = &node.value {
+            open.extend(nodes.iter().map(|node| (node, look)));
         }
     }
     spans.sort_unstable();
     spans
 }
 
-fn keeps(catalogue: &Catalogue, entry: &Entry, above: bool) -> bool {
-    let named = sounds_secret(&entry.key) || catalogue.is_secret(&entry.key);
-    (above || named) && !is_reference(&entry.value) && !(above && FIELDS.contains(&entry.key.as_str()))
+/// What the values of a map are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// No secrets, unless their names say so.
+    Around,
+    /// Secrets, unless they are references.
+    Hide,
+    /// Fields of a reference.
+    Reference,
+    /// Name and key of a Kubernetes Secret.
+    Kubernetes,
+}
+
+impl Look {
+    fn below(self, catalogue: &Catalogue, entry: &Entry) -> Self {
+        let key = entry.key.as_str();
+        let is_secret = self == Self::Hide || sounds_secret(key) || catalogue.is_secret(key);
+        match self {
+            Self::Around | Self::Hide if is_secret && is_reference(&entry.value) => Self::Reference,
+            Self::Around | Self::Hide if is_secret => Self::Hide,
+            Self::Reference if key == "secret" && !entry.value.entries().is_empty() => Self::Kubernetes,
+            Self::Reference if key != "secret" && FIELDS.contains(&key) => Self::Around,
+            Self::Kubernetes if matches!(key, "name" | "key") => Self::Around,
+            Self::Around => Self::Around,
+            Self::Hide | Self::Reference | Self::Kubernetes => Self::Hide,
+        }
+    }
+}
+
+/// The start of a value, with the anchor or tag before it: a password may look like one.
+fn behind_colon(text: &str, key_end: u32) -> u32 {
+    let rest = text.get(key_end as usize..).unwrap_or("");
+    let value = rest.trim_start_matches(['"', '\'']).trim_start().trim_start_matches(':').trim_start();
+    key_end + u32::try_from(rest.len() - value.len()).unwrap_or(0)
 }

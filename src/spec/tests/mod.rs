@@ -3,7 +3,6 @@
 mod fixture;
 mod layering;
 mod never_panics;
-mod one_phone;
 mod secrets;
 mod traps;
 mod validation;

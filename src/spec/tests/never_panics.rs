@@ -1,1 +1,104 @@
+//! Whatever stands in a repository: loading it ends, and never in a panic.
+
+use proptest::prelude::*;
+
 use super::*;
+use crate::spec::{FileContent, SourceFile};
+
+fn load_bytes(bytes: &[u8]) -> Wanted {
+    let content = FileContent::Bytes(Arc::from(bytes));
+    let files = vec![
+        SourceFile { path: Arc::from("a.yaml"), content: content.clone() },
+        SourceFile { path: Arc::from("catalogue.csv"), content },
+    ];
+    let wanted = load(&Snapshot { revision: Revision::new("rev"), commit: None, files }, &SecretsUnread);
+    for device in wanted.devices() {
+        wanted.resolve(&device, Some("OpenStage 40"));
+    }
+    wanted
+}
+
+/// Pieces that documents are made of, in any order.
+fn pieces() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(vec![
+        "apiVersion: phoneops.dev/v1alpha1\n",
+        "kind: PhoneConfig\n",
+        "kind: PhoneProfile\n",
+        "kind: PhoneSite\n",
+        "metadata: ",
+        "{name: a}\n",
+        "spec:\n",
+        "  phone: ",
+        "{mac: \"001AE8112233\"}\n",
+        "  items:\n",
+        "    e164: ",
+        "    sip-pwd: ",
+        "  byIndex: ",
+        "  profiles: [a]\n",
+        "  policy: {mode: ",
+        "  unmanaged: ",
+        "  seed: ",
+        "  models: ",
+        "---\n",
+        "...\n",
+        "\"",
+        "'",
+        "{",
+        "}",
+        "[",
+        "]",
+        ": ",
+        ", ",
+        "- ",
+        "&a ",
+        "*a",
+        "!!str ",
+        "<<: ",
+        "|\n",
+        ">-\n",
+        "#",
+        "%",
+        "@",
+        "\t",
+        "\r\n",
+        "\u{feff}",
+        "ü",
+        "\u{0}",
+        "? ",
+        "null",
+        "~",
+        "0123",
+        "+1",
+        "1e5",
+        "yes",
+        "{file: ../x}",
+        "{from: a, key: \"{e164}\"}",
+        "{env: HOME}",
+        "{secret: {name: a, key: b}}",
+        "1: ",
+        "\"1\": ",
+        "  ",
+        "\n",
+    ]);
+    let piece = prop_oneof![6 => known.prop_map(str::to_owned), 1 => "\\PC{0,6}"];
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_bytes_can_be_loaded(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        load_bytes(&bytes);
+    }
+
+    #[test]
+    fn any_order_of_pieces_can_be_loaded(text in pieces()) {
+        let wanted = load_bytes(text.as_bytes());
+        for problem in wanted.problems().iter().filter(|problem| &*problem.place.file == "a.yaml") {
+            let (start, end) = problem.place.span;
+            prop_assert!(start <= end && end as usize <= text.len(), "{problem:?}");
+            prop_assert!(text.is_char_boundary(start as usize) && text.is_char_boundary(end as usize), "{problem:?}");
+        }
+    }
+}

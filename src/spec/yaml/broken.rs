@@ -37,6 +37,10 @@ pub(super) fn fault(text: &str, error: &ScanError) -> Fault {
 /// The sign a value of the failing line starts with, if YAML keeps that sign for itself.
 fn reserved_start(text: &str, mark: Mark) -> Option<(Mark, char)> {
     let offset = mark.start as usize;
+    let at = text.get(offset..).and_then(|rest| rest.chars().next());
+    if let Some(sign) = at.filter(|sign| matches!(sign, '%' | '@' | '`')) {
+        return Some((mark, sign));
+    }
     let before = text.get(..offset)?;
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let line = text.get(line_start..)?.lines().next()?;

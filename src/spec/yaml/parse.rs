@@ -12,7 +12,7 @@ use super::{
 /// Most documents of one file.
 pub(in crate::spec) const DOCUMENT_LIMIT: usize = 10_000;
 /// Most nodes of one file, keys included.
-pub(in crate::spec) const NODE_LIMIT: usize = 400_000;
+pub(in crate::spec) const NODE_LIMIT: usize = 100_000;
 /// Deepest nesting of maps and lists.
 pub(in crate::spec) const DEPTH_LIMIT: usize = 32;
 
@@ -89,8 +89,8 @@ impl<'t> Builder<'t> {
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 self.count(mark)?;
-                let raw = slice(self.text, mark).to_owned();
-                self.note(mark, "alias", format!("`{raw}` without quotes is a YAML alias, which phoneops does not follow; put quotes round it if it is text, or share values through a PhoneProfile"));
+                // not quoted: it may be a password
+                self.note(mark, "alias", "an unquoted value that starts with `*` is a YAML alias, which is not followed here; put quotes round it if it is text, or share values through a PhoneProfile");
                 self.put(Node { mark, value: Value::Faulty });
             }
             Event::MappingStart(_, anchor, tag) => {
@@ -141,11 +141,15 @@ impl<'t> Builder<'t> {
         if anchor || tag {
             return Node { mark, value: Value::Faulty };
         }
-        let style = match style {
-            ScalarStyle::Plain if text.is_empty() && comment_follows(self.text, mark) => Style::Comment,
-            ScalarStyle::Plain => Style::Plain,
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
-            ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+        let (text, style, mark) = match style {
+            // the parser's word for a value that is not there
+            ScalarStyle::Plain if mark.start == mark.end => match comment_behind(self.text, mark) {
+                Some(comment) => (String::new(), Style::Comment, comment),
+                None => (String::new(), Style::Plain, mark),
+            },
+            ScalarStyle::Plain => (text, Style::Plain, mark),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => (text, Style::Quoted, mark),
+            ScalarStyle::Literal | ScalarStyle::Folded => (text, Style::Block, with_header(self.text, mark)),
         };
         Node { mark, value: Value::Scalar(text, style) }
     }
@@ -217,15 +221,24 @@ fn take_key(node: Node, seen: &mut HashMap<String, (Style, u32)>) -> (Key, Optio
     }
 }
 
-pub(super) fn slice(text: &str, mark: Mark) -> &str {
-    text.get(mark.start as usize..mark.end as usize).unwrap_or("")
+/// The comment that the rest of the line behind an empty value consists of.
+fn comment_behind(text: &str, mark: Mark) -> Option<Mark> {
+    let line = text.get(mark.start as usize..)?.lines().next()?;
+    let comment = line.trim_start_matches([':', ' ', '\t']);
+    let before = small(line.len() - comment.len());
+    let end = mark.start + small(line.len());
+    comment.starts_with('#').then(|| Mark { column: mark.column + before, start: mark.start + before, end, ..mark })
 }
 
-/// Whether the rest of the line behind an empty value is a comment.
-fn comment_follows(text: &str, mark: Mark) -> bool {
-    let rest = text.get(mark.start as usize..).unwrap_or("");
-    let line = rest.lines().next().unwrap_or("");
-    line.trim_start_matches([':', ' ', '\t']).starts_with('#')
+/// A block with the `|` or `>` that starts it.
+fn with_header(text: &str, mark: Mark) -> Mark {
+    let before = text.get(..mark.start as usize).unwrap_or("");
+    let Some(sign) = before.rfind(['|', '>']) else { return mark };
+    let line_start = before.get(..sign).and_then(|head| head.rfind('\n')).map_or(0, |at| at + 1);
+    let count = |range: &str, what: char| small(range.matches(what).count());
+    let lines = before.get(sign..).map_or(0, |rest| count(rest, '\n'));
+    let column = before.get(line_start..sign).map_or(0, |head| small(head.chars().count())) + 1;
+    Mark { line: mark.line.saturating_sub(lines).max(1), column, start: small(sign), end: mark.end }
 }
 
 fn until(start: Mark, end: Mark) -> Mark {

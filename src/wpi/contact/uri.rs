@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
 };
 
 use super::CONTACT_PATH;
@@ -122,15 +122,12 @@ impl ContactUri {
 }
 
 fn authority_parts(authority: &str) -> Result<(IpAddr, u16), ContactUriError> {
-    let (address, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']').ok_or(ContactUriError::HostName)?;
-            (IpAddr::V6(host.parse::<Ipv6Addr>().map_err(|_| ContactUriError::HostName)?), port)
-        }
-        None => {
-            let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
-            (IpAddr::V4(host.parse().map_err(|_| ContactUriError::HostName)?), port)
-        }
+    let (address, port) = if let Some(rest) = authority.strip_prefix('[') {
+        let (host, port) = rest.split_once(']').ok_or(ContactUriError::HostName)?;
+        (host.parse().map(IpAddr::V6).map_err(|_| ContactUriError::HostName)?, port)
+    } else {
+        let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+        (host.parse().map(IpAddr::V4).map_err(|_| ContactUriError::HostName)?, port)
     };
     let port = match port.strip_prefix(':') {
         None if port.is_empty() => 80,

@@ -9,7 +9,7 @@ use crate::wpi::{
     phone_message::Nonce,
     xml::{
         DecodeError, Limits, NAMESPACE,
-        error::bearable,
+        error::{Fault, bearable},
         pull::{Pull, local},
         text::readable,
     },
@@ -22,20 +22,21 @@ const SIGNATURE: &str = "Signature";
 
 pub(super) fn decode(body: &[u8], limits: &Limits, lenient: bool) -> Result<ServerMessage, DecodeError> {
     let text = readable(body, limits)?;
-    if !lenient && !(body.starts_with(b"<?xml") && body.ends_with(b">")) {
+    let bare = body.starts_with(b"<?xml") && body.ends_with(b">");
+    if !lenient && !bare {
         return Err(DecodeError::NotExact("no XML declaration at its start, or something behind its end"));
     }
     let mut pull = Pull::new(&text, limits);
-    let root = pull.root()?;
+    let root = pull.root().map_err(|fault| pull.explain(fault))?;
     let mut draft = Draft { list: ItemList::for_body(text.len()), exact: !lenient, ..Draft::default() };
-    match root.local_name().into_inner() {
-        ROOT => draft.read_root(&mut pull, &root)?,
-        OTHER_ROOT if lenient => draft.read_root(&mut pull, &root)?,
-        SIGNATURE if lenient => draft.read_signed(&mut pull, &root)?,
+    let read = match root.local_name().into_inner() {
+        ROOT => draft.read_root(&mut pull, &root),
+        OTHER_ROOT if lenient => draft.read_root(&mut pull, &root),
+        SIGNATURE if lenient => draft.read_signed(&mut pull, &root),
         OTHER_ROOT | SIGNATURE => return Err(DecodeError::NotExact("another root than DLSMessage")),
         found => return Err(DecodeError::WrongRoot { found: bearable(found), expected: ROOT }),
-    }
-    pull.finish()?;
+    };
+    read.and_then(|()| pull.finish()).map_err(|fault| pull.explain(fault))?;
     draft.finish()
 }
 
@@ -53,7 +54,7 @@ struct Draft {
 
 impl Draft {
     /// `Signature` > `Object` > `DLSMessage`; what else a signature holds means nothing here.
-    fn read_signed<'a>(&mut self, pull: &mut Pull<'a>, signature: &BytesStart<'a>) -> Result<(), DecodeError> {
+    fn read_signed<'a>(&mut self, pull: &mut Pull<'a>, signature: &BytesStart<'a>) -> Result<(), Fault> {
         pull.attributes(signature, |_, _| {})?;
         while let Some(part) = pull.child()? {
             if part.local_name().into_inner() != "Object" {
@@ -71,7 +72,7 @@ impl Draft {
         Ok(())
     }
 
-    fn read_root<'a>(&mut self, pull: &mut Pull<'a>, root: &BytesStart<'a>) -> Result<(), DecodeError> {
+    fn read_root<'a>(&mut self, pull: &mut Pull<'a>, root: &BytesStart<'a>) -> Result<(), Fault> {
         let prefix = root.name().prefix().map_or("", |prefix| prefix.into_inner());
         let mut ours = false;
         pull.attributes(root, |name, text| {
@@ -79,20 +80,20 @@ impl Draft {
             ours |= bound && text == NAMESPACE;
         })?;
         if self.exact && !ours {
-            return Err(DecodeError::NotExact("another namespace, or none"));
+            return Err(Fault::NotExact("another namespace, or none"));
         }
         while let Some(child) = pull.child()? {
             match child.local_name().into_inner() {
                 "Message" => self.read_message(pull, &child)?,
                 "ItemList" if !self.exact => self.read_list(pull, &child)?,
-                _ if self.exact => return Err(DecodeError::NotExact("an element beside Message")),
+                _ if self.exact => return Err(Fault::NotExact("an element beside Message")),
                 _ => pull.skip(&child)?,
             }
         }
         Ok(())
     }
 
-    fn read_message<'a>(&mut self, pull: &mut Pull<'a>, start: &BytesStart<'a>) -> Result<(), DecodeError> {
+    fn read_message<'a>(&mut self, pull: &mut Pull<'a>, start: &BytesStart<'a>) -> Result<(), Fault> {
         self.messages += 1;
         if self.messages > 1 {
             return pull.skip(start);
@@ -110,17 +111,17 @@ impl Draft {
                     self.action = SmolStr::new(pull.text()?);
                 }
                 "ItemList" => self.read_list(pull, &child)?,
-                _ if self.exact => return Err(DecodeError::NotExact("an element in Message that has no meaning")),
+                _ if self.exact => return Err(Fault::NotExact("an element in Message that has no meaning")),
                 _ => pull.skip(&child)?,
             }
         }
         Ok(())
     }
 
-    fn read_list<'a>(&mut self, pull: &mut Pull<'a>, start: &BytesStart<'a>) -> Result<(), DecodeError> {
+    fn read_list<'a>(&mut self, pull: &mut Pull<'a>, start: &BytesStart<'a>) -> Result<(), Fault> {
         self.lists += 1;
         if self.exact && self.lists > 1 {
-            return Err(DecodeError::NotExact("more than one ItemList"));
+            return Err(Fault::NotExact("more than one ItemList"));
         }
         pull.attributes(start, |_, _| {})?;
         self.list.read(pull, self.exact)

@@ -56,7 +56,7 @@ fn each_bound_has_an_error_of_its_own() {
     assert_eq!(error(&nameless), DecodeError::TooManyItems { limit: limits.items });
     let deep = message(&"<a>".repeat(100_000));
     assert_eq!(error(&deep), DecodeError::TooDeep { limit: limits.depth });
-    let attributes: String = (0..17).map(|n| format!(" a{n}='x'")).collect();
+    let attributes = (0..17).map(|n| format!(" a{n}='x'")).collect::<Vec<_>>().concat();
     assert_eq!(error(&message(&format!("<a{attributes}/>"))), DecodeError::TooManyAttributes { limit: 16 });
     assert_eq!(
         error(&message(&format!("<ItemList><Item{attributes}/></ItemList>"))),
@@ -131,8 +131,10 @@ fn only_utf_8_is_read_whatever_the_declaration_says() {
 #[test]
 fn a_body_of_one_long_line_is_like_any_other() {
     // R-213, F-23
-    let items: String =
-        (0..450).map(|n| format!("<Item name=\"key-label-unicode\" index=\"{n}\">Line {n}</Item>")).collect();
+    let items = (0..450)
+        .map(|n| format!("<Item name=\"key-label-unicode\" index=\"{n}\">Line {n}</Item>"))
+        .collect::<Vec<_>>()
+        .concat();
     let body = message(&format!("<ItemList>{items}</ItemList>"));
     assert!(body.len() > 25_000 && !body.contains('\n'));
     let read = PhoneMessage::decode(body.as_bytes(), &Limits::default()).unwrap();

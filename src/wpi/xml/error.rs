@@ -135,6 +135,22 @@ impl DecodeError {
     }
 }
 
+/// Why reading stopped, small enough to be handed up through every call; [`Pull::explain`] makes a [`DecodeError`] of it.
+///
+/// [`Pull::explain`]: super::pull::Pull::explain
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::wpi) enum Fault {
+    Entity,
+    Malformed(&'static str),
+    Dtd,
+    TooDeep,
+    TooManyAttributes,
+    TooManyItems,
+    Empty,
+    TrailingContent,
+    NotExact(&'static str),
+}
+
 /// Longest foreign word that an error repeats, in characters.
 const WORD_LIMIT: usize = 64;
 

@@ -10,7 +10,8 @@ use quick_xml::{
 
 use super::{
     DecodeError, Limits,
-    text::{Fault, attribute, is_space, resolve, trim_cow},
+    error::Fault,
+    text::{attribute, is_space, resolve, trim_cow},
 };
 
 /// A pull reader over one text. Whoever is given an element by [`Pull::root`] or [`Pull::child`] looks at its
@@ -44,33 +45,33 @@ impl<'a> Pull<'a> {
     }
 
     /// The root element.
-    pub(in crate::wpi) fn root(&mut self) -> Result<BytesStart<'a>, DecodeError> {
+    pub(in crate::wpi) fn root(&mut self) -> Result<BytesStart<'a>, Fault> {
         loop {
             match self.step()? {
                 Step::Open(start) => return Ok(start),
                 Step::Text(text) if text.chars().all(is_space) => {}
-                Step::End => return Err(DecodeError::Empty),
+                Step::End => return Err(Fault::Empty),
                 Step::Text(_) | Step::Character(_) | Step::Close => {
-                    return Err(self.malformed("text before the root element"));
+                    return Err(Fault::Malformed("text before the root element"));
                 }
             }
         }
     }
 
     /// The next element inside the present one; `None` at its end. Text in between means nothing.
-    pub(in crate::wpi) fn child(&mut self) -> Result<Option<BytesStart<'a>>, DecodeError> {
+    pub(in crate::wpi) fn child(&mut self) -> Result<Option<BytesStart<'a>>, Fault> {
         loop {
             match self.step()? {
                 Step::Open(start) => return Ok(Some(start)),
                 Step::Close => return Ok(None),
                 Step::Text(_) | Step::Character(_) => {}
-                Step::End => return Err(self.malformed("an element without its end")),
+                Step::End => return Err(UNCLOSED),
             }
         }
     }
 
     /// The text of the present element, put together and trimmed, up to its end. Elements inside mean nothing.
-    pub(in crate::wpi) fn text(&mut self) -> Result<Cow<'a, str>, DecodeError> {
+    pub(in crate::wpi) fn text(&mut self) -> Result<Cow<'a, str>, Fault> {
         let mut text = Cow::Borrowed("");
         loop {
             match self.step()? {
@@ -79,13 +80,13 @@ impl<'a> Pull<'a> {
                 Step::Character(c) => text.to_mut().push(c),
                 Step::Open(start) => self.skip(&start)?,
                 Step::Close => return Ok(trim_cow(text)),
-                Step::End => return Err(self.malformed("an element without its end")),
+                Step::End => return Err(UNCLOSED),
             }
         }
     }
 
     /// Reads `start` to its end; all bounds hold inside too.
-    pub(in crate::wpi) fn skip(&mut self, start: &BytesStart<'a>) -> Result<(), DecodeError> {
+    pub(in crate::wpi) fn skip(&mut self, start: &BytesStart<'a>) -> Result<(), Fault> {
         let outside = self.depth.saturating_sub(1);
         self.attributes(start, |_, _| {})?;
         loop {
@@ -93,20 +94,18 @@ impl<'a> Pull<'a> {
                 Step::Open(start) => self.attributes(&start, |_, _| {})?,
                 Step::Close if self.depth == outside => return Ok(()),
                 Step::Close | Step::Text(_) | Step::Character(_) => {}
-                Step::End => return Err(self.malformed("an element without its end")),
+                Step::End => return Err(UNCLOSED),
             }
         }
     }
 
     /// Makes sure that nothing follows the root.
-    pub(in crate::wpi) fn finish(&mut self) -> Result<(), DecodeError> {
+    pub(in crate::wpi) fn finish(&mut self) -> Result<(), Fault> {
         loop {
             match self.step()? {
                 Step::End => return Ok(()),
                 Step::Text(text) if text.chars().all(is_space) => {}
-                Step::Open(_) | Step::Close | Step::Text(_) | Step::Character(_) => {
-                    return Err(DecodeError::TrailingContent { before: self.reader.buffer_position() });
-                }
+                Step::Open(_) | Step::Close | Step::Text(_) | Step::Character(_) => return Err(Fault::TrailingContent),
             }
         }
     }
@@ -116,87 +115,96 @@ impl<'a> Pull<'a> {
         &self,
         start: &BytesStart<'_>,
         mut each: impl FnMut(&str, &str),
-    ) -> Result<(), DecodeError> {
-        let limit = self.limits.attributes.min(Limits::MOST_ATTRIBUTES);
-        let mut names = [""; Limits::MOST_ATTRIBUTES];
-        // the check for duplicates that comes with the iterator allocates for each element
-        for (count, found) in start.attributes().with_checks(false).enumerate() {
-            let found = found.map_err(|_| self.malformed("an attribute that is none"))?;
-            let name = found.key.into_inner();
-            if count >= limit {
-                return Err(DecodeError::TooManyAttributes { limit });
+    ) -> Result<(), Fault> {
+        let (mut few, mut more) = ([""; 3], Vec::new());
+        let mut rest = start.attributes_raw().trim_start_matches(is_space);
+        let mut count = 0;
+        while !rest.is_empty() {
+            let (found, behind) = next_attribute(rest).ok_or(Fault::Malformed("an attribute that is none"))?;
+            let name = found.name;
+            if count >= self.limits.attributes {
+                return Err(Fault::TooManyAttributes);
             }
-            if names.iter().take(count).any(|other| *other == name) {
-                return Err(self.malformed("an attribute that occurs twice"));
+            if few.iter().take(count).chain(&more).any(|other| *other == name) {
+                return Err(Fault::Malformed("an attribute that occurs twice"));
             }
-            if let Some(free) = names.get_mut(count) {
-                *free = name;
+            match few.get_mut(count) {
+                Some(free) => *free = name,
+                None => more.push(name),
             }
-            let text = attribute(&found.value).map_err(|fault| self.fault(fault))?;
-            each(name, &text);
+            if found.plain {
+                each(name, found.raw);
+            } else {
+                each(name, &attribute(found.raw)?);
+            }
+            count += 1;
+            rest = behind;
         }
         Ok(())
     }
 
-    fn step(&mut self) -> Result<Step<'a>, DecodeError> {
+    #[inline]
+    fn step(&mut self) -> Result<Step<'a>, Fault> {
         if std::mem::take(&mut self.ends) {
             self.depth = self.depth.saturating_sub(1);
             return Ok(Step::Close);
         }
         loop {
-            let event = self.reader.read_event().map_err(|error| self.malformed(kind(&error)))?;
             let first = !std::mem::replace(&mut self.begun, true);
-            match event {
-                Event::Start(start) => {
+            match self.reader.read_event() {
+                Ok(Event::Start(start)) => {
                     self.enter()?;
                     return Ok(Step::Open(start));
                 }
-                Event::Empty(start) => {
+                Ok(Event::Text(text)) => return Ok(Step::Text(text.xml10_content())),
+                Ok(Event::End(_)) => {
+                    self.depth = self.depth.saturating_sub(1);
+                    return Ok(Step::Close);
+                }
+                Ok(Event::Empty(start)) => {
                     self.enter()?;
                     self.ends = true;
                     return Ok(Step::Open(start));
                 }
-                Event::End(_) => {
-                    self.depth = self.depth.saturating_sub(1);
-                    return Ok(Step::Close);
-                }
-                Event::Text(text) => return Ok(Step::Text(text.xml10_content())),
-                Event::CData(text) => return Ok(Step::Text(text.xml10_content())),
-                Event::GeneralRef(reference) => {
-                    return resolve(&reference).map(Step::Character).map_err(|fault| self.fault(fault));
-                }
-                Event::DocType(_) => return Err(DecodeError::Dtd),
-                Event::Decl(_) if !first => return Err(self.malformed("an XML declaration in the middle")),
-                Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
-                Event::Eof if self.depth > 0 => return Err(self.malformed("an element without its end")),
-                Event::Eof => return Ok(Step::End),
+                Ok(Event::CData(text)) => return Ok(Step::Text(text.xml10_content())),
+                Ok(Event::GeneralRef(reference)) => return resolve(&reference).map(Step::Character),
+                Ok(Event::DocType(_)) => return Err(Fault::Dtd),
+                Ok(Event::Decl(_)) if !first => return Err(Fault::Malformed("an XML declaration in the middle")),
+                Ok(Event::Decl(_) | Event::Comment(_) | Event::PI(_)) => {}
+                Ok(Event::Eof) if self.depth > 0 => return Err(UNCLOSED),
+                Ok(Event::Eof) => return Ok(Step::End),
+                Err(error) => return Err(kind(&error)),
             }
         }
     }
 
-    fn enter(&mut self) -> Result<(), DecodeError> {
+    fn enter(&mut self) -> Result<(), Fault> {
         self.depth += 1;
-        if self.depth > self.limits.depth {
-            return Err(DecodeError::TooDeep { limit: self.limits.depth });
-        }
-        Ok(())
+        if self.depth > self.limits.depth { Err(Fault::TooDeep) } else { Ok(()) }
     }
 
-    fn fault(&self, fault: Fault) -> DecodeError {
+    /// What people read of a fault: own words and a place, as the parser's words may repeat a piece of a secret.
+    pub(in crate::wpi) fn explain(&self, fault: Fault) -> DecodeError {
+        let before = self.reader.buffer_position();
         match fault {
-            Fault::Entity => DecodeError::Entity { before: self.reader.buffer_position() },
-            Fault::Malformed(what) => self.malformed(what),
+            Fault::Entity => DecodeError::Entity { before },
+            Fault::Malformed(what) => DecodeError::NotWellFormed(format!("{what}, before byte {before}")),
+            Fault::Dtd => DecodeError::Dtd,
+            Fault::TooDeep => DecodeError::TooDeep { limit: self.limits.depth },
+            Fault::TooManyAttributes => DecodeError::TooManyAttributes { limit: self.limits.attributes },
+            Fault::TooManyItems => DecodeError::TooManyItems { limit: self.limits.items },
+            Fault::Empty => DecodeError::Empty,
+            Fault::TrailingContent => DecodeError::TrailingContent { before },
+            Fault::NotExact(what) => DecodeError::NotExact(what),
         }
-    }
-
-    /// Own words and a place: the parser's words may repeat a piece of a secret.
-    fn malformed(&self, what: &str) -> DecodeError {
-        DecodeError::NotWellFormed(format!("{what}, before byte {}", self.reader.buffer_position()))
     }
 }
 
-fn kind(error: &Error) -> &'static str {
-    match error {
+const UNCLOSED: Fault = Fault::Malformed("an element without its end");
+
+#[cold]
+fn kind(error: &Error) -> Fault {
+    Fault::Malformed(match error {
         Error::Syntax(_) => "markup without its end",
         Error::IllFormed(IllFormedError::MismatchedEndTag { .. } | IllFormedError::UnmatchedEndTag(_)) => {
             "an end that fits no element"
@@ -205,10 +213,36 @@ fn kind(error: &Error) -> &'static str {
         Error::IllFormed(_) => "a construct that XML does not allow",
         Error::InvalidAttr(_) => "an attribute that is none",
         Error::Io(_) | Error::Encoding(_) | Error::Escape(_) | Error::Namespace(_) => "not readable",
-    }
+    })
+}
+
+struct Attribute<'t> {
+    name: &'t str,
+    raw: &'t str,
+    /// Nothing in it has to be resolved.
+    plain: bool,
+}
+
+/// The attribute at the start of `text`, and what follows it without white space. The iterator of the parser takes an
+/// allocation for each element and much more time.
+fn next_attribute(text: &str) -> Option<(Attribute<'_>, &str)> {
+    let end = text.bytes().position(|b| b <= b' ' || matches!(b, b'=' | b'"' | b'\''))?;
+    let (name, rest) = text.split_at_checked(end)?;
+    let value = rest.trim_start_matches(is_space).strip_prefix('=')?.trim_start_matches(is_space);
+    let quote = value.bytes().next().filter(|quote| matches!(quote, b'"' | b'\''))?;
+    let value = value.get(1..)?;
+    let mut plain = true;
+    let end = value.bytes().position(|b| {
+        plain &= b != b'&' && b != b'<';
+        b == quote
+    })?;
+    let (raw, behind) = (value.get(..end)?, value.get(end + 1..)?);
+    let next = behind.trim_start_matches(is_space);
+    let apart = next.is_empty() || next.len() < behind.len();
+    (apart && !name.is_empty()).then_some((Attribute { name, raw, plain }, next))
 }
 
 /// The local part of a name (R-501).
 pub(in crate::wpi) fn local(name: &str) -> &str {
-    name.split_once(':').map_or(name, |(_, local)| local)
+    name.bytes().position(|b| b == b':').and_then(|colon| name.get(colon + 1..)).unwrap_or(name)
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{DecodeError, Limits};
+use super::{DecodeError, Limits, error::Fault};
 
 /// White space as XML knows it.
 pub(in crate::wpi) const fn is_space(c: char) -> bool {
@@ -41,24 +41,18 @@ pub(in crate::wpi) fn readable<'a>(body: &'a [u8], limits: &Limits) -> Result<Co
     }
     let text = std::str::from_utf8(body).map_err(|error| DecodeError::NotUtf8 { at: error.valid_up_to() })?;
     let text = trim(text.strip_prefix('\u{FEFF}').unwrap_or(text));
-    // whole blocks without a way out in between are what the compiler turns into vector code
-    let clean = text
-        .as_bytes()
-        .chunks(64)
-        .all(|block| !block.iter().fold(false, |bad, &b| bad | (b < 0x20) & (b != 9) & (b != 10) & (b != 13)));
+    let clean = text.as_bytes().chunks(64).all(is_clean);
     if clean {
         return Ok(Cow::Borrowed(text));
     }
     Ok(Cow::Owned(text.chars().map(|c| if is_forbidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()))
 }
 
-/// What is wrong with a reference or an attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::wpi) enum Fault {
-    /// An entity that XML does not define.
-    Entity,
-    /// Not well-formed.
-    Malformed(&'static str),
+/// Whether a block surely holds nothing that XML forbids. It looks at all of the block whatever it finds: that is what
+/// the compiler turns into vector code. U+FFFE and U+FFFF start with 0xEF, as some harmless characters do.
+fn is_clean(block: &[u8]) -> bool {
+    let suspect = |b: u8| b == 0xEF || b < 0x20 && b != b'\t' && b != b'\n' && b != b'\r';
+    block.iter().fold(0_u8, |found, &b| found | u8::from(suspect(b))) == 0
 }
 
 /// The character that the text between `&` and `;` stands for.
@@ -81,10 +75,7 @@ pub(in crate::wpi) fn resolve(reference: &str) -> Result<char, Fault> {
 }
 
 /// The text of an attribute, references resolved, otherwise byte for byte.
-pub(in crate::wpi) fn attribute(raw: &str) -> Result<Cow<'_, str>, Fault> {
-    if !raw.bytes().any(|b| matches!(b, b'&' | b'<')) {
-        return Ok(Cow::Borrowed(raw));
-    }
+pub(in crate::wpi) fn attribute(raw: &str) -> Result<String, Fault> {
     if raw.contains('<') {
         return Err(Fault::Malformed("an attribute that holds `<`"));
     }
@@ -97,7 +88,7 @@ pub(in crate::wpi) fn attribute(raw: &str) -> Result<Cow<'_, str>, Fault> {
         rest = after;
     }
     text.push_str(rest);
-    Ok(Cow::Owned(text))
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -120,6 +111,8 @@ mod tests {
     fn a_control_character_never_gets_further() {
         assert_eq!(attribute("&#27;[2J").unwrap(), "\u{FFFD}[2J");
         assert_eq!(readable(b"<a>\x1b\t</a>", &Limits::default()).unwrap(), "<a>\u{FFFD}\t</a>");
+        let noncharacters = "<a>\u{FFFE}\u{FFFF}\u{FF01}</a>".as_bytes();
+        assert_eq!(readable(noncharacters, &Limits::default()).unwrap(), "<a>\u{FFFD}\u{FFFD}\u{FF01}</a>");
     }
 
     #[test]

@@ -1,0 +1,314 @@
+//! Asks a running service over HTTP, HTTPS or its Unix socket; one connection a request.
+
+use std::{
+    fmt::Write,
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{
+    Method, Request, StatusCode, Uri,
+    client::conn::http1,
+    header::{AUTHORIZATION, HOST, HeaderValue},
+};
+use hyper_util::rt::TokioIo;
+use openssl::ssl::{SslConnector, SslMethod};
+use serde::de::DeserializeOwned;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, UnixStream},
+    time::timeout,
+};
+use tokio_openssl::SslStream;
+
+use crate::{
+    fleet::view::{PAGE_LIMIT, Page, PhoneView, Query},
+    report::problem::ErrorBody,
+};
+
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+const ANSWER_LIMIT: usize = 128 << 20;
+/// Most pages that are followed: a million phones.
+const PAGES: usize = 2000;
+
+/// Why the service could not be asked.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ClientError {
+    /// The URL is none of ours.
+    #[error("{0:?} is no server; write http://HOST:PORT, https://HOST or unix:/path/to/api.sock")]
+    Url(String),
+    /// The token file cannot be read, or holds no token.
+    #[error("token file {}: {problem}", file.display())]
+    Token {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Nobody answers there.
+    #[error("cannot reach phoneops at {server}: {problem}; is `phoneops serve` running there?")]
+    Unreachable {
+        /// As given.
+        server: String,
+        /// What the system said.
+        problem: String,
+    },
+    /// It said no.
+    #[error("{message}")]
+    Refused {
+        /// The HTTP status.
+        status: StatusCode,
+        /// What it said.
+        message: String,
+    },
+    /// Whatever answers is no phoneops.
+    #[error("{server} does not answer as phoneops does: {problem}")]
+    Answer {
+        /// As given.
+        server: String,
+        /// What was wrong.
+        problem: String,
+    },
+}
+
+impl ClientError {
+    /// A stable word for metrics and logs.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Url(_) => "url",
+            Self::Token { .. } => "token",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Refused { .. } => "refused",
+            Self::Answer { .. } => "answer",
+        }
+    }
+}
+
+/// Where the service is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Target {
+    Tcp { host: String, port: u16, tls: bool, authority: String, prefix: String },
+    Unix(PathBuf),
+}
+
+/// A way to ask one service.
+#[derive(Debug)]
+pub struct Client {
+    server: String,
+    target: Target,
+    token: Option<HeaderValue>,
+}
+
+impl Client {
+    /// Reads URL and token; connects to nothing yet.
+    pub fn new(server: &str, token_file: Option<&Path>) -> Result<Self, ClientError> {
+        let target = target(server).ok_or_else(|| ClientError::Url(server.to_owned()))?;
+        Ok(Self { server: server.to_owned(), target, token: token_file.map(token).transpose()? })
+    }
+
+    /// One phone by name or MAC.
+    pub async fn phone(&self, id: &str) -> Result<PhoneView, ClientError> {
+        self.get(&format!("/api/v1/phones/{}", encoded(id))).await.map_err(|error| match error {
+            ClientError::Refused { status: StatusCode::NOT_FOUND, .. } => ClientError::Refused {
+                status: StatusCode::NOT_FOUND,
+                message: format!("there is no phone {id:?} at {}", self.server),
+            },
+            error => error,
+        })
+    }
+
+    /// All phones that a query asks for; its limit and start do not count.
+    pub async fn phones(&self, query: &Query) -> Result<Vec<PhoneView>, ClientError> {
+        let mut phones = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..PAGES {
+            let page: Page = self.get(&path_of(query, after.as_deref())).await?;
+            phones.extend(page.phones);
+            match page.next {
+                None => return Ok(phones),
+                Some(next) if after.as_ref() == Some(&next) => break,
+                next => after = next,
+            }
+        }
+        Err(self.odd("its pages have no end"))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let (status, body) = timeout(ANSWER_TIME, self.exchange(path))
+            .await
+            .map_err(|_| self.unreachable("no answer within a minute"))??;
+        if status != StatusCode::OK {
+            let message = serde_json::from_slice::<ErrorBody>(&body)
+                .map_or_else(|_| format!("{} answers {status}", self.server), |body| body.error.message);
+            return Err(ClientError::Refused { status, message });
+        }
+        serde_json::from_slice(&body).map_err(|error| self.odd(&error))
+    }
+
+    async fn exchange(&self, path: &str) -> Result<(StatusCode, Bytes), ClientError> {
+        let stream = timeout(CONNECT_TIME, self.connect())
+            .await
+            .map_err(|_| self.unreachable("no connection within 10 seconds"))?
+            .map_err(|error| self.unreachable(&error))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.odd(&error))?;
+        let task = tokio::spawn(connection);
+        let (authority, prefix) = match &self.target {
+            Target::Tcp { authority, prefix, .. } => (authority.as_str(), prefix.as_str()),
+            Target::Unix(_) => ("localhost", ""),
+        };
+        let mut request = Request::builder().method(Method::GET).uri(format!("{prefix}{path}")).header(HOST, authority);
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token);
+        }
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| self.odd(&error))?;
+        let response = sender.send_request(request).await.map_err(|error| self.odd(&error))?;
+        let status = response.status();
+        let body =
+            Limited::new(response.into_body(), ANSWER_LIMIT).collect().await.map_err(|error| self.odd(&error))?;
+        task.abort();
+        Ok((status, body.to_bytes()))
+    }
+
+    async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        match &self.target {
+            Target::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+            Target::Tcp { host, port, tls, .. } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                if !tls {
+                    return Ok(Box::new(stream));
+                }
+                let ssl = SslConnector::builder(SslMethod::tls_client())?.build().configure()?.into_ssl(host)?;
+                let mut stream = SslStream::new(ssl, stream)?;
+                std::pin::Pin::new(&mut stream).connect().await.map_err(io::Error::other)?;
+                Ok(Box::new(stream))
+            }
+        }
+    }
+
+    fn unreachable(&self, problem: &(impl ToString + ?Sized)) -> ClientError {
+        ClientError::Unreachable { server: self.server.clone(), problem: problem.to_string() }
+    }
+
+    fn odd(&self, problem: &(impl ToString + ?Sized)) -> ClientError {
+        ClientError::Answer { server: self.server.clone(), problem: problem.to_string() }
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+fn target(server: &str) -> Option<Target> {
+    if let Some(path) = server.strip_prefix("unix:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return (!path.is_empty()).then(|| Target::Unix(path.into()));
+    }
+    let uri: Uri = server.parse().ok()?;
+    let tls = match uri.scheme_str()? {
+        "http" => false,
+        "https" => true,
+        _ => return None,
+    };
+    let authority = uri.authority()?;
+    let host = authority.host();
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if host.is_empty() || authority.as_str().contains('@') || uri.query().is_some() {
+        return None;
+    }
+    Some(Target::Tcp {
+        host: host.to_owned(),
+        port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+        tls,
+        authority: authority.to_string(),
+        prefix: uri.path().trim_end_matches('/').to_owned(),
+    })
+}
+
+fn token(file: &Path) -> Result<HeaderValue, ClientError> {
+    let failed = |problem: String| ClientError::Token { file: file.to_owned(), problem };
+    let mut text = String::new();
+    fs::File::open(file)
+        .and_then(|open| open.take(4096).read_to_string(&mut text))
+        .map_err(|error| failed(error.to_string()))?;
+    let token = text.trim();
+    if token.is_empty() {
+        return Err(failed("it is empty".to_owned()));
+    }
+    let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| failed("a token is one line of printable characters".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn path_of(query: &Query, after: Option<&str>) -> String {
+    let mut path = format!("/api/v1/phones?limit={PAGE_LIMIT}");
+    let parameters = [
+        ("state", query.state.map(crate::fleet::words::State::as_str)),
+        ("site", query.site.as_deref()),
+        ("model", query.model.as_deref()),
+        ("continue", after),
+    ];
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            path.extend(["&", name, "=", &encoded(value)]);
+        }
+    }
+    path
+}
+
+/// Percent-encodes all but the unreserved characters.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            // a String takes every write
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_read_as_people_write_them() {
+        let tcp = |host: &str, port, tls, authority: &str, prefix: &str| {
+            Some(Target::Tcp { host: host.into(), port, tls, authority: authority.into(), prefix: prefix.into() })
+        };
+        assert_eq!(target("http://127.0.0.1:8080"), tcp("127.0.0.1", 8080, false, "127.0.0.1:8080", ""));
+        assert_eq!(target("http://[::1]:8080/"), tcp("::1", 8080, false, "[::1]:8080", ""));
+        assert_eq!(target("https://example/phones/"), tcp("example", 443, true, "example", "/phones"));
+        assert_eq!(target("unix:/run/api.sock"), Some(Target::Unix("/run/api.sock".into())));
+        assert_eq!(target("unix:///run/api.sock"), Some(Target::Unix("/run/api.sock".into())));
+        for wrong in ["", "localhost:8080", "ftp://localhost", "http://", "unix:", "http://me:pw@host", "http://a?b"] {
+            assert_eq!(target(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_people_look_for_is_encoded() {
+        let query = Query { site: Some("a&b=c/ü".into()), ..Query::default() };
+        assert_eq!(path_of(&query, Some("x y")), "/api/v1/phones?limit=500&site=a%26b%3Dc%2F%C3%BC&continue=x%20y");
+    }
+
+    #[test]
+    fn a_token_never_shows() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("token");
+        fs::write(&file, "hunter2\n").unwrap();
+        let client = Client::new("http://localhost", Some(&file)).unwrap();
+        assert!(!format!("{client:?}").contains("hunter2"));
+        fs::write(&file, "two\nlines").unwrap();
+        let error = Client::new("http://localhost", Some(&file)).unwrap_err();
+        assert_eq!(error.category(), "token");
+    }
+}

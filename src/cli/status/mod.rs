@@ -1,0 +1,215 @@
+//! `phoneops status`: the phones of a running service, as a table, as JSON or as YAML.
+//!
+//! - [`client`]: asks the service over HTTP, HTTPS or its Unix socket, page by page
+//! - [`table`]: many phones for people
+//! - [`one`]: one phone for people
+//! - [`text`]: times and foreign text for people
+//! - [`watch`]: looks again and again
+//!
+//! Exit codes: 1 when any phone is Drifted, Degraded or Invalid, also when others are pending; else 3 when any is
+//! Pending, Held, Reconciling or Unknown; else 0 (`InSync`; Suspended, Abandoned and Undeclared phones are left alone
+//! on purpose). 2 is an error.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use miette::{IntoDiagnostic, WrapErr};
+
+use super::Exit;
+use crate::fleet::{
+    view::{PhoneView, Query},
+    words::State,
+};
+use client::{Client, ClientError};
+
+pub mod client;
+pub mod one;
+pub mod table;
+pub mod text;
+pub mod watch;
+
+/// Arguments of `phoneops status`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// One phone, by name or MAC; all phones unless given
+    phone: Option<String>,
+    /// Look again and again: redraw on a terminal, else print what changed
+    #[arg(long, env = "PHONEOPS_WATCH")]
+    watch: bool,
+    /// Time between two looks of --watch, in seconds
+    #[arg(long, env = "PHONEOPS_WATCH_INTERVAL", value_name = "SECONDS", default_value_t = 2.0)]
+    watch_interval: f64,
+    /// How to print; json is one object a line
+    #[arg(short, long, env = "PHONEOPS_OUTPUT", value_enum, default_value_t = Format::Table)]
+    output: Format,
+    /// The running service: `http://HOST:PORT`, `https://HOST` or `unix:/path/to/api.sock`
+    #[arg(long, env = "PHONEOPS_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    server: String,
+    /// File with the token to send
+    #[arg(long, env = "PHONEOPS_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Only phones in this state
+    #[arg(long, env = "PHONEOPS_STATUS_STATE", value_parser = state, conflicts_with = "phone")]
+    state: Option<State>,
+    /// Only phones of this site
+    #[arg(long, env = "PHONEOPS_STATUS_SITE", conflicts_with = "phone")]
+    site: Option<String>,
+    /// Only phones of this model
+    #[arg(long, env = "PHONEOPS_STATUS_MODEL", conflicts_with = "phone")]
+    model: Option<String>,
+}
+
+/// How a status is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One object a line
+    Json,
+    /// A list
+    Yaml,
+}
+
+fn state(word: &str) -> Result<State, String> {
+    State::parse(word).ok_or_else(|| {
+        let known: Vec<_> = State::ALL.iter().map(|state| state.as_str()).collect();
+        format!("the states are {}", known.join(", "))
+    })
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> miette::Result<Exit> {
+    let client = Client::new(&args.server, args.token_file.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
+    let mut out = io::stdout();
+    let terminal = out.is_terminal();
+    let printer = Printer {
+        format: args.output,
+        detailed: args.phone.is_some(),
+        colours: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    };
+    runtime.block_on(async move {
+        if args.watch {
+            return watch::watch(&args, &client, &printer, &mut out, terminal).await;
+        }
+        let phones = look(&args, &client).await?;
+        let text = printer.all(&phones, Timestamp::now())?;
+        print(&mut out, &text)?;
+        Ok(verdict(&phones))
+    })
+}
+
+/// What is asked for, as it is now.
+async fn look(args: &Args, client: &Client) -> Result<Vec<PhoneView>, ClientError> {
+    if let Some(phone) = &args.phone {
+        return Ok(vec![client.phone(phone).await?]);
+    }
+    let query = Query { state: args.state, site: args.site.clone(), model: args.model.clone(), ..Query::default() };
+    client.phones(&query).await
+}
+
+/// Answers whether anyone still reads: one that has seen enough (`| head`) is no error.
+fn print(out: &mut dyn Write, text: &str) -> miette::Result<bool> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error).into_diagnostic().wrap_err("the output cannot be written"),
+    }
+}
+
+/// How the command ends.
+fn verdict(phones: &[PhoneView]) -> Exit {
+    let any = |states: &[State]| phones.iter().any(|phone| states.contains(&phone.state));
+    if any(&[State::Drifted, State::Degraded, State::Invalid]) {
+        Exit::Differs
+    } else if any(&[State::Pending, State::Held, State::Reconciling, State::Unknown]) {
+        Exit::Pending
+    } else {
+        Exit::Good
+    }
+}
+
+/// Turns phones into text.
+#[derive(Debug)]
+struct Printer {
+    format: Format,
+    detailed: bool,
+    colours: bool,
+}
+
+impl Printer {
+    /// All of them, with head and sum where there is one.
+    fn all(&self, phones: &[PhoneView], now: Timestamp) -> miette::Result<String> {
+        Ok(match (self.format, phones) {
+            (Format::Json, _) => self.changed(phones, now)?,
+            (Format::Yaml, [phone]) if self.detailed => serde_yaml::to_string(phone).into_diagnostic()?,
+            (Format::Yaml, _) => serde_yaml::to_string(phones).into_diagnostic()?,
+            (Format::Table, [phone]) if self.detailed => one::text(phone, now),
+            (Format::Table, _) => table::text(phones, now, self.colours),
+        })
+    }
+
+    /// Some that changed, to be appended to what was printed before.
+    fn changed(&self, phones: &[PhoneView], now: Timestamp) -> miette::Result<String> {
+        let mut text = String::new();
+        match self.format {
+            Format::Json => {
+                for phone in phones {
+                    text.push_str(&serde_json::to_string(phone).into_diagnostic()?);
+                    text.push('\n');
+                }
+            }
+            Format::Table if !self.detailed => text = table::rows(phones, now, self.colours),
+            // YAML documents of one stream are parted by a line of their own
+            Format::Yaml => text = format!("---\n{}", self.all(phones, now)?),
+            Format::Table => text = format!("\n{}", self.all(phones, now)?),
+        }
+        Ok(text)
+    }
+}
+
+impl Args {
+    fn interval(&self) -> Duration {
+        Duration::try_from_secs_f64(self.watch_interval.clamp(0.1, 3600.0)).unwrap_or(Duration::from_secs(2))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{table::tests::phone, *};
+
+    #[test]
+    fn what_differs_outweighs_what_is_pending() {
+        let with = |states: &[State]| {
+            let phones: Vec<_> = states.iter().map(|state| PhoneView { state: *state, ..phone("a") }).collect();
+            verdict(&phones)
+        };
+        assert_eq!(with(&[]), Exit::Good);
+        assert_eq!(with(&[State::InSync, State::Suspended, State::Undeclared, State::Abandoned]), Exit::Good);
+        assert_eq!(with(&[State::InSync, State::Unknown]), Exit::Pending);
+        assert_eq!(with(&[State::Pending, State::Drifted]), Exit::Differs);
+        assert_eq!(with(&[State::Invalid]), Exit::Differs);
+    }
+
+    #[test]
+    fn json_is_one_object_a_line_and_is_read_back() {
+        let phones = [phone("a"), phone("b")];
+        let printer = Printer { format: Format::Json, detailed: false, colours: true };
+        let text = printer.all(&phones, Timestamp::UNIX_EPOCH).unwrap();
+        let read: Vec<PhoneView> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read, phones);
+    }
+
+    #[test]
+    fn yaml_is_a_list_or_one_phone() {
+        let printer = |detailed| Printer { format: Format::Yaml, detailed, colours: true };
+        let list = printer(false).all(&[phone("a"), phone("b")], Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(serde_yaml::from_str::<Vec<PhoneView>>(&list).unwrap().len(), 2);
+        let one = printer(true).all(&[phone("a")], Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(serde_yaml::from_str::<PhoneView>(&one).unwrap(), phone("a"));
+    }
+}

@@ -1,0 +1,234 @@
+use std::time::Duration;
+
+use super::stage::{ENFORCED, MAC, Phone, Stage};
+use crate::{
+    fleet::{
+        ContactAnswer, Settings,
+        view::Query,
+        words::{PendingReason, State},
+    },
+    wpi::{DeviceId, Reason},
+};
+
+fn changed() -> String {
+    ENFORCED.replace("192.0.2.123", "192.0.2.124")
+}
+
+/// A phone in sync, then a revision that wants something else of it.
+fn wanting() -> (Stage, Phone) {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    stage.now = crate::fleet::schedule::after(stage.now, Duration::from_secs(600));
+    stage.push(&changed());
+    (stage, phone)
+}
+
+fn pending(stage: &Stage) -> PendingReason {
+    stage.view(MAC).pending.expect("a pending phone").reason
+}
+
+#[test]
+fn a_change_asks_exactly_the_phones_it_changes() {
+    let other = "---".to_owned()
+        + &ENFORCED
+            .rsplit("---")
+            .next()
+            .unwrap()
+            .replace("reception", "porter")
+            .replace(":33", ":44")
+            .replace("profiles: [site-berlin]", "items: {date-format: 0}");
+    let mut stage = Stage::with(&format!("{ENFORCED}{other}"));
+    Phone::new(MAC).session(&mut stage, Reason::StartUp);
+    Phone::new("00:1A:E8:11:22:44").session(&mut stage, Reason::StartUp);
+    stage.push(&format!("{}{other}", changed()));
+    stage.pass(Duration::from_secs(300));
+    let devices: Vec<_> = stage.contacts.iter().map(|(device, ..)| device.clone()).collect();
+    assert_eq!(devices, [DeviceId::new(MAC).unwrap()]);
+}
+
+#[test]
+fn a_phone_is_asked_called_and_changed() {
+    let (mut stage, mut phone) = wanting();
+    assert_eq!(pending(&stage), PendingReason::Queued);
+    stage.pass(Duration::ZERO);
+    let (device, ticket) = stage.contact();
+    stage.fleet.contact_done(&device, ticket, true, stage.now);
+    assert_eq!(pending(&stage), PendingReason::Called);
+    phone.session(&mut stage, Reason::Solicited);
+    assert_eq!(stage.view(MAC).state, State::InSync);
+    stage.pass(Duration::from_secs(600));
+    assert!(stage.contacts.is_empty());
+}
+
+#[test]
+fn never_two_requests_in_flight_and_none_within_the_spacing() {
+    let (mut stage, _) = wanting();
+    stage.pass(Duration::from_secs(0));
+    let (device, ticket) = stage.contact();
+    stage.push(&ENFORCED.replace("192.0.2.123", "192.0.2.125"));
+    stage.pass(Duration::from_secs(9));
+    assert!(stage.contacts.is_empty(), "promise 4: one in flight");
+    stage.fleet.contact_done(&device, ticket, false, stage.now);
+    stage.push(&ENFORCED.replace("192.0.2.123", "192.0.2.126"));
+    stage.pass(Duration::from_secs(50));
+    assert!(stage.contacts.is_empty(), "promise 4: 60 s apart, a new digest notwithstanding");
+    stage.pass(Duration::from_secs(2));
+    assert_eq!(stage.contacts.len(), 1, "a new digest resets the backoff");
+}
+
+#[test]
+fn an_answer_without_a_session_is_followed_by_the_rest_of_the_gap() {
+    let (mut stage, _) = wanting();
+    stage.pass(Duration::ZERO);
+    let asked = stage.now;
+    let (device, ticket) = stage.contact();
+    stage.fleet.contact_done(&device, ticket, true, stage.now);
+    stage.pass(Duration::from_secs(31));
+    assert_eq!(pending(&stage), PendingReason::NoAnswer);
+    stage.pass(Duration::from_secs(268));
+    assert!(stage.contacts.is_empty(), "R-305");
+    stage.pass(Duration::from_secs(2));
+    let (_, _, at) = stage.contacts.pop().expect("the gap is over");
+    assert_eq!(at.duration_since(asked).as_secs(), 300);
+}
+
+#[test]
+fn failures_are_retried_ever_more_seldom() {
+    let (mut stage, _) = wanting();
+    let mut asked = Vec::new();
+    for _ in 0..2000 {
+        stage.pass(Duration::from_secs(60));
+        if let Some((device, ticket, at)) = stage.contacts.pop() {
+            asked.push(at);
+            stage.fleet.contact_done(&device, ticket, false, stage.now);
+            assert_eq!(pending(&stage), PendingReason::Unreachable);
+        }
+    }
+    let day = asked.iter().filter(|at| at.duration_since(asked[0]).as_secs() < 24 * 3600).count();
+    assert!((20..300).contains(&day), "{day} requests in a day");
+    let late: Vec<_> = asked.windows(2).skip(10).map(|pair| pair[1].duration_since(pair[0]).as_secs()).collect();
+    assert!(late.iter().any(|gap| *gap > 600), "{late:?}");
+    assert!(late.iter().all(|gap| *gap <= 3700));
+}
+
+#[test]
+fn ten_thousand_pending_phones_are_asked_at_a_pace_and_hold_no_more_than_an_entry_each() {
+    let mut stage = Stage::empty(Settings { contacts_per_second: 100, undeclared: 10, ..Settings::default() });
+    let phone = ENFORCED.rsplit("---").next().unwrap();
+    let phones: Vec<String> = (0..10_000)
+        .map(|number| {
+            let mac = format!("00:1A:E8:00:{:02X}:{:02X}", number / 256, number % 256);
+            phone.replace("reception", &format!("p{number:05}")).replace(MAC, &mac)
+        })
+        .collect();
+    let profile = ENFORCED.split("---").next().unwrap();
+    let push = |stage: &mut Stage, offset: u32| {
+        let profile = profile.replace("offset: 60", &format!("offset: {offset}"));
+        let files: Vec<(String, String)> = phones
+            .chunks(500)
+            .enumerate()
+            .map(|(part, chunk)| (format!("part-{part}.yaml"), chunk.join("---")))
+            .collect();
+        let mut files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        files.push(("profile.yaml", &profile));
+        stage.push_files(&files);
+    };
+    push(&mut stage, 60);
+    for number in 0..10_000 {
+        let mac = format!("00:1A:E8:00:{:02X}:{:02X}", number / 256, number % 256);
+        let mut phone = Phone::new(&mac);
+        phone.peer = format!("127.1.{}.{}:9", number / 256, number % 256).parse().unwrap();
+        phone.session(&mut stage, Reason::StartUp);
+    }
+    push(&mut stage, 120);
+    assert_eq!(stage.fleet.waiting(), (10_000, 0));
+    let census = stage.fleet.census(stage.now);
+    assert_eq!(census.states[&State::Pending], 10_000);
+    stage.pass(Duration::from_secs(10));
+    assert!((900..=1_101).contains(&stage.contacts.len()), "{} in 10 s", stage.contacts.len());
+    stage.pass(Duration::from_secs(95));
+    let mut asked: Vec<_> = stage.contacts.iter().map(|(device, ..)| device.clone()).collect();
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked.len(), 10_000, "none is forgotten");
+    let page = stage.fleet.page(&Query { limit: Some(100), ..Query::default() }, stage.now);
+    assert_eq!(page.phones.len(), 100);
+}
+
+#[test]
+fn a_uri_that_is_not_the_phones_own_is_never_asked() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    let mut message = phone.initial(Reason::InventoryChanges, Vec::new());
+    message.items[2].text = crate::wpi::ItemText::plain("http://192.0.2.66:8085/contact_dls.html/ContactDLS");
+    stage.say(&phone, message);
+    stage.push(&changed());
+    stage.pass(Duration::from_secs(600));
+    assert!(stage.contacts.is_empty(), "R-1106");
+    assert_eq!(pending(&stage), PendingReason::Unreachable);
+}
+
+#[test]
+fn a_phone_that_polls_is_never_sent_a_contact_me() {
+    let site = "---\napiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: home}\nspec: {reach: Poll}\n";
+    let yaml = |text: &str| {
+        format!("{}{site}", text.replace("profiles: [site-berlin]", "profiles: [site-berlin]\n  site: home"))
+    };
+    let mut stage = Stage::with(&yaml(ENFORCED));
+    Phone::new(MAC).session(&mut stage, Reason::StartUp);
+    stage.push(&yaml(&changed()));
+    stage.pass(Duration::from_secs(3600));
+    assert!(stage.contacts.is_empty(), "R-310");
+}
+
+#[test]
+fn a_phone_outside_its_sites_networks_is_neither_read_nor_written_nor_asked() {
+    let site = "---\napiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: berlin}\nspec: {networks: [192.0.2.0/24]}\n";
+    let yaml =
+        format!("{}{site}", ENFORCED.replace("profiles: [site-berlin]", "profiles: [site-berlin]\n  site: berlin"));
+    let mut stage = Stage::with(&yaml);
+    let session = Phone::new(MAC).session(&mut stage, Reason::StartUp);
+    assert_eq!(session.actions(), [crate::wpi::Action::CleanUp], "R-1104");
+    assert_eq!(pending(&stage), PendingReason::WrongSite);
+    stage.pass(Duration::from_secs(3600));
+    assert!(stage.contacts.is_empty());
+    let mut phone = Phone::new(MAC);
+    phone.peer = "192.0.2.40:999".parse().unwrap();
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view(MAC).state, State::InSync);
+}
+
+#[test]
+fn a_person_can_have_a_phone_asked_within_the_limits() {
+    let mut stage = Stage::with(ENFORCED);
+    let device = DeviceId::new(MAC).unwrap();
+    assert_eq!(
+        stage.fleet.ask_to_call(&DeviceId::new("00:00:00:00:00:01").unwrap(), stage.now),
+        ContactAnswer::NotFound
+    );
+    assert!(matches!(stage.fleet.ask_to_call(&device, stage.now), ContactAnswer::CannotBeReached(_)));
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.fleet.ask_to_call(&device, stage.now), ContactAnswer::Queued(stage.now));
+    stage.pass(Duration::ZERO);
+    let (device, ticket) = stage.contact();
+    assert_eq!(stage.fleet.ask_to_call(&device, stage.now), ContactAnswer::UnderWay);
+    stage.fleet.contact_done(&device, ticket, true, stage.now);
+    phone.session(&mut stage, Reason::Solicited);
+    assert!(matches!(stage.fleet.ask_to_call(&device, stage.now), ContactAnswer::RateLimited(_)), "promise 4");
+}
+
+#[test]
+fn every_phone_is_read_again_within_its_interval() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    stage.pass(Duration::from_secs(20 * 3600));
+    assert!(stage.contacts.is_empty());
+    assert_eq!(stage.view(MAC).state, State::InSync);
+    stage.pass(Duration::from_secs(4 * 3600 + 60));
+    assert_eq!(stage.contacts.len(), 1);
+    assert_eq!(stage.view(MAC).state, State::InSync, "a look without cause makes nobody pending");
+}

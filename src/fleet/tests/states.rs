@@ -1,0 +1,108 @@
+use std::time::Duration;
+
+use super::stage::{ENFORCED, MAC, Phone, Stage};
+use crate::{
+    fleet::{view::Query, words::State},
+    wpi::Reason,
+};
+
+#[test]
+fn a_declared_phone_that_never_called_is_unknown_and_nobody_asks_it() {
+    let mut stage = Stage::with(ENFORCED);
+    assert_eq!(stage.view("reception").state, State::Unknown);
+    stage.pass(Duration::from_secs(3 * 24 * 3600));
+    assert!(stage.contacts.is_empty());
+}
+
+#[test]
+fn a_phone_whose_document_breaks_is_invalid_and_keeps_what_is_in_force() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    stage.push(&ENFORCED.replace("daylight-save: true", "daylight-save: yes"));
+    let view = stage.view(MAC);
+    assert_eq!(view.state, State::Invalid);
+    assert!(!view.problems.is_empty());
+    assert_eq!(view.revision.as_deref(), Some("r1"));
+    phone.values.clear();
+    assert_eq!(phone.session(&mut stage, Reason::StartUp).writes().len(), 1, "what is in force is still enforced");
+    assert_eq!(phone.values.len(), 3);
+}
+
+#[test]
+fn a_phone_whose_file_cannot_be_read_is_invalid_and_the_others_go_on() {
+    let [profile, phone] = ENFORCED.split("---").collect::<Vec<_>>()[..] else { panic!("two documents") };
+    let other = phone.replace("reception", "porter").replace(":33", ":44");
+    let mut stage = Stage::with("");
+    stage.push_files(&[("profile.yaml", profile), ("a.yaml", phone), ("b.yaml", &other)]);
+    let (mut one, mut two) = (Phone::new(MAC), Phone::new("00:1A:E8:11:22:44"));
+    one.session(&mut stage, Reason::StartUp);
+    two.session(&mut stage, Reason::StartUp);
+    stage.push_files(&[("profile.yaml", profile), ("a.yaml", "kind: [unclosed"), ("b.yaml", &other)]);
+    assert_eq!(stage.view("reception").state, State::Invalid);
+    assert!(stage.view("reception").problems[0].contains("a.yaml"), "{:?}", stage.view("reception").problems);
+    assert_eq!(stage.view("porter").state, State::InSync, "promise 7");
+}
+
+#[test]
+fn a_phone_that_vanishes_from_the_documents_is_abandoned_and_never_written() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    stage.push(ENFORCED.split("---").next().unwrap());
+    assert_eq!(stage.view("reception").state, State::Abandoned);
+    phone.values.clear();
+    assert_eq!(phone.session(&mut stage, Reason::StartUp).actions(), [crate::wpi::Action::CleanUp]);
+    stage.pass(Duration::from_secs(48 * 3600));
+    assert!(stage.contacts.is_empty());
+    stage.push(ENFORCED);
+    assert_ne!(stage.view("reception").state, State::Abandoned, "it may come back");
+}
+
+#[test]
+fn the_revision_of_a_phone_is_the_first_that_gave_what_is_in_force() {
+    let mut stage = Stage::with(ENFORCED);
+    stage.push(&ENFORCED.replace("kind: PhoneProfile", "kind: PhoneProfile # a comment"));
+    assert_eq!(stage.view(MAC).revision.as_deref(), Some("r1"));
+    assert_eq!(stage.fleet.revision().map(crate::spec::Revision::as_str), Some("r2"));
+    stage.push(&ENFORCED.replace("mode: Enforce", "mode: Report"));
+    assert_eq!(stage.view(MAC).revision.as_deref(), Some("r3"), "a change of mode is a change of what is wanted");
+}
+
+#[test]
+fn a_layer_of_one_model_is_decided_when_the_phone_tells_its_model() {
+    let yaml = ENFORCED.replace("spec:\n  policy", "spec:\n  models: [OpenStage 60]\n  policy");
+    let mut stage = Stage::with(&yaml);
+    assert_eq!(stage.view(MAC).managed, 0);
+    let mut phone = Phone::new(MAC);
+    phone.model = "OpenStage 60".to_owned();
+    assert_eq!(phone.session(&mut stage, Reason::StartUp).writes().len(), 1);
+    assert_eq!(stage.view(MAC).managed, 3);
+}
+
+#[test]
+fn pages_follow_each_other_without_gap_or_overlap() {
+    let phone = ENFORCED.rsplit("---").next().unwrap();
+    let phones: Vec<String> = (0..25)
+        .map(|number| phone.replace("reception", &format!("p{number:02}")).replace(":33", &format!(":{number:02}")))
+        .collect();
+    let profile = ENFORCED.split("---").next().unwrap();
+    let mut stage = Stage::with(&format!("{profile}---{}", phones.join("---")));
+    for number in 0..5 {
+        Phone::new(&format!("00:1A:E8:99:00:{number:02}")).session(&mut stage, Reason::StartUp);
+    }
+    let mut macs = Vec::new();
+    let mut query = Query { limit: Some(7), ..Query::default() };
+    loop {
+        let page = stage.fleet.page(&query, stage.now);
+        macs.extend(page.phones.into_iter().map(|phone| phone.mac));
+        query.after = page.next;
+        if query.after.is_none() {
+            break;
+        }
+    }
+    let unique: std::collections::BTreeSet<_> = macs.iter().collect();
+    assert_eq!((macs.len(), unique.len()), (30, 30));
+    let only = Query { state: Some(State::Undeclared), ..Query::default() };
+    assert_eq!(stage.fleet.page(&only, stage.now).phones.len(), 5);
+}

@@ -1,0 +1,175 @@
+//! What the status server answers, over real sockets.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use phoneops::{
+    fleet::{
+        view::{PAGE_LIMIT, Page, PhoneView},
+        words::State,
+    },
+    report::{ContactAnswer, Readiness, server::ServerLimits},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::api_service::{ACT, Answer, MadeUp, bearer, limited, phone, service};
+
+#[tokio::test]
+async fn phones_come_in_pages_that_a_client_can_follow() {
+    let service = service(MadeUp { phones: (0..5).map(phone).collect::<Vec<_>>().into(), ..MadeUp::default() }).await;
+    let mut names = Vec::new();
+    let mut path = "GET /api/v1/phones?limit=2".to_owned();
+    loop {
+        let page: Page = serde_json::from_value(service.ask(&path, &[]).await.json()).unwrap();
+        names.extend(page.phones.into_iter().filter_map(|phone| phone.name));
+        let Some(next) = page.next else { break };
+        path = format!("GET /api/v1/phones?limit=2&continue={next}");
+    }
+    assert_eq!(names, ["phone-0000", "phone-0001", "phone-0002", "phone-0003", "phone-0004"]);
+}
+
+#[tokio::test]
+async fn parameters_reach_the_fleet_and_the_limit_is_capped() {
+    let service = service(MadeUp::default()).await;
+    service.ask("GET /api/v1/phones?state=insync&site=a%20b&model=OpenStage+40&limit=99999&continue=", &[]).await;
+    service.ask("GET /api/v1/phones", &[]).await;
+    let queries = service.fleet.queries.lock().unwrap();
+    assert_eq!(queries[0].state, Some(State::InSync));
+    assert_eq!(queries[0].site.as_deref(), Some("a b"));
+    assert_eq!(queries[0].model.as_deref(), Some("OpenStage 40"));
+    assert_eq!((queries[0].limit, queries[1].limit), (Some(PAGE_LIMIT), Some(PAGE_LIMIT)));
+    assert_eq!(queries[0].after, None);
+}
+
+#[tokio::test]
+async fn absent_facts_are_null_and_a_page_always_says_where_it_ends() {
+    let json = service(MadeUp::default()).await.ask("GET /api/v1/phones", &[]).await.json();
+    assert!(json["continue"].is_null() && json.as_object().unwrap().contains_key("continue"));
+    let phone = json["phones"][0].as_object().unwrap();
+    for key in ["firmware", "pending", "lastSeen", "lastProof"] {
+        assert!(phone.contains_key(key) && phone[key].is_null(), "{key}: {phone:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_said_with_the_right_status() {
+    let service = service(MadeUp::default()).await;
+    for (line, status, code) in [
+        ("GET /api/v1/phones?state=Happy", 400, "state"),
+        ("GET /api/v1/phones?limit=0", 400, "limit"),
+        ("GET /api/v1/phones?limit=many", 400, "limit"),
+        ("GET /api/v1/phones?sort=name", 400, "parameter"),
+        ("GET /api/v1/phones/nobody", 404, "no-such-phone"),
+        ("GET /api/v2/phones", 404, "no-such-page"),
+        ("GET /api/v1/phones/phone-0001/contact", 405, "method"),
+    ] {
+        assert_eq!(service.ask(line, &[]).await.error(), (status, code.to_owned()), "{line}");
+    }
+    let (name, token) = bearer(ACT);
+    let answer = service.ask("DELETE /api/v1/phones/phone-0001", &[(name, &token)]).await;
+    assert_eq!(answer.error(), (405, "method".to_owned()));
+    assert!(answer.head.contains("allow: get"), "{answer:?}");
+    assert!(service.ask("GET /api/v1/phones?state=Happy", &[]).await.body.contains("InSync"), "it names the states");
+}
+
+#[tokio::test]
+async fn one_phone_is_found_by_name_or_mac() {
+    let service = service(MadeUp::default()).await;
+    for id in ["phone-0002", "00:1A:E8:00:00:02", "00%3A1A%3AE8%3A00%3A00%3A02"] {
+        let found: PhoneView =
+            serde_json::from_value(service.ask(&format!("GET /api/v1/phones/{id}"), &[]).await.json()).unwrap();
+        assert_eq!(found, phone(2));
+    }
+}
+
+async fn contacted(contact: ContactAnswer) -> Answer {
+    let service = service(MadeUp { contact, ..MadeUp::default() }).await;
+    let (name, token) = bearer(ACT);
+    service.ask("POST /api/v1/phones/phone-0001/contact", &[(name, &token), ("Content-Length", "0")]).await
+}
+
+#[tokio::test]
+async fn each_end_of_a_contact_has_its_status() {
+    let queued = contacted(ContactAnswer::Queued { at: Timestamp::UNIX_EPOCH }).await;
+    assert_eq!((queued.status, queued.json()["at"].as_str()), (202, Some("1970-01-01T00:00:00Z")));
+    let under_way = contacted(ContactAnswer::AlreadyUnderWay).await;
+    assert_eq!((under_way.status, under_way.json()["result"].as_str()), (200, Some("AlreadyUnderWay")));
+    let next = Timestamp::now() + Duration::from_secs(50);
+    let limited = contacted(ContactAnswer::RateLimited { next }).await;
+    assert_eq!(limited.error(), (429, "rate-limited".to_owned()));
+    assert_eq!(limited.json()["error"]["next"].as_str(), Some(next.to_string().as_str()));
+    assert!(limited.head.contains("retry-after: 4") || limited.head.contains("retry-after: 50"), "{limited:?}");
+    let cut_off = contacted(ContactAnswer::CannotBeReached { why: "its site polls".to_owned() }).await;
+    assert_eq!(cut_off.error(), (409, "cannot-be-reached".to_owned()));
+    assert!(cut_off.body.contains("its site polls"));
+    assert_eq!(contacted(ContactAnswer::NotFound).await.error(), (404, "no-such-phone".to_owned()));
+}
+
+#[tokio::test]
+async fn undeclared_phones_and_failed_handshakes_are_listed() {
+    let json = service(MadeUp::default()).await.ask("GET /api/v1/undeclared", &[]).await.json();
+    assert_eq!(json["phones"][0]["state"], "Undeclared");
+    assert_eq!(json["handshakes"][0]["cause"], "no shared cipher");
+    assert_eq!(json["handshakes"][0]["highestVersion"], "TLS 1.0");
+}
+
+#[tokio::test]
+async fn readiness_says_why_not() {
+    let readiness = Readiness { ready: false, reasons: vec!["the store cannot be written".to_owned()] };
+    let service = service(MadeUp { ready: readiness, ..MadeUp::default() }).await;
+    let answer = service.ask("GET /readyz", &[]).await;
+    assert_eq!((answer.status, answer.json()["reasons"][0].as_str()), (503, Some("the store cannot be written")));
+    assert_eq!(service.ask("GET /healthz", &[]).await.status, 200, "a service that is not ready is alive");
+}
+
+#[tokio::test]
+async fn metrics_come_as_openmetrics() {
+    let answer = service(MadeUp::default()).await.ask("GET /metrics", &[]).await;
+    assert!(answer.head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{answer:?}");
+    assert!(answer.body.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused() {
+    let service = service(MadeUp::default()).await;
+    let (name, token) = bearer(ACT);
+    let headers = [(name, token.as_str()), ("Content-Length", "10000000")];
+    let answer = service.ask("POST /api/v1/phones/phone-0001/contact", &headers).await;
+    assert_eq!(answer.error(), (413, "too-large".to_owned()));
+    let long = "x".repeat(20_000);
+    assert_eq!(service.ask("GET /api/v1/phones", &[("X-Long", &long)]).await.status, 431);
+    assert_eq!(*service.fleet.contacts.lock().unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_connection_too_many_is_told_so_and_counted_and_a_silent_one_gives_its_place_up() {
+    let limits = ServerLimits { connections: 1, header_time: Duration::from_secs(1), ..ServerLimits::default() };
+    let service = limited(MadeUp::default(), limits).await;
+    let mut silent = TcpStream::connect(service.address).await.unwrap();
+    silent.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+    let mut refused = TcpStream::connect(service.address).await.unwrap();
+    let mut text = String::new();
+    refused.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 503"), "{text}");
+    assert!(service.metrics.encode().contains("phoneops_bounds_hit_total{bound=\"status-connections\"} 1"));
+    silent.read_to_end(&mut Vec::new()).await.unwrap();
+    // the client may see the end a moment before the place is free
+    while service.ask("GET /healthz", &[]).await.status != 200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn stopping_ends_connections_that_rest() {
+    let service = service(MadeUp::default()).await;
+    let mut kept = TcpStream::connect(service.address).await.unwrap();
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut first = [0; 12];
+    kept.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    service.stop.send(true).unwrap();
+    kept.read_to_end(&mut Vec::new()).await.unwrap();
+}

@@ -1,0 +1,228 @@
+//! A status server as the service runs it, with a fleet that a test makes up, and a client that sends what it is told.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use jiff::Timestamp;
+use phoneops::{
+    fleet::{
+        view::{PAGE_LIMIT, Page, PhoneView, Query},
+        words::State,
+    },
+    report::{
+        ContactAnswer, FailedHandshake, FleetAccess, Readiness, Undeclared,
+        api::{ApiSettings, router},
+        metrics::ServiceMetrics,
+        server::{ServerLimits, serve, serve_unix},
+        socket,
+        tokens::Tokens,
+    },
+    spec::Mode,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream, UnixStream},
+    sync::watch,
+};
+
+/// A token with right act, and one with right read; their lines are in [`TOKENS`].
+pub(crate) const ACT: &str = "alice-token";
+pub(crate) const READ: &str = "grafana-token";
+const TOKENS: &str = "\
+alice:act:9c220f200955d76c0a38d308225e0ef10c5f971acaf2f8d1d8f732affa5bd1dc
+grafana:read:5a4806aaf8e14a7c4a89f70d1ef7b2324ddae2b85c417a9270d87b4db806b6a0
+";
+
+pub(crate) fn phone(number: usize) -> PhoneView {
+    PhoneView {
+        name: Some(format!("phone-{number:04}")),
+        mac: format!("00:1A:E8:00:{:02X}:{:02X}", number / 256, number % 256),
+        model: Some("OpenStage 40".to_owned()),
+        firmware: None,
+        e164: None,
+        site: Some("berlin".to_owned()),
+        labels: [].into(),
+        mode: Some(Mode::Enforce),
+        state: State::InSync,
+        pending: None,
+        degraded: Vec::new(),
+        drift: Vec::new(),
+        drift_count: 0,
+        refused: Vec::new(),
+        problems: Vec::new(),
+        managed: 60,
+        revision: Some("4b825dc642cb6eb9".to_owned()),
+        address: None,
+        last_seen: None,
+        last_proof: None,
+    }
+}
+
+/// A made-up fleet; keeps what it was asked for.
+#[derive(Debug)]
+pub(crate) struct MadeUp {
+    pub(crate) phones: Mutex<Vec<PhoneView>>,
+    pub(crate) contact: ContactAnswer,
+    pub(crate) contacts: Mutex<Vec<(String, String)>>,
+    pub(crate) queries: Mutex<Vec<Query>>,
+    pub(crate) ready: Readiness,
+}
+
+impl Default for MadeUp {
+    fn default() -> Self {
+        Self {
+            phones: Mutex::new(vec![phone(1), phone(2)]),
+            contact: ContactAnswer::Queued { at: Timestamp::UNIX_EPOCH },
+            contacts: Mutex::default(),
+            queries: Mutex::default(),
+            ready: Readiness { ready: true, reasons: Vec::new() },
+        }
+    }
+}
+
+impl FleetAccess for MadeUp {
+    fn page(&self, query: &Query) -> Page {
+        self.queries.lock().unwrap().push(query.clone());
+        let limit = query.limit.unwrap_or(PAGE_LIMIT);
+        let start: usize = query.after.as_deref().map_or(0, |after| after.parse().unwrap());
+        let all = self.phones.lock().unwrap();
+        let phones: Vec<_> =
+            all.iter().filter(|phone| query.state.is_none_or(|state| phone.state == state)).cloned().collect();
+        let next = (start + limit < phones.len()).then(|| (start + limit).to_string());
+        let phones = phones.into_iter().skip(start).take(limit).collect();
+        Page { revision: Some("4b825dc642cb6eb9".to_owned()), phones, next }
+    }
+
+    fn phone(&self, id: &str) -> Option<PhoneView> {
+        let phones = self.phones.lock().unwrap();
+        phones.iter().find(|phone| phone.name.as_deref() == Some(id) || phone.mac == id).cloned()
+    }
+
+    fn contact(&self, id: &str, actor: &str) -> ContactAnswer {
+        self.contacts.lock().unwrap().push((id.to_owned(), actor.to_owned()));
+        self.contact.clone()
+    }
+
+    fn ready(&self) -> Readiness {
+        self.ready.clone()
+    }
+
+    fn undeclared(&self) -> Undeclared {
+        let handshake = FailedHandshake {
+            address: "127.0.0.7".to_owned(),
+            phone: None,
+            highest_version: Some("TLS 1.0".to_owned()),
+            cause: "no shared cipher".to_owned(),
+            remedy: Some("--tls legacy".to_owned()),
+            count: 3,
+            last: Timestamp::UNIX_EPOCH,
+        };
+        Undeclared {
+            phones: vec![PhoneView { name: None, state: State::Undeclared, ..phone(9) }],
+            handshakes: vec![handshake],
+        }
+    }
+
+    fn metrics(&self) -> String {
+        ServiceMetrics::new().encode()
+    }
+}
+
+/// A running status server; it ends with the test.
+pub(crate) struct Service {
+    pub(crate) address: SocketAddr,
+    pub(crate) socket: PathBuf,
+    pub(crate) fleet: Arc<MadeUp>,
+    pub(crate) metrics: Arc<ServiceMetrics>,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) stop: watch::Sender<bool>,
+}
+
+pub(crate) async fn service(fleet: MadeUp) -> Service {
+    limited(fleet, ServerLimits::default()).await
+}
+
+pub(crate) async fn limited(fleet: MadeUp, limits: ServerLimits) -> Service {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tokens"), TOKENS).unwrap();
+    let fleet = Arc::new(fleet);
+    let tokens = Some(Tokens::load(&folder.path().join("tokens")).unwrap());
+    let routes =
+        router(Arc::<MadeUp>::clone(&fleet), ApiSettings { hosts: vec!["phoneops.example".to_owned()], tokens });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let path = folder.path().join(socket::SOCKET_NAME);
+    let unix = socket::listen(&path).unwrap();
+    let metrics = Arc::new(ServiceMetrics::new());
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(serve(listener, routes.clone(), limits.clone(), Arc::clone(&metrics), stopped.clone()));
+    tokio::spawn(serve_unix(unix, routes, limits, Arc::clone(&metrics), stopped));
+    Service { address, socket: path, fleet, metrics, folder, stop }
+}
+
+/// Status, header and body of an answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Status and error code.
+    pub(crate) fn error(&self) -> (u16, String) {
+        let json = self.json();
+        assert!(json["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{self:?}");
+        (self.status, json["error"]["code"].as_str().unwrap().to_owned())
+    }
+}
+
+async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> Answer {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+}
+
+fn text(line: &str, headers: &[(&str, &str)]) -> String {
+    let mut text = format!("{line} HTTP/1.1\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text + "\r\n"
+}
+
+impl Service {
+    /// Sends `GET /path` or the like over TCP with exactly these headers.
+    pub(crate) async fn raw(&self, line: &str, headers: &[(&str, &str)]) -> Answer {
+        exchange(TcpStream::connect(self.address).await.unwrap(), &text(line, headers)).await
+    }
+
+    /// The same with the right Host.
+    pub(crate) async fn ask(&self, line: &str, headers: &[(&str, &str)]) -> Answer {
+        let host = self.address.to_string();
+        self.raw(line, &[&[("Host", host.as_str())], headers].concat()).await
+    }
+
+    /// The same over the Unix socket.
+    pub(crate) async fn ask_locally(&self, line: &str) -> Answer {
+        exchange(UnixStream::connect(&self.socket).await.unwrap(), &text(line, &[("Host", "whatever")])).await
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        Path::new(self.folder.path()).join(name)
+    }
+}
+
+pub(crate) fn bearer(token: &str) -> (&'static str, String) {
+    ("Authorization", format!("Bearer {token}"))
+}
