@@ -1,9 +1,5 @@
 //! Scenario tests: the real service, real sockets, simulated phones.
 
-mod api_access;
-mod api_answers;
-mod api_service;
-mod api_status_command;
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +8,12 @@ mod api_status_command;
     reason = "a test that panics has failed"
 )]
 
+mod api_access;
+mod api_answers;
+mod api_service;
+mod api_status_command;
+mod docs;
+mod licences;
 mod listener_contact;
 mod listener_http;
 mod listener_limits;
