@@ -2,11 +2,10 @@
 
 use std::{io::Write, process::ExitCode};
 
-use clap::Parser;
-use phoneops::cli::{Cli, Exit, run};
+use phoneops::cli::{Exit, parse, run};
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match parse().and_then(run) {
         Ok(exit) => exit.into(),
         Err(report) => {
             // nothing is left to do when even stderr is gone

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod config;
 pub mod demo;
+pub mod log;
 pub mod serve;
 pub mod sim;
 pub mod status;
@@ -12,7 +14,7 @@ pub mod validate;
 
 /// GitOps for OpenStage and OpenScape desk phones.
 #[derive(Debug, Parser)]
-#[command(name = "phoneops", version, about, long_about = None)]
+#[command(name = "phoneops", version, about, long_about = None, args_override_self = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -21,7 +23,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the provisioning service that the phones talk to
-    Serve(serve::Args),
+    #[command(args_override_self = true)]
+    Serve(Box<serve::Args>),
     /// Check files or folders of YAML documents
     Validate(validate::Args),
     /// Show the phones of a running service
@@ -56,10 +59,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Reads the arguments of this process, those of a settings file included. Wrong ones end it with exit code 2.
+pub fn parse() -> miette::Result<Cli> {
+    Ok(Cli::parse_from(config::with_config(std::env::args_os().collect())?))
+}
+
 /// Runs one command; an error is printed by the caller and is exit code 2.
 pub fn run(cli: Cli) -> miette::Result<Exit> {
     match cli.command {
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(&args),
         Command::Validate(args) => validate::run(args),
         Command::Status(args) => status::run(args),
         Command::Sim(args) => sim::run(args),

@@ -1,13 +1,195 @@
-//! `phoneops serve`
+//! `phoneops serve`: the service.
 
-use super::Exit;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// Arguments of `phoneops serve`.
-#[derive(Debug, clap::Args)]
-pub struct Args {}
+use clap::ArgGroup;
+use ipnet::IpNet;
+use miette::IntoDiagnostic;
+use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs the command.
-pub fn run(args: Args) -> miette::Result<Exit> {
-    let _ = args;
-    todo!()
+use super::{Exit, log};
+use crate::{
+    fleet,
+    phone::{CertificateSource, ContactSettings, ListenerSettings, TlsMode},
+    service::{self, ServiceSettings, StatusSettings},
+    source::{DirSettings, GitSettings, SourceSettings},
+    store,
+    wpi::xml::Limits,
+};
+
+/// Arguments of `phoneops serve`. Each is also an environment variable `PHONEOPS_…` and a key of `--config`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(group = ArgGroup::new("source").required(true).args(["dir", "git"]))]
+pub struct Args {
+    /// Folder of YAML documents
+    #[arg(long, env = "PHONEOPS_DIR", value_name = "PATH")]
+    pub dir: Option<PathBuf>,
+    /// Git repository of YAML documents (https, ssh, file or a path)
+    #[arg(long, env = "PHONEOPS_GIT", value_name = "URL")]
+    pub git: Option<String>,
+    /// Branch that is followed
+    #[arg(long, env = "PHONEOPS_BRANCH", default_value = "main")]
+    pub branch: String,
+    /// Folder of the documents inside the repository
+    #[arg(long, env = "PHONEOPS_PATH", default_value = ".")]
+    pub path: String,
+    /// How often the branch is looked at
+    #[arg(long, env = "PHONEOPS_GIT_INTERVAL", default_value = "30s", value_parser = duration)]
+    pub git_interval: Duration,
+    /// File with a token for https
+    #[arg(long, env = "PHONEOPS_GIT_TOKEN_FILE", value_name = "FILE")]
+    pub git_token_file: Option<PathBuf>,
+    /// Private ssh key; else the agent is asked
+    #[arg(long, env = "PHONEOPS_GIT_SSH_KEY", value_name = "FILE")]
+    pub git_ssh_key: Option<PathBuf>,
+    /// Known hosts of ssh; an unknown one is refused with the line to add
+    #[arg(long, env = "PHONEOPS_GIT_KNOWN_HOSTS", value_name = "FILE")]
+    pub git_known_hosts: Option<PathBuf>,
+    /// Certificate authorities for https, as PEM, beside the system's
+    #[arg(long, env = "PHONEOPS_GIT_CA", value_name = "FILE")]
+    pub git_ca: Option<PathBuf>,
+    /// Where phones are served
+    #[arg(long, env = "PHONEOPS_PHONE_LISTEN", default_value = "0.0.0.0:18443", value_name = "ADDRESS")]
+    pub phone_listen: SocketAddr,
+    /// Further paths that are served like /DeploymentService/LoginService
+    #[arg(long, env = "PHONEOPS_PHONE_ALIAS", value_name = "PATH", value_delimiter = ',')]
+    pub phone_alias: Vec<String>,
+    /// Where status is served; off loopback it needs --tokens
+    #[arg(long, env = "PHONEOPS_STATUS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub status_listen: SocketAddr,
+    /// Host names the status server answers to, beside loopback and its own address
+    #[arg(long, env = "PHONEOPS_STATUS_HOST", value_name = "NAME", value_delimiter = ',')]
+    pub status_host: Vec<String>,
+    /// Folder of the store, the self-made certificate and the git mirror
+    #[arg(long, env = "PHONEOPS_STATE", default_value = "/var/lib/phoneops", value_name = "DIR")]
+    pub state: PathBuf,
+    /// Put a broken or newer store aside and begin anew (no secret is written because of it)
+    #[arg(long, env = "PHONEOPS_REBUILD_STORE")]
+    pub rebuild_store: bool,
+    /// Certificate shown to phones; self-made when missing
+    #[arg(long, env = "PHONEOPS_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Key of that certificate
+    #[arg(long, env = "PHONEOPS_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// modern: TLS 1.2 and newer; legacy: also TLS 1.0 with RSA key exchange, for firmware V1 to V3
+    #[arg(long, env = "PHONEOPS_TLS", default_value = "modern", value_parser = tls_mode, value_name = "modern|legacy")]
+    pub tls: TlsMode,
+    /// Networks of proxies that send a PROXY header
+    #[arg(long, env = "PHONEOPS_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Only tell what differs: nothing is ever written, whatever the documents say
+    #[arg(long, env = "PHONEOPS_REPORT_ONLY")]
+    pub report_only: bool,
+    /// Least time between two contact-me requests to one phone
+    #[arg(long, env = "PHONEOPS_CONTACT_SPACING", default_value = "60s", value_parser = duration)]
+    pub contact_spacing: Duration,
+    /// Contact gap of phones whose dls-contact-interval is not known
+    #[arg(long, env = "PHONEOPS_CONTACT_GAP", default_value = "300s", value_parser = duration)]
+    pub contact_gap: Duration,
+    /// Contact-me requests a second for the whole service
+    #[arg(long, env = "PHONEOPS_CONTACTS_PER_SECOND", default_value_t = 20, value_name = "N")]
+    pub contacts_per_second: u32,
+    /// Ports that a phone's contact-me address may name
+    #[arg(long, env = "PHONEOPS_CONTACT_PORT", default_value = "8085", value_name = "PORT", value_delimiter = ',')]
+    pub contact_port: Vec<u16>,
+    /// Largest message of a phone, in bytes
+    #[arg(long, env = "PHONEOPS_BODY_LIMIT", default_value_t = 1_000_000, value_name = "BYTES")]
+    pub body_limit: usize,
+    /// Folder of secrets that documents refer to by {file: NAME}
+    #[arg(long, env = "PHONEOPS_SECRETS_DIR", value_name = "DIR")]
+    pub secrets_dir: Option<PathBuf>,
+    /// File of API tokens: name:rights:sha256, one a line
+    #[arg(long, env = "PHONEOPS_TOKENS", value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// YAML file with any of these settings by their long names; flags and environment win
+    #[arg(long, env = "PHONEOPS_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    log: log::Args,
+}
+
+/// Reads a duration such as `30s`, `5m` or `1h30m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let length: jiff::SignedDuration =
+        text.parse().map_err(|_| format!("{text:?} is no duration; write it like 30s, 5m or 1h30m"))?;
+    Duration::try_from(length).map_err(|_| format!("{text:?} is negative"))
+}
+
+fn tls_mode(word: &str) -> Result<TlsMode, String> {
+    [TlsMode::Modern, TlsMode::Legacy]
+        .into_iter()
+        .find(|mode| mode.as_str() == word)
+        .ok_or_else(|| format!("{word:?} is neither modern nor legacy"))
+}
+
+impl Args {
+    fn settings(&self) -> ServiceSettings {
+        let certificate = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                CertificateSource::Files { certificate: certificate.clone(), key: key.clone() }
+            }
+            _ => CertificateSource::SelfMade { state: self.state.clone() },
+        };
+        let mut phone = ListenerSettings::new(self.phone_listen, certificate);
+        phone.tls = self.tls;
+        phone.trusted_proxies.clone_from(&self.trusted_proxies);
+        phone.aliases.clone_from(&self.phone_alias);
+        phone.limits.body = self.body_limit;
+        ServiceSettings {
+            source: self.source(),
+            secrets: self.secrets_dir.clone(),
+            state: self.state.clone(),
+            store: store::OpenOptions { rebuild: self.rebuild_store, ..store::OpenOptions::default() },
+            phone,
+            contact: ContactSettings::default(),
+            status: StatusSettings {
+                listen: self.status_listen,
+                hosts: self.status_host.clone(),
+                tokens: self.tokens.clone(),
+            },
+            fleet: fleet::Settings {
+                report_only: self.report_only,
+                contact_spacing: self.contact_spacing,
+                contact_gap: self.contact_gap,
+                contacts_per_second: self.contacts_per_second,
+                contact_ports: self.contact_port.clone(),
+                ..fleet::Settings::default()
+            },
+            xml: Limits { body: self.body_limit, ..Limits::default() },
+        }
+    }
+
+    fn source(&self) -> SourceSettings {
+        match &self.git {
+            Some(url) => SourceSettings::Git(GitSettings {
+                branch: self.branch.clone(),
+                path: self.path.clone(),
+                interval: self.git_interval,
+                token_file: self.git_token_file.clone(),
+                ssh_key: self.git_ssh_key.clone(),
+                known_hosts: self.git_known_hosts.clone(),
+                ca_file: self.git_ca.clone(),
+                ..GitSettings::new(url.clone(), self.state.join("mirror.git"))
+            }),
+            None => SourceSettings::Dir(DirSettings::new(self.dir.clone().unwrap_or_default())),
+        }
+    }
+}
+
+/// Runs the command until SIGINT or SIGTERM.
+pub fn run(args: &Args) -> miette::Result<Exit> {
+    log::start(&args.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().into_diagnostic()?;
+    runtime.block_on(async {
+        let mut term = signal(SignalKind::terminate()).into_diagnostic()?;
+        let running = service::start(args.settings()).await.into_diagnostic()?;
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = term.recv() => {}
+        }
+        tracing::info!("ending");
+        running.stop().await;
+        Ok(Exit::Good)
+    })
 }

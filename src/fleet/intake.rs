@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     spec::Mode,
-    wpi::{Action, DeviceId, Item, ItemId, ItemName, PhoneMessage, Reason, ServerMessage, phone_message::Nonce},
+    wpi::{
+        Action, DeviceId, Item, ItemId, ItemName, PhoneMessage, Reason, ServerMessage, contact::ContactUri,
+        phone_message::Nonce,
+    },
 };
 
 /// A record of a phone in sync is stored at most that often.
@@ -106,8 +109,13 @@ impl Fleet {
         }
         let Some(phone) = self.phones.get_mut(device) else { return false };
         let model = phone.facts.model.clone();
+        let peer = from.peer.ip().to_canonical();
         phone.learn_facts(message);
-        phone.facts.address = Some(from.peer.ip().to_canonical());
+        phone.facts.address = Some(peer);
+        let uri = phone.facts.contact_me_uri.as_deref();
+        if uri.is_some_and(|uri| ContactUri::check(uri, peer, None, &self.settings.contact_ports).is_err()) {
+            self.counters.contact_uris_refused += 1;
+        }
         phone.facts.last_seen = Some(now);
         phone.calling.failure = None;
         let ends_call_wait = matches!(message.reason, Reason::StartUp | Reason::Solicited);

@@ -20,9 +20,9 @@ use crate::{
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Census {
     /// Phones by state.
-    pub states: BTreeMap<State, u64>,
+    pub states: BTreeMap<State, usize>,
     /// Pending phones by reason.
-    pub pending: BTreeMap<PendingReason, u64>,
+    pub pending: BTreeMap<PendingReason, usize>,
     /// Items that differ.
     pub drift: u64,
     /// Items that were refused.

@@ -77,7 +77,7 @@ impl ListenerMetrics {
         registry.register("phoneops_phone_requests", "Requests of phones by HTTP status", self.requests.clone());
         registry.register("phoneops_tls_handshakes", "Good TLS handshakes by version", self.handshakes.clone());
         registry.register("phoneops_tls_handshake_failures", "Failed TLS handshakes by cause", self.failures.clone());
-        registry.register("phoneops_bound_hit", "Bounds that were hit", self.bounds.clone());
+        registry.register("phoneops_listener_bounds_hit", "Bounds that were hit", self.bounds.clone());
     }
 
     /// How often a bound was hit so far.

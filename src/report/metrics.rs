@@ -30,8 +30,6 @@ pub mod name {
     pub const CONTACTS: &str = "phoneops_contacts_total";
     /// Looks at the source by `result`.
     pub const FETCHES: &str = "phoneops_source_fetches_total";
-    /// Failed TLS handshakes of phones by `cause`.
-    pub const HANDSHAKES: &str = "phoneops_failed_handshakes_total";
     /// Times a `bound` was hit.
     pub const BOUNDS: &str = "phoneops_bounds_hit_total";
     /// 1 while the store cannot be written.
@@ -44,20 +42,8 @@ pub mod name {
     pub const BUILD: &str = "phoneops_build";
 
     /// All of them.
-    pub const ALL: &[&str] = &[
-        PHONES,
-        PENDING,
-        DRIFT,
-        SESSIONS,
-        CONTACTS,
-        FETCHES,
-        HANDSHAKES,
-        BOUNDS,
-        STORE_AWAY,
-        STORE_COMMITS,
-        STORE_WAITS,
-        BUILD,
-    ];
+    pub const ALL: &[&str] =
+        &[PHONES, PENDING, DRIFT, SESSIONS, CONTACTS, FETCHES, BOUNDS, STORE_AWAY, STORE_COMMITS, STORE_WAITS, BUILD];
 }
 
 /// Labels of one dimension.
@@ -86,7 +72,6 @@ pub struct ServiceMetrics {
     sessions: Family<Two, Counter>,
     contacts: Family<One, Counter>,
     fetches: Family<One, Counter>,
-    handshakes: Family<One, Counter>,
     bounds: Family<One, Counter>,
     store_away: Gauge,
     store_commits: Family<One, Counter>,
@@ -112,13 +97,19 @@ impl ServiceMetrics {
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
             fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),
-            handshakes: register(&mut registry, name::HANDSHAKES, "Failed TLS handshakes of phones by cause"),
             bounds: register(&mut registry, name::BOUNDS, "Times a bound was hit"),
             store_away: register(&mut registry, name::STORE_AWAY, "1 while the store cannot be written"),
             store_commits: register(&mut registry, name::STORE_COMMITS, "Commits of the store by result"),
             store_waits: register(&mut registry, name::STORE_WAITS, "Callers that waited for the store's queue"),
             registry,
         }
+    }
+
+    /// Lets another part register its own metrics.
+    #[must_use]
+    pub fn with_part(mut self, register: impl FnOnce(&mut Registry)) -> Self {
+        register(&mut self.registry);
+        self
     }
 
     /// Registers a metric of another part under its full name (a counter's with `_total`).
@@ -159,14 +150,15 @@ impl ServiceMetrics {
         self.fetches.get_or_create(&[("result", result)]).inc();
     }
 
-    /// A TLS handshake of a phone failed.
-    pub fn handshake_failed(&self, cause: &'static str) {
-        self.handshakes.get_or_create(&[("cause", cause)]).inc();
-    }
-
     /// A bound was hit.
     pub fn bound_hit(&self, bound: &'static str) {
         self.bounds.get_or_create(&[("bound", bound)]).inc();
+    }
+
+    /// Sets how often a bound that another part counts was hit.
+    pub fn set_bound(&self, bound: &'static str, count: u64) {
+        use std::sync::atomic::Ordering::Relaxed;
+        self.bounds.get_or_create(&[("bound", bound)]).inner().store(count, Relaxed);
     }
 
     /// Sets what the store says of itself.
@@ -219,7 +211,6 @@ mod tests {
         metrics.session("start-up", "proven");
         metrics.contact("no-answer");
         metrics.source_fetch("ok");
-        metrics.handshake_failed("no-shared-cipher");
         metrics.bound_hit("body");
         metrics.set_store(false, &Stats { waits: 3, commits: 5, requests: 9, failures: 1 });
         let text = metrics.encode();

@@ -1,1 +1,164 @@
-//! service
+//! The running service: feeds the fleet with what happens and carries out what it decides.
+//!
+//! - [`settings`]: what a service is started with
+//! - [`shared`]: the fleet behind its lock, and where its effects go
+//! - [`handler`]: a phone's request: decode, decide, record, encode
+//! - [`saver`]: records on their way to the store, the newest of each phone
+//! - [`follow`]: what the source tells
+//! - [`outcome`]: session outcomes as log lines and metrics
+//! - [`access`]: what the API may see and do
+
+pub mod access;
+mod follow;
+pub mod handler;
+mod outcome;
+mod saver;
+pub mod settings;
+pub mod shared;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use jiff::Timestamp;
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+pub use settings::{ServiceSettings, StatusSettings};
+use shared::Shared;
+
+use crate::{
+    fleet::Fleet,
+    phone::{ContactClient, FailedHandshakes, ListenerError, ListenerMetrics, PhoneListener},
+    report::{self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens},
+    source::{self, SecretsDir, SourceError},
+    store::{Store, StoreError},
+};
+
+/// The name of the API's Unix socket in the state folder.
+pub const SOCKET: &str = "api.sock";
+
+/// Why a service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The source makes no sense.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The listener for phones could not start.
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
+    /// The status server could not start.
+    #[error("cannot serve status on {address}: {source}")]
+    Status {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file of tokens is not usable.
+    #[error(transparent)]
+    Tokens(#[from] report::tokens::TokensError),
+    /// A part ended before it began.
+    #[error("the service was stopped while it started")]
+    Stopped,
+    /// The system gave no random numbers.
+    #[error("the system gave no random numbers: {0}")]
+    Random(openssl::error::ErrorStack),
+}
+
+/// A service at work. Dropping it stops it without waiting; [`Running::stop`] ends it in order.
+#[derive(Debug)]
+pub struct Running {
+    /// Where phones are served.
+    pub phone_address: SocketAddr,
+    /// Where status is served.
+    pub status_address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    listener: JoinHandle<()>,
+    store: Store,
+}
+
+/// Starts a service: store, source, listener for phones, status server.
+pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
+    let state = settings.state.clone();
+    let options = settings.store.clone();
+    let opened = tokio::task::spawn_blocking(move || Store::open(&state, &options)).await;
+    let (store, restored) = opened.map_err(|_| ServiceError::Stopped)??;
+    if let Some(aside) = &restored.put_aside {
+        tracing::warn!(aside = %aside.display(), "began with an empty store; the broken one is kept");
+    }
+    let mut seed = [0; 32];
+    openssl::rand::rand_bytes(&mut seed).map_err(ServiceError::Random)?;
+    let mut fleet = Fleet::new(settings.fleet.clone(), seed);
+    fleet.restore(restored.records, Timestamp::now());
+    let listener_metrics = ListenerMetrics::new();
+    let metrics = Arc::new(ServiceMetrics::new().with_part(|registry| listener_metrics.register(registry)));
+    let contact = ContactClient::new(&settings.contact);
+    let shared = Arc::new(Shared::new(fleet, contact, settings.xml.clone(), Arc::clone(&metrics)));
+    let (stop, stopped) = watch::channel(false);
+
+    let lookup = Arc::downgrade(&shared);
+    let failures = Arc::new(FailedHandshakes::new(move |address| {
+        lookup.upgrade().and_then(|shared| shared.with_fleet(|fleet, _| fleet.last_heard_at(address)))
+    }));
+    let phones = PhoneListener::bind(
+        settings.phone.clone(),
+        Arc::new(handler::Handler::new(Arc::clone(&shared))),
+        Arc::clone(&failures),
+        listener_metrics,
+    )?;
+    let phone_address = phones.local_addr();
+    let status_error = |source| ServiceError::Status { address: settings.status.listen, source };
+    let status = TcpListener::bind(settings.status.listen).await.map_err(status_error)?;
+    let status_address = status.local_addr().map_err(status_error)?;
+    let source = source::start(settings.source.clone())?;
+
+    let mut tasks = JoinSet::new();
+    let access = Arc::new(access::Access::new(Arc::clone(&shared), failures, store.clone()));
+    let api = || -> Result<_, ServiceError> {
+        let tokens = settings.status.tokens.as_deref().map(Tokens::load).transpose()?;
+        Ok(report::api::router(access.clone(), ApiSettings { hosts: settings.status.hosts.clone(), tokens }))
+    };
+    let limits = ServerLimits::default();
+    tasks.spawn(report::server::serve(status, api()?, limits.clone(), Arc::clone(&metrics), stopped.clone()));
+    let socket = report::socket::listen(&settings.state.join(SOCKET)).map_err(status_error)?;
+    tasks.spawn(report::server::serve_unix(socket, api()?, limits, metrics, stopped.clone()));
+    tasks.spawn(shared::run_timers(Arc::clone(&shared)));
+    tasks.spawn(saver::run(Arc::clone(&shared), store.clone()));
+    tasks.spawn(saver::watch(Arc::clone(&shared), store.writable()));
+    tasks.spawn(follow::run(Arc::clone(&shared), source, Arc::new(SecretsDir::new(settings.secrets)), store.clone()));
+    let mut phones_stopped = stopped;
+    let listener = tokio::spawn(phones.run(async move {
+        let _ = phones_stopped.wait_for(|stopped| *stopped).await;
+    }));
+    tracing::info!(phones = %phone_address, status = %status_address, "serving");
+    Ok(Running { phone_address, status_address, shared, stop, tasks, listener, store })
+}
+
+impl Running {
+    /// Ends the service: no new connection is taken, open exchanges are answered, records reach the store.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        let _ = (&mut self.listener).await;
+        self.shared.saver.flush().await;
+        self.tasks.shutdown().await;
+        self.store.close().await;
+    }
+
+    /// The fleet and its surroundings, for a caller in the same process.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}

@@ -1,1 +1,43 @@
-//! sim
+//! Simulated phones: an independent reading of the protocol from the phone's side (R-1501 to R-1510). They share the
+//! messages of [`crate::wpi`] with the service and nothing of its logic, so that one can be tested by the other.
+//!
+//! A phone calls from a loopback address of its own, over real TLS, and takes contact-me there.
+//!
+//! - [`SimPhone`], [`SimFleet`]: handles of one phone and of many; [`SimSettings`], [`FleetSettings`], [`Timing`]
+//! - [`Model`]: the models and what their firmware can do
+//! - [`Fault`], [`MENU`]: what a phone can be told to do wrong
+//! - [`PhoneView`]: a look at a phone that holds still
+//! - [`Exchange`], [`Counts`]: what it keeps of its talks; `judge` says what the server did wrong
+//! - `item_set`, `memory`, `basic`, `fragments`, `deployment`, `device`: the phone itself, pure
+//! - `state`, `flow`: when it calls, and one flow; synchronous, time is an argument
+//! - `run`, `link`, `tls`, `wire`, `contact`: its tasks and sockets
+
+mod basic;
+mod contact;
+mod deployment;
+mod device;
+mod fault;
+mod fleet;
+mod flow;
+mod fragments;
+mod item_set;
+mod judge;
+mod link;
+mod memory;
+mod model;
+mod phone;
+mod run;
+mod settings;
+mod state;
+mod tls;
+mod transcript;
+mod view;
+mod wire;
+
+pub use fault::{Fault, FaultError, MENU};
+pub use fleet::{FleetSettings, SimFleet, mac};
+pub use model::{Model, UnknownModel};
+pub use phone::{SimPhone, WaitError};
+pub use settings::{LOGIN_PATH, Server, SimError, SimSettings, Timing};
+pub use state::State as PhoneView;
+pub use transcript::{Counts, Exchange, Outcome, SimEvent};

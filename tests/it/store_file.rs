@@ -59,7 +59,7 @@ fn record_of(number: usize, managed: u32) -> PhoneRecord {
     }];
     record.in_flight = Some(InFlight { at, revision: revision.clone(), items: vec![item("e164", None)] });
     record.before_images = vec![BeforeImage { id: item("e164", None), old: Some("4930".into()), revision, at }];
-    record.secrets_due = vec![item("sip-pwd", None)];
+    record.due = vec![item("sip-pwd", None)];
     record.last_write = Some(at);
     record.last_proof = Some(at);
     record

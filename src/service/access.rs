@@ -1,0 +1,114 @@
+//! What the API may see and do.
+
+use std::sync::{Arc, PoisonError};
+
+use super::shared::Shared;
+use crate::{
+    fleet::{
+        self, Counters,
+        view::{PAGE_LIMIT, Page, PhoneView, Query},
+        words::State,
+    },
+    phone::{FailedHandshakes, HandshakeFailure},
+    report::{ContactAnswer, FailedHandshake, FleetAccess, Readiness, Undeclared, metrics::FleetCounts},
+    store::Store,
+};
+
+/// The running service as the API sees it.
+#[derive(Debug)]
+pub struct Access {
+    shared: Arc<Shared>,
+    failures: Arc<FailedHandshakes>,
+    store: Store,
+}
+
+impl Access {
+    pub(super) fn new(shared: Arc<Shared>, failures: Arc<FailedHandshakes>, store: Store) -> Self {
+        Self { shared, failures, store }
+    }
+}
+
+impl FleetAccess for Access {
+    fn page(&self, query: &Query) -> Page {
+        self.shared.with_fleet(|fleet, now| fleet.page(query, now))
+    }
+
+    fn phone(&self, id: &str) -> Option<PhoneView> {
+        self.shared.with_fleet(|fleet, now| fleet.phone(id, now))
+    }
+
+    fn contact(&self, id: &str, actor: &str) -> ContactAnswer {
+        let answer = self.shared.with_fleet(|fleet, now| match fleet.device(id) {
+            Some(device) => fleet.ask_to_call(&device, now),
+            None => fleet::ContactAnswer::NotFound,
+        });
+        tracing::info!(phone = id, actor, ?answer, "contact wanted");
+        match answer {
+            fleet::ContactAnswer::Queued(at) => ContactAnswer::Queued { at },
+            fleet::ContactAnswer::UnderWay => ContactAnswer::AlreadyUnderWay,
+            fleet::ContactAnswer::RateLimited(next) => ContactAnswer::RateLimited { next },
+            fleet::ContactAnswer::CannotBeReached(why) => ContactAnswer::CannotBeReached { why: why.to_owned() },
+            fleet::ContactAnswer::NotFound => ContactAnswer::NotFound,
+        }
+    }
+
+    fn ready(&self) -> Readiness {
+        let mut reasons = Vec::new();
+        let source = self.shared.source.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !source.taken {
+            reasons.push(match source.away {
+                Some((problem, since)) => format!("no revision was taken over yet; since {since}: {problem}"),
+                None => "no revision was taken over yet".to_owned(),
+            });
+        }
+        if !*self.store.writable().borrow() {
+            reasons.push("the store cannot be written: phones are answered and read, no write leaves".to_owned());
+        }
+        Readiness { ready: reasons.is_empty(), reasons }
+    }
+
+    fn undeclared(&self) -> Undeclared {
+        let query = Query { state: Some(State::Undeclared), limit: Some(PAGE_LIMIT), ..Query::default() };
+        let mut phones = self.page(&query).phones;
+        phones.sort_by_key(|phone| std::cmp::Reverse(phone.last_seen));
+        Undeclared { phones, handshakes: self.failures.list().into_iter().map(shown).collect() }
+    }
+
+    fn metrics(&self) -> String {
+        let (census, counters) = self.shared.with_fleet(|fleet, now| (fleet.census(now), fleet.counters().clone()));
+        let metrics = &self.shared.metrics;
+        metrics.set_fleet(&FleetCounts {
+            states: census.states,
+            pending: census.pending,
+            drift_items: usize::try_from(census.drift).unwrap_or(usize::MAX),
+        });
+        for (bound, count) in bounds(&counters) {
+            metrics.set_bound(bound, count);
+        }
+        metrics.set_store(*self.store.writable().borrow(), &self.store.stats());
+        metrics.encode()
+    }
+}
+
+fn bounds(counters: &Counters) -> [(&'static str, u64); 6] {
+    [
+        ("overload", counters.overload),
+        ("undeclared-forgotten", counters.undeclared_forgotten),
+        ("stray-replies", counters.stray_replies),
+        ("incomplete-messages", counters.incomplete_messages),
+        ("contact-uris-refused", counters.contact_uris_refused),
+        ("wrong-site", counters.wrong_site),
+    ]
+}
+
+fn shown(failure: HandshakeFailure) -> FailedHandshake {
+    FailedHandshake {
+        address: failure.address.to_string(),
+        phone: failure.phone,
+        highest_version: failure.offered,
+        cause: failure.cause.to_string(),
+        remedy: failure.remedy,
+        count: failure.times,
+        last: failure.at,
+    }
+}

@@ -1,0 +1,56 @@
+//! A phone's request: decode, decide, record, encode.
+
+use std::sync::Arc;
+
+use super::shared::Shared;
+use crate::{
+    fleet::{Answer, flow::From},
+    phone::{PhoneAnswer, PhoneHandler, PhoneRequest},
+    wpi::{PhoneMessage, ServerMessage, phone_message::Nonce},
+};
+
+/// Answers phones out of the fleet.
+#[derive(Debug)]
+pub struct Handler {
+    shared: Arc<Shared>,
+}
+
+impl Handler {
+    /// A handler of this service.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+}
+
+impl PhoneHandler for Handler {
+    async fn answer(&self, request: PhoneRequest) -> PhoneAnswer {
+        let shared = &self.shared;
+        let message = match PhoneMessage::decode(&request.body, &shared.xml) {
+            Ok(message) => message,
+            Err(error) => {
+                shared.metrics.bound_hit(error.category());
+                tracing::debug!(peer = %request.peer, %error, "a message was not understood");
+                return PhoneAnswer::BadRequest(error.to_string());
+            }
+        };
+        let nonce = message.nonce.clone().unwrap_or(Nonce("".into()));
+        let from = From { cookie: request.cookie.as_deref(), peer: request.peer, connection: request.connection };
+        let answer = shared.with_fleet(|fleet, now| fleet.message(message, &from, now));
+        match answer {
+            Answer::Send { message, set_cookie } => send(&message, set_cookie),
+            Answer::Record { ticket, record } => {
+                let stored = shared.saver.put_and_wait(*record).await;
+                match shared.with_fleet(|fleet, now| fleet.recorded(ticket, stored, &nonce, now)) {
+                    Answer::Send { message, set_cookie } => send(&message, set_cookie),
+                    Answer::Record { .. } => {
+                        PhoneAnswer::BadRequest("the session asked twice for one record".to_owned())
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn send(message: &ServerMessage, set_cookie: Option<String>) -> PhoneAnswer {
+    PhoneAnswer::Message { xml: message.encode(), set_cookie }
+}

@@ -1,0 +1,39 @@
+//! What a service is started with.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use crate::{fleet, phone, source::SourceSettings, store, wpi};
+
+/// All settings of one service.
+#[derive(Debug, Clone)]
+pub struct ServiceSettings {
+    /// Where desired comes from.
+    pub source: SourceSettings,
+    /// Where the content of secrets is.
+    pub secrets: Option<PathBuf>,
+    /// The state folder: store, self-made certificate, git mirror, API socket.
+    pub state: PathBuf,
+    /// How the store is opened.
+    pub store: store::OpenOptions,
+    /// The listener for phones.
+    pub phone: phone::ListenerSettings,
+    /// Contact-me requests.
+    pub contact: phone::ContactSettings,
+    /// The status server.
+    pub status: StatusSettings,
+    /// The decisions.
+    pub fleet: fleet::Settings,
+    /// Bounds on phones' messages.
+    pub xml: wpi::xml::Limits,
+}
+
+/// The status server of one service.
+#[derive(Debug, Clone)]
+pub struct StatusSettings {
+    /// Where it listens; off loopback everything but health needs a token.
+    pub listen: SocketAddr,
+    /// Host names it answers to, beside loopback and its own address.
+    pub hosts: Vec<String>,
+    /// The file of tokens.
+    pub tokens: Option<PathBuf>,
+}

@@ -1,0 +1,341 @@
+//! All that a simulated phone is between two steps: the device, what it is about to do, and its record. Synchronous; the
+//! time is an argument.
+
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use tokio::time::Instant;
+
+use super::{
+    basic::plain_id,
+    deployment::FileReport,
+    device::Device,
+    fault::{Fault, Faults},
+    flow::Flow,
+    settings::{Server, SimSettings},
+    transcript::{Record, SimEvent},
+};
+use crate::wpi::{ItemId, ItemText, Reason, contact::ContactMe};
+
+/// Why a phone is going to call.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cause {
+    StartUp,
+    /// After a contact-me, perhaps to another server than its own.
+    Contact(Option<Server>),
+    /// After `send-solicited`.
+    Wish,
+    Files(Vec<FileReport>),
+    LocalChanges,
+    Inventory,
+}
+
+impl Cause {
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::StartUp => Reason::StartUp,
+            Self::Contact(_) | Self::Wish => Reason::Solicited,
+            Self::Files(_) => Reason::Status,
+            Self::LocalChanges => Reason::LocalChanges,
+            Self::Inventory => Reason::InventoryChanges,
+        }
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+/// A call that is due, and how often it failed.
+#[derive(Debug, Clone)]
+pub(super) struct Due {
+    pub(super) cause: Cause,
+    pub(super) at: Instant,
+    pub(super) tries: u32,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub(super) enum Next {
+    Call(Due),
+    Until(Instant),
+    Sleep,
+}
+
+/// How a contact-me is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ContactAnswer {
+    NoContent,
+    Wrong,
+    Drop,
+}
+
+/// A simulated phone as it is at one moment; people get to look at it and not to change it.
+#[derive(Debug)]
+pub struct State {
+    pub(super) settings: SimSettings,
+    pub(super) device: Device,
+    pub(super) faults: Faults,
+    pub(super) record: Record,
+    pub(super) rng: StdRng,
+    pub(super) powered: bool,
+    /// The flow under way.
+    pub(super) flow: Option<Flow>,
+    /// The cookie of the last flow, and that of the one before.
+    pub(super) cookie: Option<String>,
+    pub(super) older_cookie: Option<String>,
+    pub(super) connections: u64,
+    pub(super) dues: Vec<Due>,
+    last_contact: Option<Instant>,
+    last_contact_call: Option<Instant>,
+}
+
+impl State {
+    pub(super) fn new(settings: SimSettings, contact_uri: &str) -> Self {
+        let mut device = Device::new(settings.model, &settings.id, contact_uri, settings.fragment_items);
+        for item in &settings.items {
+            device.memory.put(item.id.clone(), item.text.clone());
+        }
+        Self {
+            device,
+            faults: Faults::new(settings.faults.clone()),
+            record: Record::new(settings.transcript),
+            rng: StdRng::seed_from_u64(settings.seed),
+            powered: false,
+            flow: None,
+            cookie: None,
+            older_cookie: None,
+            connections: 0,
+            dues: Vec::new(),
+            last_contact: None,
+            last_contact_call: None,
+            settings,
+        }
+    }
+
+    /// Tells those who watch.
+    pub(super) fn tell(&self, what: impl FnOnce() -> String) {
+        if let Some(events) = &self.settings.events {
+            // a slow watcher misses events: the phone does not wait
+            let _ = events.try_send(SimEvent { phone: self.settings.id.as_str().into(), what: what() });
+        }
+    }
+
+    /// Power comes back after `after`; what only memory held is lost.
+    pub(super) fn boot(&mut self, now: Instant, after: Duration) {
+        self.device.lose_power();
+        self.dues.clear();
+        self.flow = None;
+        self.cookie = None;
+        self.older_cookie = None;
+        self.powered = after.is_zero();
+        self.plan(Cause::StartUp, now + after);
+    }
+
+    pub(super) fn plan(&mut self, cause: Cause, at: Instant) {
+        if let Some(due) = self.dues.iter_mut().find(|due| due.cause.is_like(&cause)) {
+            due.at = due.at.min(at);
+        } else {
+            self.dues.push(Due { cause, at, tries: 0 });
+        }
+    }
+
+    /// Tries a call once more, later each time.
+    pub(super) fn plan_again(&mut self, mut due: Due, now: Instant) {
+        let pause = self.backoff(due.tries);
+        due.tries = due.tries.saturating_add(1);
+        due.at = now + pause;
+        if !self.dues.iter().any(|other| other.cause.is_like(&due.cause)) {
+            self.dues.push(due);
+        }
+    }
+
+    /// The pause after that many failures, with jitter of a quarter.
+    pub(super) fn backoff(&mut self, tries: u32) -> Duration {
+        let timing = &self.settings.timing;
+        let full = timing.retry.saturating_mul(1 << tries.min(16)).min(timing.retry_most);
+        full.mul_f64(self.rng.random_range(0.75..=1.0))
+    }
+
+    /// What is to be done now; a call is taken off the list.
+    pub(super) fn next(&mut self, now: Instant) -> Next {
+        if self.device.in_call {
+            // kept as a wish: it comes back when the call ends
+            self.dues.retain(|due| due.cause != Cause::Wish);
+        }
+        let first = self.dues.iter().enumerate().min_by_key(|(_, due)| due.at).map(|(place, due)| (place, due.at));
+        match first {
+            None => Next::Sleep,
+            Some((_, at)) if at > now => Next::Until(at),
+            Some((place, _)) => Next::Call(self.dues.swap_remove(place)),
+        }
+    }
+
+    pub(super) fn end_call(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.device.in_call, false) && self.device.wish {
+            self.plan(Cause::Wish, now);
+        }
+    }
+
+    /// A change by menu or web page.
+    pub(super) fn local_change(&mut self, id: ItemId, text: ItemText, now: Instant) {
+        self.device.memory.put(id.clone(), text);
+        self.note_changes([id], now);
+    }
+
+    /// Has the changes reported later (R-1508).
+    pub(super) fn note_changes(&mut self, ids: impl IntoIterator<Item = ItemId>, now: Instant) {
+        self.device.mark_changed(true);
+        for id in ids {
+            if !self.device.modified.contains(&id) {
+                self.device.modified.push(id);
+            }
+        }
+        if self.powered {
+            let at = now + self.settings.timing.local_changes;
+            self.plan(Cause::LocalChanges, at);
+        }
+    }
+
+    /// A contact-me came (R-301 to R-305, R-1504).
+    pub(super) fn contacted(&mut self, contact: &ContactMe, now: Instant) -> ContactAnswer {
+        if !self.powered {
+            return ContactAnswer::Drop;
+        }
+        self.record.counts.contacts += 1;
+        let spacing = self.settings.timing.contact_spacing;
+        if self.last_contact.replace(now).is_some_and(|last| now.duration_since(last) < spacing) {
+            self.record.violation(format!("two contact-me within {spacing:?} (R-306)"));
+        }
+        if self.faults.has(&Fault::ContactRefused) {
+            self.record.counts.swallowed += 1;
+            return ContactAnswer::Drop;
+        }
+        if self.faults.has(&Fault::ContactNot204) {
+            self.record.counts.swallowed += 1;
+            return ContactAnswer::Wrong;
+        }
+        let gap = self.contact_gap();
+        let early = self.last_contact_call.is_some_and(|last| now.duration_since(last) < gap);
+        if early || self.flow.is_some() || self.faults.has(&Fault::ContactSwallowed) {
+            self.record.counts.swallowed += 1;
+            self.tell(|| "contact-me, not followed".to_owned());
+            return ContactAnswer::NoContent;
+        }
+        self.tell(|| "contact-me".to_owned());
+        self.last_contact_call = Some(now);
+        // whatever waits for its server to come back goes at once
+        for due in self.dues.iter_mut().filter(|due| due.tries > 0) {
+            due.at = now;
+        }
+        self.plan(Cause::Contact(self.redirect(contact)), now);
+        ContactAnswer::NoContent
+    }
+
+    fn redirect(&self, contact: &ContactMe) -> Option<Server> {
+        let mut server = self.settings.server.clone();
+        if self.faults.has(&Fault::RedirectIgnored) || (contact.address.is_none() && contact.port.is_none()) {
+            return None;
+        }
+        if let Some(address) = contact.address {
+            server.address.set_ip(address);
+        }
+        if let Some(port) = contact.port {
+            server.address.set_port(port);
+        }
+        Some(server)
+    }
+
+    fn contact_gap(&self) -> Duration {
+        self.settings.timing.contact_gap.unwrap_or_else(|| {
+            let value = plain_id("dls-contact-interval").and_then(|id| self.device.memory.value(&id));
+            let seconds = value.and_then(|text| text.as_plain()?.parse().ok()).unwrap_or(300);
+            Duration::from_secs(seconds)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::sim::Model;
+
+    fn state(model: Model) -> State {
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let mut settings = SimSettings::new("00:1A:E8:00:00:01", here, Server::at((here, 1).into()));
+        settings.model = model;
+        let mut state = State::new(settings, "http://127.0.0.1:8085/contact_dls.html/ContactDLS");
+        state.boot(Instant::now(), Duration::ZERO);
+        state.dues.clear();
+        state
+    }
+
+    fn is_call(next: &Next) -> bool {
+        matches!(next, Next::Call(_))
+    }
+
+    #[tokio::test]
+    async fn a_contact_within_the_gap_is_answered_and_not_followed() {
+        //
+        let mut state = state(Model::OpenStage40V3R5);
+        let start = Instant::now();
+        let contact = ContactMe::default();
+        assert_eq!(state.contacted(&contact, start), ContactAnswer::NoContent);
+        assert!(is_call(&state.next(start)));
+        let early = start + Duration::from_secs(299);
+        assert_eq!(state.contacted(&contact, early), ContactAnswer::NoContent);
+        assert!(matches!(state.next(early), Next::Sleep));
+        assert_eq!(state.record.counts.swallowed, 1);
+        let late = start + Duration::from_secs(300);
+        state.contacted(&contact, late);
+        assert!(is_call(&state.next(late)));
+    }
+
+    #[tokio::test]
+    async fn a_phone_without_power_answers_nobody() {
+        let mut state = state(Model::OpenStage40V3R5);
+        let now = Instant::now();
+        state.boot(now, Duration::from_secs(30));
+        assert_eq!(state.contacted(&ContactMe::default(), now), ContactAnswer::Drop);
+        assert!(matches!(state.next(now), Next::Until(_)));
+    }
+
+    #[tokio::test]
+    async fn a_wish_waits_for_the_end_of_the_call_and_is_lost_with_the_power() {
+        //
+        let mut state = state(Model::OpenStage40V3R5);
+        let now = Instant::now();
+        state.device.in_call = true;
+        state.device.wish = true;
+        assert!(matches!(state.next(now), Next::Sleep));
+        state.end_call(now);
+        assert!(is_call(&state.next(now)));
+        state.device.wish = true;
+        state.device.in_call = true;
+        state.boot(now, Duration::ZERO);
+        state.dues.clear();
+        state.end_call(now);
+        assert!(matches!(state.next(now), Next::Sleep));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_away_is_tried_later_each_time() {
+        //
+        let mut state = state(Model::OpenStage40V3R5);
+        let pauses: Vec<_> = (0..8).map(|tries| state.backoff(tries).as_secs_f64()).collect();
+        for (pause, full) in pauses.iter().zip([5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]) {
+            assert!((full * 0.75..=full).contains(pause), "{pauses:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_contact_may_name_another_server() {
+        let mut state = state(Model::OpenStage40V3R5);
+        let contact = ContactMe { address: None, port: Some(443) };
+        assert_eq!(state.redirect(&contact).map(|server| server.address.port()), Some(443));
+        state.faults.set(Fault::RedirectIgnored);
+        assert_eq!(state.redirect(&contact), None);
+    }
+}
