@@ -22,7 +22,7 @@ setup:
 	@.ci/setup
 
 demo: setup
-	@.ci/timed 'make demo' $(CARGO) run --locked --quiet -- demo $(if $(filter-out 0 no false,$(ONCE)),--once)
+	@.ci/timed 'make demo' $(CARGO) run --locked -- demo $(if $(filter-out 0 no false,$(ONCE)),--once)
 
 test: setup
 	@.ci/test
@@ -36,7 +36,8 @@ clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 doc:
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --lib --document-private-items
+	@# the docs are for those who work on it: links to private parts are wanted
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' $(CARGO) doc --locked --no-deps --lib --document-private-items
 
 one-tls:
 	@.ci/one-tls

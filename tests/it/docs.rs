@@ -134,7 +134,11 @@ fn each_command_and_flag_stands_in_the_readme() {
         if !page.contains(&format!("`phoneops {}", command.get_name())) {
             missing.push(format!("phoneops {}", command.get_name()));
         }
-        for flag in command.get_arguments().filter(|argument| !argument.is_hide_set()).filter_map(|argument| argument.get_long()) {
+        for flag in command
+            .get_arguments()
+            .filter(|argument| !argument.is_hide_set())
+            .filter_map(|argument| argument.get_long())
+        {
             if !page.contains(&format!("`--{flag}")) {
                 missing.push(format!("phoneops {} --{flag}", command.get_name()));
             }
@@ -155,7 +159,8 @@ fn each_file_and_test_that_the_pages_name_exists() {
             if is_name(word) && word.matches('_').count() >= 3 && !sources.contains(&format!("fn {word}(")) {
                 missing.push(format!("{page}: test {word}"));
             }
-            let is_path = ["src/", "tests/", "examples/", "benches/", "fuzz/", ".ci/"].iter().any(|top| word.starts_with(top));
+            let is_path =
+                ["src/", "tests/", "examples/", "benches/", "fuzz/", ".ci/"].iter().any(|top| word.starts_with(top));
             if is_path && !word.contains([' ', '*']) && !project(word).exists() {
                 missing.push(format!("{page}: {word}"));
             }
