@@ -68,7 +68,7 @@ pub struct Wanted {
     pub(super) problems: Vec<Problem>,
     pub(super) counts: Counts,
     pub(super) masks: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
-    pub(super) secrets: HashMap<SecretRef, Result<Secret, String>>,
+    pub(super) secrets: Secrets,
 }
 
 /// One declared device.
@@ -114,7 +114,7 @@ impl Wanted {
         let mut problems = self.site_errors(merged.site.as_ref());
         problems.extend(user_errors(&merged));
         let desired = self.desired(device, phone, &merged);
-        problems.extend(self.secret_errors(&desired));
+        problems.extend(secret_errors(&self.secrets, &desired));
         if problems.is_empty() {
             return Resolution::Ready(Arc::new(desired));
         }
@@ -189,19 +189,6 @@ impl Wanted {
         let fallback = SiteName::default();
         self.sites.get(site.unwrap_or(&fallback)).map(|entry| entry.errors.clone()).unwrap_or_default()
     }
-
-    fn secret_errors(&self, desired: &Desired) -> Vec<Problem> {
-        references(desired)
-            .filter_map(|(reference, place)| {
-                let outcome = reference.filled(desired).and_then(|filled| match self.secrets.get(&filled) {
-                    Some(Ok(_)) => Ok(()),
-                    Some(Err(reason)) => Err(reason.clone()),
-                    None => Err(format!("{filled} was not read with this revision")),
-                });
-                outcome.err().map(|reason| secret_problem(reference, place, &reason))
-            })
-            .collect()
-    }
 }
 
 impl Phone {
@@ -235,6 +222,23 @@ pub(super) fn user_errors(merged: &Merged) -> impl Iterator<Item = Problem> {
         );
         Some(Problem::new(Severity::Error, place, "user-item", message))
     })
+}
+
+/// What was read of secrets, by reference with its key filled in.
+pub(super) type Secrets = HashMap<SecretRef, Result<Secret, String>>;
+
+/// The references of one phone whose secret cannot be had.
+pub(super) fn secret_errors(secrets: &Secrets, desired: &Desired) -> Vec<Problem> {
+    references(desired)
+        .filter_map(|(reference, place)| {
+            let outcome = reference.filled(desired).and_then(|filled| match secrets.get(&filled) {
+                Some(Ok(_)) => Ok(()),
+                Some(Err(reason)) => Err(reason.clone()),
+                None => Err(format!("{filled} was not read with this revision")),
+            });
+            outcome.err().map(|reason| secret_problem(reference, place, &reason))
+        })
+        .collect()
 }
 
 /// The references to secrets of one phone, each with its place.

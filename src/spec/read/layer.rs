@@ -36,6 +36,7 @@ pub(in crate::spec) fn read(
     let mut layer = Layer { file: file.clone(), ..Layer::default() };
     let profiles = spec.get("profiles").map(|node| profiles(findings, node)).unwrap_or_default();
     if let Some(node) = spec.get("site") {
+        layer.site_place = Some(findings.place(node.mark));
         layer.site = metadata::resource_name(findings, node, "`site`").map(SiteName::new);
     }
     if let Some(node) = spec.get("policy") {
