@@ -10,6 +10,7 @@ use smol_str::SmolStr;
 
 use super::{
     chain::Chain,
+    code,
     desired::{Desired, DesiredItem, DesiredValue},
     digest::digest,
     layer::{LayerItem, Merged},
@@ -220,7 +221,7 @@ pub(super) fn user_errors(merged: &Merged) -> impl Iterator<Item = Problem> {
             "`{}` is set by the phone's user: put it in `seed`, or set `policy.userItems: Manage` to keep it as it is here",
             item.id
         );
-        Some(Problem::new(Severity::Error, place, "user-item", message))
+        Some(Problem::new(Severity::Error, place, code::USER_ITEM, message))
     })
 }
 
@@ -254,7 +255,7 @@ fn secret_problem(reference: &SecretRef, place: Option<&Place>, reason: &str) ->
     Problem::new(
         Severity::Error,
         place.cloned().unwrap_or(nowhere),
-        "missing-secret",
+        code::MISSING_SECRET,
         format!("the secret {reference} cannot be had: {reason}"),
     )
 }

@@ -1,6 +1,8 @@
 //! Documents become phones: names and devices that occur twice, the profiles below each phone, secrets, and what only
 //! layering shows.
 
+use crate::spec::code;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::files::Read;
@@ -88,7 +90,7 @@ fn unknown_site(wanted: &Wanted, layer: &Layer) -> Option<Problem> {
     }
     let hint = did_you_mean(site.as_str(), wanted.sites.keys().map(SiteName::as_str));
     let message = format!("no PhoneSite `{site}` is declared, so that its networks are not known{hint}");
-    Some(Problem::new(Severity::Warning, place, "unknown-site", message))
+    Some(Problem::new(Severity::Warning, place, code::UNKNOWN_SITE, message))
 }
 
 fn by_name(profiles: Vec<PhoneProfile>) -> BTreeMap<Arc<str>, Arc<PhoneProfile>> {
@@ -124,7 +126,7 @@ fn each_once<'d>(
                 "the {what} `{name}` is declared twice, here and at {}:{}{others}; keep one of them",
                 other.file, other.line
             );
-            let problem = Problem::new(Severity::Error, (*place).clone(), "declared-twice", message);
+            let problem = Problem::new(Severity::Error, (*place).clone(), code::DECLARED_TWICE, message);
             problems.push(problem.clone());
             errors.push(problem);
         }
@@ -163,6 +165,6 @@ fn not_allowed(merged: &Merged) -> impl Iterator<Item = Problem> {
             "`{}` can cut a phone off from phoneops and is not written (NotAllowed) without `policy.lockoutItems: Allow`",
             item.id
         );
-        Some(Problem::new(Severity::Warning, place, "lockout-item", message))
+        Some(Problem::new(Severity::Warning, place, code::LOCKOUT_ITEM, message))
     })
 }
