@@ -12,6 +12,8 @@ mod api_access;
 mod api_answers;
 mod api_service;
 mod api_status_command;
+mod docs;
+mod licences;
 mod listener_contact;
 mod listener_http;
 mod listener_limits;
