@@ -71,7 +71,7 @@ pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &No
     }
     match spec.get("phone") {
         None => {
-            findings.error(spec.mark, code::NO_PHONE, "`spec` has no `phone`; write `phone: {mac: \"00:1A:E8:…\"}`")
+            findings.error(spec.mark, code::NO_PHONE, "`spec` has no `phone`; write `phone: {mac: \"00:1A:E8:…\"}`");
         }
         Some(node) => identity(findings, node, &mut phone),
     }

@@ -1,7 +1,5 @@
 //! Files become documents.
 
-use crate::spec::code;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     str,
@@ -11,6 +9,7 @@ use std::{
 use crate::{
     catalogue::Catalogue,
     spec::{
+        code,
         phone_config::{self, PhoneConfig},
         phone_profile::{self, PhoneProfile},
         phone_site::{self, PhoneSite},

@@ -1,13 +1,12 @@
 //! Documents become phones: names and devices that occur twice, the profiles below each phone, secrets, and what only
 //! layering shows.
 
-use crate::spec::code;
-
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::files::Read;
 use crate::spec::{
     chain::Chains,
+    code,
     layer::{Layer, Merged},
     phone_profile::PhoneProfile,
     policy::LockoutItems,

@@ -1,7 +1,5 @@
 //! `metadata`: the name and the labels.
 
-use crate::spec::code;
-
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
@@ -9,7 +7,10 @@ use super::{
     names::{LABEL_RULE, NAME_RULE, is_label_key, is_label_value, is_name},
     scalar,
 };
-use crate::spec::yaml::{Mark, Node};
+use crate::spec::{
+    code,
+    yaml::{Mark, Node},
+};
 
 /// What is taken from `metadata`.
 #[derive(Debug)]
