@@ -71,6 +71,6 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Validate(args) => validate::run(args),
         Command::Status(args) => status::run(args),
         Command::Sim(args) => sim::run(args),
-        Command::Demo(args) => demo::run(args),
+        Command::Demo(args) => demo::run(&args),
     }
 }

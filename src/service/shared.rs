@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use super::{outcome, saver::Saver};
 use crate::{
     fleet::{Effect, Fleet},
-    phone::ContactClient,
+    phone::{ContactClient, ContactError},
     report::metrics::ServiceMetrics,
     wpi::{DeviceId, contact::ContactUri, xml::Limits},
 };
@@ -86,7 +86,7 @@ impl Shared {
     /// One contact-me request. Its number is bounded by the pace of the fleet and by the client.
     async fn contact(self: Arc<Self>, device: DeviceId, uri: ContactUri, ticket: u64) {
         let result = self.contact.contact(&uri).await;
-        self.metrics.contact(result.as_ref().map_or_else(|error| error.category(), |()| "answered"));
+        self.metrics.contact(result.as_ref().map_or_else(ContactError::category, |()| "answered"));
         if let Err(error) = &result {
             tracing::debug!(phone = %device, %error, "contact-me failed");
         }

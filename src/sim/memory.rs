@@ -187,6 +187,25 @@ mod tests {
     }
 
     #[test]
+    fn what_people_usually_set_is_taken() {
+        // R-1220 to R-1224
+        let usual = "e164=4989700123 registrar-addr=NULL use-display-id=true reg-port=5060 sgnl-route=0 reg-ttl=3600 \
+                     sip-transport-user=0 server-type=0 register-by-name=false function-key-def[4]=31 key-label[4]=L \
+                     key-label-unicode[4]=L line-primary[4]=true line-sip-uri[4]=4201 line-ring-delay[4]=0 \
+                     line-shared-type[4]=1 line-hot-line-warm-line[4]=0 line-hidden[4]=false line-mlo-pos[4]=0 \
+                     stimulus-led-control-uri[2]=4201 blf-popup[2]=true blf-code=*8 XML-app-action[1]=update \
+                     XML-app-control-key[1]=3 XML-app-num-tabs[1]=1 XML-app-restart[1]=true sntp-tz-offset=60 \
+                     daylight-save-zone-id=9 country-iso=DE ldap-authentication=1 ringer-melody=3 \
+                     alert[1]=internal^7^2^60^bell-2.mp3 map-special-ringer-0=internal";
+        let mut memory = Memory::new(Model::OpenStage40V3R5);
+        for (place, text) in usual.split_whitespace().filter_map(|item| item.split_once('=')) {
+            let (name, index) = place.split_once('[').unwrap_or((place, ""));
+            let index = index.trim_end_matches(']').parse().ok();
+            assert_eq!(write(&mut memory, name, index, text), None, "{place}");
+        }
+    }
+
+    #[test]
     fn a_secret_is_taken_and_never_read_back() {
         let mut memory = Memory::new(Model::OpenStage40V3R5);
         let sip = id("sip-pwd", None);

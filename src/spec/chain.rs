@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use smol_str::SmolStr;
+
 use super::{
     layer::Merged,
     phone_profile::PhoneProfile,
@@ -33,7 +35,7 @@ impl Chain {
 
     /// The models that make a difference, in lower case.
     pub(super) fn models(&self) -> impl Iterator<Item = &str> {
-        self.profiles.iter().flat_map(|profile| profile.layer.models.iter().map(|model| model.as_str()))
+        self.profiles.iter().flat_map(|profile| profile.layer.models.iter().map(SmolStr::as_str))
     }
 
     /// The problems that make the phones above invalid.

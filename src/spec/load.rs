@@ -47,6 +47,7 @@ pub fn load_watched(snapshot: &Snapshot, secrets: &dyn SecretReader, file_done: 
         phones: BTreeMap::new(),
         sites: BTreeMap::new(),
         broken_files: std::mem::take(&mut read.broken_files),
+        unparsed: std::mem::take(&mut read.unparsed),
         problems: Vec::new(),
         counts: read.counts,
         masks: std::mem::take(&mut read.masks),

@@ -64,6 +64,7 @@ pub struct Wanted {
     pub(super) phones: BTreeMap<DeviceId, Phone>,
     pub(super) sites: BTreeMap<SiteName, SiteEntry>,
     pub(super) broken_files: BTreeSet<Arc<str>>,
+    pub(super) unparsed: BTreeSet<Arc<str>>,
     pub(super) problems: Vec<Problem>,
     pub(super) counts: Counts,
     pub(super) masks: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
@@ -157,8 +158,9 @@ impl Wanted {
     }
 
     /// The byte spans of a file in which a secret stands in clear, by mistake; whoever shows the file masks them.
-    pub fn masks(&self, file: &str) -> &[(u32, u32)] {
-        self.masks.get(file).map_or(&[], Vec::as_slice)
+    /// `None` = the file is not YAML, so that nobody can tell.
+    pub fn masks(&self, file: &str) -> Option<&[(u32, u32)]> {
+        (!self.unparsed.contains(file)).then(|| self.masks.get(file).map_or(&[][..], Vec::as_slice))
     }
 
     pub(super) fn desired(&self, device: &DeviceId, phone: &Phone, merged: &Merged) -> Desired {

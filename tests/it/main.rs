@@ -28,3 +28,4 @@ mod source_git;
 mod source_git_web;
 mod store_away;
 mod store_file;
+mod validate;

@@ -31,6 +31,7 @@ pub(super) struct Read {
     pub(super) profiles: Vec<PhoneProfile>,
     pub(super) sites: Vec<PhoneSite>,
     pub(super) broken_files: BTreeSet<Arc<str>>,
+    pub(super) unparsed: BTreeSet<Arc<str>>,
     pub(super) masks: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
     pub(super) problems: Vec<Problem>,
     pub(super) counts: Counts,
@@ -49,6 +50,7 @@ impl Read {
             }
             Err(problem) => {
                 self.broken_files.insert(file.path.clone());
+                self.unparsed.insert(file.path.clone());
                 self.problems.push(problem);
             }
         }
@@ -81,7 +83,7 @@ impl Read {
             None => {
                 self.broken_files.insert(file.clone());
             }
-            Some(Kind::PhoneConfig) => {
+            Some(Kind::Config) => {
                 let mut phone = phone_config::read(&mut findings, catalogue, &root, file);
                 phone.errors = findings.errors();
                 if phone.device.is_none() {
@@ -89,12 +91,12 @@ impl Read {
                 }
                 self.phones.push(phone);
             }
-            Some(Kind::PhoneProfile) => {
+            Some(Kind::Profile) => {
                 let mut profile = phone_profile::read(&mut findings, catalogue, &root, file);
                 profile.errors = findings.errors();
                 self.profiles.push(profile);
             }
-            Some(Kind::PhoneSite) => {
+            Some(Kind::Site) => {
                 let mut site = phone_site::read(&mut findings, &root, file);
                 site.errors = findings.errors();
                 self.sites.push(site);

@@ -13,17 +13,17 @@ const GROUP: &str = "phoneops.dev";
 /// The kinds of documents that people write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::spec) enum Kind {
-    /// One phone.
-    PhoneConfig,
-    /// A layer that phones share.
-    PhoneProfile,
-    /// A place.
-    PhoneSite,
+    /// `PhoneConfig`: one phone.
+    Config,
+    /// `PhoneProfile`: a layer that phones share.
+    Profile,
+    /// `PhoneSite`: a place.
+    Site,
 }
 
 impl Kind {
     const WORDS: [(&'static str, Self); 3] =
-        [("PhoneConfig", Self::PhoneConfig), ("PhoneProfile", Self::PhoneProfile), ("PhoneSite", Self::PhoneSite)];
+        [("PhoneConfig", Self::Config), ("PhoneProfile", Self::Profile), ("PhoneSite", Self::Site)];
 
     fn read(word: &str) -> Option<Self> {
         Self::WORDS.into_iter().find(|(known, _)| *known == word).map(|(_, kind)| kind)

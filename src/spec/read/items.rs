@@ -1,12 +1,15 @@
 //! `spec.items`, `spec.byIndex`, `spec.seed` and `spec.unmanaged`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use smol_str::SmolStr;
 
 use super::{Findings, fields, scalar, secret};
 use crate::{
-    catalogue::{Catalogue, Scalar, finding::code},
+    catalogue::{Catalogue, GroupKey, Owner, Scalar, finding::code},
     spec::{
         desired::{DesiredValue, LayerValue, Origin},
         layer::{Class, LayerItem, Unmanaged},
@@ -121,10 +124,13 @@ impl<'c> ItemReader<'c> {
 
     /// The values, sorted by id, after each item has been looked at as such (index, access, owner).
     pub(in crate::spec) fn finish(self, findings: &mut Findings) -> Vec<LayerItem> {
+        let with_settings = self.groups_with_settings();
         let mut items = Vec::with_capacity(self.found.len());
         for (id, (key, value, place)) in self.found {
             let name = id.name.as_str();
-            findings.take(key, self.catalogue.check_item(&id));
+            let rides_along = with_settings.contains(&self.catalogue.group(&id));
+            let found = self.catalogue.check_item(&id).into_iter();
+            findings.take(key, found.filter(|finding| !(rides_along && finding.code == code::ACTION)));
             let class = Class::of(self.catalogue, name);
             if class.unknown {
                 findings.warn(key, "unknown-item", unknown(self.catalogue, name));
@@ -134,6 +140,13 @@ impl<'c> ItemReader<'c> {
             items.push(LayerItem { id, value: Arc::new(LayerValue { value, origin }), class });
         }
         items
+    }
+
+    /// The groups of which this layer sets more than actions. An action of such a group goes with it, as the restart
+    /// of an XML application goes with its settings (R-1210, R-1222); on its own it is no setting.
+    fn groups_with_settings(&self) -> BTreeSet<GroupKey> {
+        let settings = self.found.keys().filter(|id| self.catalogue.owner(id.name.as_str()) != Owner::Action);
+        settings.map(|id| self.catalogue.group(id)).filter(|group| matches!(group, GroupKey::Group(..))).collect()
     }
 }
 

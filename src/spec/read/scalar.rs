@@ -84,14 +84,12 @@ fn clean(findings: &mut Findings, mark: Mark, text: &str, what: &str) -> bool {
 
 /// A YAML string; a number or boolean is a problem, because quotes are missing.
 pub(in crate::spec) fn string<'n>(findings: &mut Findings, node: &'n Node, what: &str) -> Option<&'n str> {
-    match scalar(findings, node, what)? {
-        Scalar::Text(text) => Some(text),
-        _ => {
-            let raw = node.text().unwrap_or("");
-            findings.error(node.mark, "wrong-type", format!("{what} must be a text; write \"{raw}\""));
-            None
-        }
+    if let Scalar::Text(text) = scalar(findings, node, what)? {
+        return Some(text);
     }
+    let raw = node.text().unwrap_or("");
+    findings.error(node.mark, "wrong-type", format!("{what} must be a text; write \"{raw}\""));
+    None
 }
 
 /// `true` or `false`.

@@ -56,7 +56,10 @@ fn a_read_only_item_is_an_error() {
 }
 
 #[test]
-fn an_action_is_no_setting() {
+fn an_action_is_no_setting_unless_it_goes_with_its_group() {
+    finds(&phone("01", "  items: {XML-app-restart: {1: true}}"), &["5:29 action-item"]);
+    finds(&phone("01", "  byIndex: {1: {XML-app-restart: true, XML-app-name: calls}}"), &[]);
+    finds(&phone("01", "  byIndex: {1: {XML-app-restart: true}, 2: {XML-app-name: calls}}"), &["5:17 action-item"]);
     finds(&phone("01", "  items: {clear-calllog: true}"), &["5:11 action-item"]);
     finds(&phone("01", "  seed: {clear-calllog: true}"), &["5:10 action-item"]);
 }
@@ -255,7 +258,8 @@ fn links_submodules_pointers_and_large_files_are_errors() {
 fn depth_and_numbers_are_bounded() {
     let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
     assert_eq!(wanted(&[("a.yaml", &deep)]).problems()[0].code, "too-deep");
-    let deep: String = (0..100).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let lines: Vec<String> = (0..100).map(|depth| format!("{}a:", " ".repeat(depth))).collect();
+    let deep = lines.join("\n");
     assert_eq!(wanted(&[("a.yaml", &deep)]).problems()[0].code, "too-deep");
     let many = "--- a\n".repeat(10_001);
     assert_eq!(wanted(&[("a.yaml", &many)]).problems()[0].code, "too-many-documents");

@@ -16,7 +16,10 @@ pub(in crate::wpi) const fn is_forbidden(c: char) -> bool {
 
 /// The text without white space around it.
 pub(in crate::wpi) fn trim(text: &str) -> &str {
-    text.trim_matches(is_space)
+    match text.as_bytes() {
+        [first, .., last] if *first > b' ' && *last > b' ' => text,
+        _ => text.trim_matches(is_space),
+    }
 }
 
 /// The same for a text that may have been put together.
