@@ -55,7 +55,7 @@ impl Shared {
 
     /// Runs `act` on the fleet and carries out its effects. Never held over an await.
     pub fn with_fleet<T>(self: &Arc<Self>, act: impl FnOnce(&mut Fleet, Timestamp) -> T) -> T {
-        let now = Timestamp::now();
+        let now = now();
         let (result, effects, sooner) = {
             let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
             let before = fleet.next_tick();
@@ -94,6 +94,12 @@ impl Shared {
     }
 }
 
+/// The time, in whole milliseconds as people read it.
+pub(super) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
 /// Wakes the fleet whenever something is due.
 pub(super) async fn run_timers(shared: Arc<Shared>) {
     loop {
@@ -101,7 +107,7 @@ pub(super) async fn run_timers(shared: Arc<Shared>) {
             fleet.tick(now);
             fleet.next_tick()
         });
-        let wait = next.map(|at| at.duration_since(Timestamp::now()));
+        let wait = next.map(|at| at.duration_since(now()));
         match wait.map(|wait| std::time::Duration::try_from(wait).unwrap_or_default()) {
             Some(wait) => {
                 let _ = tokio::time::timeout(wait, shared.timer.notified()).await;
