@@ -9,6 +9,7 @@ use std::{
 use smol_str::SmolStr;
 
 use super::{
+    code,
     layer::Merged,
     phone_profile::PhoneProfile,
     problem::{Problem, Severity},
@@ -101,7 +102,7 @@ impl<'p> Chains<'p> {
         Problem::new(
             Severity::Error,
             reference.place.clone(),
-            "missing-profile",
+            code::MISSING_PROFILE,
             format!("there is no PhoneProfile `{}`{hint}", reference.name),
         )
     }
@@ -169,7 +170,7 @@ fn circle(path: &[Arc<str>], back: &Reference) -> Problem {
     Problem::new(
         Severity::Error,
         back.place.clone(),
-        "profile-cycle",
+        code::PROFILE_CYCLE,
         format!("profiles build on each other in a circle: {}", names.join(" → ")),
     )
 }
@@ -178,7 +179,7 @@ fn already_below(reference: &Reference) -> Problem {
     Problem::new(
         Severity::Warning,
         reference.place.clone(),
-        "profile-below",
+        code::PROFILE_BELOW,
         format!(
             "`{}` lies below an earlier profile of this list already and counts only there; take it out here",
             reference.name

@@ -157,8 +157,8 @@ fn an_error_in_a_site_concerns_its_phones_only() {
     let texts =
         [("a.yaml", &*phone("01", "  site: berlin")), ("b.yaml", &*phone("02", "  site: bonn")), ("s.yaml", site)];
     let wanted = wanted(&texts);
-    assert_eq!(places(&wanted), ["4:19 network"]);
-    assert!(message(&wanted).contains("write 192.0.2.0/24"));
+    assert_eq!(places(&wanted), ["warning 5:9 unknown-site", "4:19 network"]);
+    assert!(wanted.problems()[1].message.contains("write 192.0.2.0/24"));
     invalid(&wanted, "01");
     ready(&wanted, "02", None);
 }
