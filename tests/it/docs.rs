@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
@@ -68,7 +69,7 @@ fn blocks(page: &str, language: &str) -> Vec<(usize, String)> {
             None if line == format!("```{language}") => block = Some((number + 2, String::new())),
             None => {}
             Some(_) if line == "```" => blocks.extend(block.take()),
-            Some((_, text)) => *text += &format!("{line}\n"),
+            Some((_, text)) => writeln!(text, "{line}").unwrap(),
         }
     }
     blocks
