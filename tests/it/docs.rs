@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
@@ -68,7 +69,7 @@ fn blocks(page: &str, language: &str) -> Vec<(usize, String)> {
             None if line == format!("```{language}") => block = Some((number + 2, String::new())),
             None => {}
             Some(_) if line == "```" => blocks.extend(block.take()),
-            Some((_, text)) => *text += &format!("{line}\n"),
+            Some((_, text)) => writeln!(text, "{line}").unwrap(),
         }
     }
     blocks
@@ -127,24 +128,29 @@ fn each_word_a_phone_can_get_has_a_row_in_the_readme_and_no_other_has() {
 }
 
 #[test]
-fn each_command_and_flag_stands_in_the_readme() {
+fn the_readme_names_each_command_and_flag_and_no_other() {
     let page = text_of("README.md");
-    let mut missing = Vec::new();
+    let mut wrong = Vec::new();
+    let mut flags = BTreeSet::new();
     for command in Cli::command().get_subcommands() {
-        if !page.contains(&format!("`phoneops {}", command.get_name())) {
-            missing.push(format!("phoneops {}", command.get_name()));
+        let command_name = command.get_name();
+        if !page.contains(&format!("`phoneops {command_name}")) {
+            wrong.push(format!("phoneops {command_name} is missing"));
         }
-        for flag in command
-            .get_arguments()
-            .filter(|argument| !argument.is_hide_set())
-            .filter_map(|argument| argument.get_long())
-        {
-            if !page.contains(&format!("`--{flag}")) {
-                missing.push(format!("phoneops {} --{flag}", command.get_name()));
-            }
-        }
+        let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set());
+        flags.extend(arguments.filter_map(|argument| argument.get_long()).map(|flag| format!("--{flag}")));
     }
-    assert!(missing.is_empty(), "the README does not name {missing:#?}");
+    let named: BTreeSet<String> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|code| code.starts_with("--"))
+        .map(|code| code.split([' ', '=']).next().unwrap_or_default().to_owned())
+        .collect();
+    wrong.extend(flags.difference(&named).map(|flag| format!("{flag} is missing")));
+    wrong
+        .extend(named.difference(&flags).filter(|flag| *flag != "--help").map(|flag| format!("{flag} does not exist")));
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
