@@ -217,6 +217,7 @@ impl Fleet {
             store_away: self.store_away,
             now,
         };
+        phone.facts.last_seen = Some(now);
         let next = flow.session.reply(&mut phone, message, &around);
         self.phones.insert(device, phone);
         self.step(flow, next, now)

@@ -9,6 +9,7 @@ use super::{
     Fleet,
     call::CallStep,
     phone::{Need, Newest, Phone},
+    schedule::after,
     view::{DriftView, LIST_LIMIT, PAGE_LIMIT, Page, PendingView, PhoneView, Query, RefusedView},
     words::{PendingReason, State},
 };
@@ -91,7 +92,9 @@ impl Fleet {
         match (phone.calling.step, phone.calling.failure) {
             (CallStep::Answered { .. }, _) => PendingReason::Called,
             (_, Some(failure)) => failure,
-            (CallStep::Waiting { at, .. }, None) if at > now => PendingReason::RateLimited,
+            (CallStep::Waiting { at, .. }, None) if at > after(now, self.settings.contact_rest) => {
+                PendingReason::RateLimited
+            }
             (CallStep::Idle, None) if self.contact_uri(phone).is_none() => PendingReason::Unreachable,
             _ => PendingReason::Queued,
         }

@@ -132,6 +132,7 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
         fleet: fleet::Settings {
             contact_spacing: Duration::from_secs(1),
             contact_gap: Duration::from_secs(2),
+            contact_rest: Duration::from_millis(300),
             answer_wait: Duration::from_secs(5),
             backoff_base: Duration::from_secs(1),
             contact_ports: Vec::new(),
