@@ -62,9 +62,9 @@ impl Shared {
         self.changes.subscribe()
     }
 
-    /// The power goes and comes back after a while. Told under the lock, so that it never ends the flow that the boot
-    /// itself begins.
+    /// The power goes and comes back after a while.
     pub(super) fn boot(&self, after: Duration) {
+        // under one lock: a flow that begins with the new power must not take this for its end
         self.change(|state| {
             state.boot(Instant::now(), after);
             self.power.send_modify(|count| *count = count.wrapping_add(1));

@@ -364,3 +364,21 @@ async fn two_hundred_phones_start_and_stop_and_leave_no_task() {
     };
     tokio::time::timeout(LONG, gone).await.unwrap();
 }
+
+/// A start was once taken for the end of the very flow that it began, and the phone stayed dead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_gets_power_always_calls() {
+    let server = Scripted::with(|_| clean_up()).await;
+    let mut fleet = FleetSettings::new(40, phoneops::sim::Server::at(server.address));
+    fleet.base_address = std::net::Ipv4Addr::new(127, 31, 9, 1);
+    fleet.contact_port = 0;
+    fleet.timing = Timing::quick();
+    for _ in 0..5 {
+        let phones = SimFleet::start(&fleet).await.unwrap();
+        phones.boot();
+        for phone in phones.phones() {
+            phone.wait_for(|phone| phone.counts().ended >= 1 && phone.is_idle(), LONG).await.unwrap();
+        }
+        phones.stop().await;
+    }
+}

@@ -102,8 +102,8 @@ fn a_new_initial_message_ends_the_older_flow() {
     phone.cookie = old;
     phone.connection = 55;
     phone.peer = "127.0.0.77:1".parse().unwrap();
-    let stale = phone.reply(Action::ReadItems, ReplyStatus::Accepted, Vec::new());
-    assert_eq!(stage.say(&phone, stale).message.action, Action::CleanUp);
+    let late = phone.reply(Action::ReadItems, ReplyStatus::Accepted, Vec::new());
+    assert_eq!(stage.say(&phone, late).message.action, Action::CleanUp);
 }
 
 #[test]
