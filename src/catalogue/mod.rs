@@ -162,8 +162,7 @@ impl Catalogue {
     /// Whether this phone can take the value; `Some(reason)` when its firmware does not decode `<`, `>`, `&`.
     /// Only plain texts can be looked at: a secret is never refused here.
     pub fn refuses(&self, profile: &FirmwareProfile, item: &Item) -> Option<&'static str> {
-        let text = item.text.as_plain()?;
-        (!profile.decodes_entities && text.contains(['<', '>', '&']))
+        (!profile.decodes_entities && item.text.has_markup())
             .then_some("this firmware cannot read a value with <, > or & (R-616)")
     }
 }

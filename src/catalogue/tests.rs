@@ -307,5 +307,6 @@ fn firmware_without_entities_refuses_the_three_characters() {
     assert_eq!(catalogue.refuses(&old, &item("it's \"fine\"")), None);
     let secret = crate::wpi::ItemText::Secret(Secret::new("a<b"));
     let secret = Item { id: id("sip-pwd", None), text: secret, status: None };
-    assert_eq!(catalogue.refuses(&old, &secret), None, "secrets are not looked into here");
+    assert!(catalogue.refuses(&old, &secret).is_some(), "a garbled password locks the phone out");
+    assert_eq!(catalogue.refuses(&new, &secret), None);
 }

@@ -382,7 +382,9 @@ impl Session {
         phone.due.retain(|id| !taken.contains(id));
         phone.refused.retain(|refused| !taken.contains(&refused.id));
         phone.in_flight = None;
-        phone.last_write = Some(around.now);
+        if !taken.is_empty() {
+            phone.last_write = Some(around.now);
+        }
         if let Job::Enforce(writer) = &mut self.job {
             writer.written.extend(taken.iter().cloned());
         }

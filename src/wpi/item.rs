@@ -166,6 +166,15 @@ impl ItemText {
         }
     }
 
+    /// Whether `<`, `>` or `&` is in it, which old firmware does not decode; nothing else of a secret is told.
+    pub fn has_markup(&self) -> bool {
+        let text = match self {
+            Self::Plain(text) => text,
+            Self::Secret(secret) => secret.expose(),
+        };
+        text.contains(['<', '>', '&'])
+    }
+
     /// The text as people may see it: a secret is masked.
     pub fn shown(&self) -> &str {
         self.as_plain().unwrap_or(MASK)

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::service_stage::{LONG, SPACING, api, mac, own_address, replace};
+use crate::service_stage::{LONG, SPACING, api_as, mac, own_address, replace};
 
 /// Folders of one service, and the service while it runs.
 pub(crate) struct Program {
@@ -55,7 +55,16 @@ impl Program {
         let mut command = phoneops("serve");
         command.args(["--dir", &at("docs"), "--state", &at("state"), "--secrets-dir", &at("secrets")]);
         command.args(["--phone-listen", &self.phones.to_string(), "--status-listen", "127.0.0.1:0"]);
-        command.args(["--contact-spacing", "200ms", "--contact-gap", "400ms", "--log", "trace", "--log-format", "json"]);
+        command.args([
+            "--contact-spacing",
+            "200ms",
+            "--contact-gap",
+            "400ms",
+            "--log",
+            "trace",
+            "--log-format",
+            "json",
+        ]);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (tell, told) = mpsc::channel();
@@ -94,7 +103,7 @@ impl Program {
     }
 
     pub(crate) async fn view(&self, number: u32) -> Option<PhoneView> {
-        let answer = api(self.status, &format!("GET /api/v1/phones/phone-{number}")).await;
+        let answer = api_as(self.status, &format!("GET /api/v1/phones/phone-{number}"), None).await;
         (answer.status == 200).then(|| serde_json::from_value(answer.json()).unwrap())
     }
 

@@ -6,6 +6,9 @@ use phoneops::{
     sim::{Fault, Model},
 };
 
+use openssl::ssl::SslVersion;
+
+use crate::listener_support::Phone;
 use crate::service_stage::{LONG, Stage, configs, profile, told};
 
 fn enforced() -> String {
@@ -30,6 +33,27 @@ async fn an_old_phone_is_listed_with_the_cause_and_the_setting_that_helps() {
     assert!(metrics.lines().any(|line| line.contains("handshake") && line.contains("fail")), "{metrics}");
     phone.clear_fault("tls-1.0");
     phone.wait_for(|view| view.counts().ended == 2, LONG).await.unwrap();
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_phone_with_rsa_key_exchange_only_is_listed_with_no_shared_cipher() {
+    // R-1003: up to TLS 1.2, but nothing with forward secrecy
+    let stage = Stage::with(&enforced()).await;
+    let rsa_only = |context: &mut openssl::ssl::SslContextBuilder| {
+        context.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+        context.set_cipher_list("AES128-SHA:AES256-SHA:@SECLEVEL=0").unwrap();
+    };
+    assert!(Phone::connect(stage.address(), rsa_only).await.is_err());
+    let listed = stage.api("GET /api/v1/undeclared").await.json();
+    let failure = &listed["handshakes"][0];
+    assert_eq!(failure["highestVersion"], "TLS 1.2", "{listed}");
+    assert!(failure["cause"].as_str().unwrap().contains("shared cipher"), "{listed}");
+    assert!(failure["remedy"].as_str().unwrap().contains("legacy"), "{listed}");
+    assert!(failure["phone"].is_null(), "nobody was heard of there: {listed}");
+    stage.end().await;
+    let stage = Stage::set(&enforced(), |settings| settings.phone.tls = TlsMode::Legacy).await;
+    assert!(Phone::connect(stage.address(), rsa_only).await.is_ok());
     stage.end().await;
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use phoneops::{
     fleet::words::State,
-    sim::{Fault, Model},
+    sim::{Fault, Model, PhoneView, SimPhone},
 };
 
 use crate::service_stage::{LONG, Stage, config, configs, has, idle, own_address, profile, told};
@@ -77,7 +77,7 @@ async fn two_phones_behind_one_address_are_told_apart_by_their_cookies() {
         settings.keep_alive = false;
         phones.push(stage.phone_of(settings).await);
     }
-    phones.iter().for_each(phoneops::sim::SimPhone::boot);
+    phones.iter().for_each(SimPhone::boot);
     for (number, phone) in (0..).zip(&phones) {
         stage.reaches(number, State::InSync).await;
         idle(phone).await;
@@ -178,7 +178,7 @@ async fn a_reply_after_a_restart_is_cleaned_up_and_its_phone_called_again() {
     idle(&phone).await;
     phone.set_fault(Fault::SlowReply(1));
     stage.change("all.yaml", &enforced(1).replace("192.0.2.123", "192.0.2.200")).await;
-    let asked = |view: &phoneops::sim::PhoneView| view.exchanges().nth(4).is_some();
+    let asked = |view: &PhoneView| view.exchanges().nth(4).is_some();
     phone.wait_for(asked, LONG).await.unwrap();
     stage.stop().await;
     stage.start().await;
@@ -211,6 +211,42 @@ async fn a_change_in_mid_session_sends_the_session_round_again() {
 }
 
 #[tokio::test]
+async fn parts_without_end_are_cut_off_and_nothing_is_written_on_their_ground() {
+    //
+    let stage = Stage::set(&enforced(1), |settings| settings.fleet.fragments = 5).await;
+    let mut settings = stage.phone_settings(0, Model::OpenStage40V3R5);
+    settings.faults = vec![Fault::FragmentForever];
+    let phone = stage.phone_of(settings).await;
+    phone.boot();
+    phone.wait_for(|view| view.counts().ended >= 1, LONG).await.unwrap();
+    assert_eq!(told(&phone, 0)[0], format!("start-up: ReadItems{} CleanUp", " GetNextFragment".repeat(4)));
+    phone.clear_fault("fragment-forever");
+    stage.reaches(0, State::InSync).await;
+    assert_eq!(phone.writes(), 1);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn more_phones_than_flows_are_asked_to_come_again_and_all_are_served() {
+    //
+    let stage = Stage::set(&enforced(8), |settings| settings.fleet.flows = 1).await;
+    let mut phones = Vec::new();
+    for number in 0..8 {
+        phones.push(stage.phone(number, Model::OpenStage40V3R5).await);
+    }
+    phones.iter().for_each(SimPhone::boot);
+    for number in 0..8 {
+        stage.reaches(number, State::InSync).await;
+    }
+    let overload = phones.iter().flat_map(SimPhone::transcript);
+    let overload = overload.filter(|exchange| exchange.cleanup_reason() == Some("overload")).count();
+    assert!(overload >= 1, "eight at once do not fit");
+    let metrics = stage.api("GET /metrics").await.body;
+    assert!(metrics.lines().any(|line| line.contains("overload") && !line.ends_with(" 0")), "{metrics}");
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_silent_flow_is_dropped_and_its_phone_asked_again() {
     //
     let quick = Duration::from_millis(150);
@@ -230,11 +266,9 @@ async fn a_silent_flow_is_dropped_and_its_phone_asked_again() {
 async fn a_phone_that_swallows_refuses_or_muddles_contact_me_is_asked_until_it_calls() {
     //
     use phoneops::fleet::words::PendingReason::{NoAnswer, Unreachable};
-    for (fault, reason) in [
-        (Fault::ContactSwallowed, NoAnswer),
-        (Fault::ContactRefused, Unreachable),
-        (Fault::ContactNot204, Unreachable),
-    ] {
+    for (fault, reason) in
+        [(Fault::ContactSwallowed, NoAnswer), (Fault::ContactRefused, Unreachable), (Fault::ContactNot204, Unreachable)]
+    {
         let stage = Stage::with(&enforced(1)).await;
         let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
         phone.set_fault(fault.clone());

@@ -2,7 +2,7 @@
 
 use phoneops::{
     fleet::words::State,
-    sim::{FleetSettings, Model, Server, SimFleet, Timing},
+    sim::{FleetSettings, Model, PhoneView, Server, SimFleet, SimPhone, Timing},
     wpi::Action,
 };
 
@@ -22,7 +22,7 @@ async fn nothing_is_written(stage: Stage) {
         stage.reaches(number, State::Drifted).await;
     }
     for phone in fleet.phones() {
-        phone.wait_for(|view| view.is_idle(), LONG).await.unwrap();
+        phone.wait_for(PhoneView::is_idle, LONG).await.unwrap();
         phone.local_change(id("sip-name"), text("Mine"));
     }
     for (number, phone) in (0..).zip(fleet.phones()) {
@@ -35,7 +35,7 @@ async fn nothing_is_written(stage: Stage) {
         phone.wait_for(|view| view.counts().ended == 3 && view.is_idle(), LONG).await.unwrap();
     }
     assert_eq!((fleet.counts().writes, fleet.counts().items_written), (0, 0));
-    let actions = fleet.phones().iter().flat_map(|phone| phone.transcript()).filter_map(|exchange| exchange.action());
+    let actions = fleet.phones().iter().flat_map(SimPhone::transcript).filter_map(|exchange| exchange.action());
     assert!(actions.into_iter().all(|action| matches!(action, Action::ReadItems | Action::CleanUp)));
     assert_eq!(fleet.violations(), [""; 0]);
     fleet.stop().await;

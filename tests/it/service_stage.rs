@@ -14,13 +14,12 @@ use std::{
 
 use phoneops::{
     fleet::{
-        self,
-        view::PhoneView,
+        self, view,
         words::{PendingReason, State},
     },
     phone::{ContactSettings, ListenerSettings},
     service::{self, Running, ServiceSettings, StatusSettings},
-    sim::{Exchange, Model, Server, SimPhone, SimSettings, Timing},
+    sim::{Exchange, Model, PhoneView, Server, SimPhone, SimSettings, Timing},
     source::{DirSettings, SourceSettings},
     store,
     wpi::{ItemId, ItemName, ItemText, xml::Limits},
@@ -191,6 +190,7 @@ impl Stage {
             fleet: fleet::Settings {
                 contact_spacing: SPACING,
                 contact_gap: ms(80),
+                contact_rest: ms(10),
                 answer_wait: ms(400),
                 contacts_per_second: 1_000,
                 contact_ports: Vec::new(),
@@ -282,13 +282,13 @@ impl Stage {
     }
 
     /// What the service knows of phone `phone-N`.
-    pub(crate) fn view(&self, number: u32) -> PhoneView {
+    pub(crate) fn view(&self, number: u32) -> view::PhoneView {
         let name = format!("phone-{number}");
         let view = self.running().shared().with_fleet(|fleet, now| fleet.phone(&name, now));
         view.unwrap_or_else(|| panic!("{name} is not known"))
     }
 
-    pub(crate) async fn becomes(&self, number: u32, wish: impl Fn(&PhoneView) -> bool) {
+    pub(crate) async fn becomes(&self, number: u32, wish: impl Fn(&view::PhoneView) -> bool) {
         let told = || {
             let transcripts: Vec<_> = self.phones.lock().unwrap().iter().map(|phone| told(phone, 0)).collect();
             format!("{:#?}\n{transcripts:#?}", self.view(number))
@@ -337,7 +337,7 @@ pub(crate) fn replace(folder: &Path, name: &str, content: &str) {
 
 /// Waits until a phone has nothing under way and nothing due.
 pub(crate) async fn idle(phone: &SimPhone) {
-    phone.wait_for(|view| view.is_idle(), LONG).await.unwrap();
+    phone.wait_for(PhoneView::is_idle, LONG).await.unwrap();
 }
 
 /// Asks a status server with a token and closes the connection.

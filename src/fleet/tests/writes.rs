@@ -9,7 +9,7 @@ use crate::{
         flow::From,
         words::{DegradedReason, PendingReason, State},
     },
-    wpi::{Action, Item, Reason, ServerMessage, server_message::MESSAGE_LIMIT},
+    wpi::{Action, Item, ItemStatus, Reason, ServerMessage, server_message::MESSAGE_LIMIT},
 };
 
 fn phone_with(policy: &str, items: &str) -> String {
@@ -185,6 +185,18 @@ fn a_secret_added_by_a_later_revision_is_written_once() {
 }
 
 #[test]
+fn a_secret_that_the_phone_refuses_leaves_nothing_to_wait_for() {
+    let mut stage = Stage::with(&phone_with("", "sntp-addr: 192.0.2.5"));
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    phone.refuses.insert(id("sip-pwd"), ItemStatus::InvalidData);
+    stage.push(&phone_with("", &format!("sntp-addr: 192.0.2.5, {SECRET}")));
+    assert_eq!(phone.session(&mut stage, Reason::Solicited).writes(), [["sip-pwd"]]);
+    assert_eq!(stage.view(MAC).state, State::Degraded, "R-901: nothing was written, so nothing is to be read");
+    assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty());
+}
+
+#[test]
 fn a_secret_goes_along_with_its_group() {
     let mut stage = Stage::with(&phone_with("", &format!("sip-user-id: \"17\", {SECRET}")));
     let writes = Phone::new(MAC).session(&mut stage, Reason::StartUp).writes();
@@ -239,6 +251,12 @@ fn old_phones_are_not_sent_what_they_cannot_decode() {
     let writes = phone.session(&mut stage, Reason::StartUp).writes();
     assert!(!writes.concat().contains(&"display-id-unicode".to_owned()), "R-616: {writes:?}");
     assert_eq!(stage.view(MAC).state, State::Degraded);
+    // a secret is no exception
+    let secret = "sntp-addr: 192.0.2.5, ldap-pwd: {file: \"a&b\"}";
+    stage.push(&phone_with("", secret));
+    let writes = phone.session(&mut stage, Reason::Solicited).writes();
+    assert!(writes.is_empty(), "R-616: {writes:?}");
+    assert_eq!(stage.view(MAC).refused[0].item, "ldap-pwd");
 }
 
 #[derive(Debug, Clone, Copy)]
