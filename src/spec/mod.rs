@@ -3,6 +3,7 @@
 //! - [`policy`]: modes and intervals
 //! - [`site`]: names and networks of sites
 //! - [`desired`]: what one phone is to have, after layering, with the origin of each value
+//! - [`labels`]: labels of documents
 //! - [`wanted`]: all phones of one revision
 //! - [`problem`]: what is wrong with a document, where, and what to do
 //! - [`secret_ref`]: references in place of secrets
@@ -14,6 +15,7 @@
 mod chain;
 pub mod desired;
 mod digest;
+pub mod labels;
 mod layer;
 pub mod load;
 mod phone_config;
@@ -31,6 +33,7 @@ pub mod wanted;
 mod yaml;
 
 pub use desired::{Desired, DesiredItem, DesiredValue, Digest, Origin};
+pub use labels::Labels;
 pub use load::{load, load_watched};
 pub use policy::{LockoutItems, Mode, OnRemove, Policy, UserItems};
 pub use problem::{Problem, Severity};

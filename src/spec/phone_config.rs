@@ -1,10 +1,11 @@
 //! `kind: PhoneConfig`: one phone.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
 use super::{
+    labels::Labels,
     layer::Layer,
     problem::{Place, Problem},
     read::{
@@ -24,7 +25,7 @@ pub(super) struct PhoneConfig {
     /// Where the name stands.
     pub(super) name_place: Place,
     /// Its labels.
-    pub(super) labels: Arc<BTreeMap<String, String>>,
+    pub(super) labels: Arc<Labels>,
     /// The device, where it could be read.
     pub(super) device: Option<DeviceId>,
     /// Where the device stands.

@@ -7,7 +7,10 @@ use super::{
     names::{LABEL_RULE, NAME_RULE, is_label_key, is_label_value, is_name},
     scalar,
 };
-use crate::spec::yaml::{Mark, Node};
+use crate::spec::{
+    labels::Labels,
+    yaml::{Mark, Node},
+};
 
 /// What is taken from `metadata`.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub(in crate::spec) struct Metadata {
     /// Where the name stands, else the document.
     pub(in crate::spec) mark: Mark,
     /// The labels.
-    pub(in crate::spec) labels: Arc<BTreeMap<String, String>>,
+    pub(in crate::spec) labels: Arc<Labels>,
 }
 
 /// Fields that Kubernetes or its tools set; they say nothing to us.
@@ -67,8 +70,8 @@ pub(in crate::spec) fn resource_name<'n>(findings: &mut Findings, node: &'n Node
     None
 }
 
-fn labels(findings: &mut Findings, node: &Node) -> BTreeMap<String, String> {
-    let Some(entries) = fields::map(findings, node, "`metadata.labels`") else { return BTreeMap::new() };
+fn labels(findings: &mut Findings, node: &Node) -> Labels {
+    let Some(entries) = fields::map(findings, node, "`metadata.labels`") else { return Labels::default() };
     let mut labels = BTreeMap::new();
     for entry in entries {
         let key = &entry.key;
@@ -78,11 +81,11 @@ fn labels(findings: &mut Findings, node: &Node) -> BTreeMap<String, String> {
         }
         let Some(value) = scalar::string(findings, &entry.value, &format!("the label `{key}`")) else { continue };
         if is_label_value(value) {
-            labels.insert(key.clone(), value.to_owned());
+            labels.insert(key.as_str(), value);
         } else {
             let message = format!("the value of the label `{key}` does not follow the rules: {LABEL_RULE}");
             findings.error(entry.value.mark, "label", message);
         }
     }
-    labels
+    labels.into_iter().collect()
 }
