@@ -28,7 +28,9 @@ impl Fleet {
     pub fn message(&mut self, message: PhoneMessage, from: &From<'_>, now: Timestamp) -> Answer {
         let Some(nonce) = message.nonce.clone() else {
             self.counters.incomplete_messages += 1;
-            return plain_cleanup(Nonce("".into()));
+            let answer = plain_cleanup(Nonce("".into()));
+            let cookie = message.reason.is_initial().then(|| Flows::cookie(&mut self.rng).set_cookie());
+            return cookie.into_iter().fold(answer, with_cookie);
         };
         if message.reason.is_initial() {
             let cookie = Flows::cookie(&mut self.rng);

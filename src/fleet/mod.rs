@@ -116,10 +116,12 @@ impl Fleet {
         }
     }
 
-    /// Takes over what the store kept. What was in force stays so until the documents are read.
+    /// Takes over what the store kept. What was in force stays so until the documents are read. When a phone was last
+    /// asked to call is not kept, so each counts as asked just now.
     pub fn restore(&mut self, records: Vec<PhoneRecord>, now: Timestamp) {
         for record in records {
             let mut phone = Phone::from_record(record);
+            phone.calling.last_request = Some(now);
             phone.assess(&self.catalogue);
             self.index(&phone);
             let device = phone.device.clone();

@@ -214,7 +214,8 @@ impl Phone {
         self.observed = self.observed.merged(readings, |id| goal.desired.get(id).is_some());
     }
 
-    /// Works towards another desired state from now on. `fresh` = the phone is new (promise 8).
+    /// Works towards another desired state from now on. `fresh` = the phone is new (promise 8). An item that the phone
+    /// did not have is asked for again when another value is wanted.
     pub fn take_goal(&mut self, new: Goal, catalogue: &Catalogue, fresh: bool) {
         let old = self.goal.take();
         let uncompared = new.desired.items.iter().filter(|item| !catalogue.compares(item.id.name.as_str()));
@@ -229,7 +230,13 @@ impl Phone {
         self.due = due.into_iter().collect();
         self.refused
             .retain(|refused| new.desired.get(&refused.id).is_some_and(|item| item.value.value == refused.value));
-        self.observed = self.observed.restricted(new.desired.items.iter().map(|item| &item.id));
+        let asked_again = |item: &&DesiredItem| {
+            let another = old.as_ref().and_then(|old| old.desired.get(&item.id)).map(|before| &before.value.value);
+            let lacking = self.assessment.comparison.lacking.iter().any(|lacking| lacking.id == item.id);
+            lacking && another != Some(&item.value.value)
+        };
+        let kept = new.desired.items.iter().filter(|item| !asked_again(item)).map(|item| &item.id);
+        self.observed = self.observed.restricted(kept);
         self.goal = Some(new);
     }
 

@@ -200,6 +200,11 @@ fn an_item_that_the_phone_does_not_know_is_not_sent() {
     let session = phone.session(&mut stage, Reason::StartUp);
     assert_eq!(session.writes(), [["daylight-save", "sntp-tz-offset"]], "R-617");
     assert_eq!(stage.view(MAC).state, State::Degraded);
+    // another value is worth another look
+    phone.unknown.clear();
+    stage.push(&ENFORCED.replace("192.0.2.123", "192.0.2.124"));
+    assert_eq!(stage.view(MAC).state, State::Pending);
+    assert_eq!(phone.session(&mut stage, Reason::Solicited).writes(), [["sntp-addr"]]);
 }
 
 #[test]
@@ -390,8 +395,9 @@ fn a_message_without_nonce_is_answered_with_an_empty_one() {
     let mut phone = Phone::new(MAC);
     let mut message = phone.initial(Reason::StartUp, Vec::new());
     message.nonce = None;
-    let answer = stage.say(&phone, message).message;
-    assert_eq!((answer.action, answer.nonce), (Action::CleanUp, Nonce("".into())), "R-214");
+    let answer = stage.say(&phone, message);
+    assert!(answer.set_cookie.is_some(), "R-206");
+    assert_eq!((answer.message.action, answer.message.nonce), (Action::CleanUp, Nonce("".into())), "R-214");
 }
 
 #[test]

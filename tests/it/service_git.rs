@@ -1,0 +1,152 @@
+//! From `git push` to changed phones: a real repository, the running service, simulated phones.
+
+use std::{fs, path::Path, time::Duration};
+
+use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature};
+use phoneops::{
+    fleet::words::State,
+    sim::{Model, SimPhone},
+    source::{GitSettings, SourceSettings},
+};
+
+use crate::service_stage::{LONG, Stage, config, has, idle, profile, told, until};
+
+const FIRST: &str = "sntp-addr: 192.0.2.123, sip-name: Reception";
+
+/// A clone with its bare remote, as somebody works in it.
+struct Clone {
+    repository: Repository,
+}
+
+impl Clone {
+    /// Makes `remote.git` and `clone` in a folder.
+    fn new(folder: &Path) -> Self {
+        let remote = folder.join("remote.git");
+        let mut options = RepositoryInitOptions::new();
+        Repository::init_opts(&remote, options.bare(true).initial_head("main")).unwrap();
+        let mut options = RepositoryInitOptions::new();
+        let repository = Repository::init_opts(folder.join("clone"), options.initial_head("main")).unwrap();
+        repository.remote("origin", remote.to_str().unwrap()).unwrap();
+        Self { repository }
+    }
+
+    /// Writes files, commits and pushes.
+    fn push(&self, subject: &str, files: &[(&str, &str)]) -> String {
+        let repository = &self.repository;
+        for (name, content) in files {
+            fs::write(repository.workdir().unwrap().join(name), content).unwrap();
+        }
+        let mut index = repository.index().unwrap();
+        index.add_all(["*"], IndexAddOption::DEFAULT, None).unwrap();
+        index.write().unwrap();
+        let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
+        let author = Signature::now("Ada", "ada@example.org").unwrap();
+        let parent = repository.head().ok().map(|head| head.peel_to_commit().unwrap());
+        let parents: Vec<_> = parent.iter().collect();
+        let id = repository.commit(Some("HEAD"), &author, &author, subject, &tree, &parents).unwrap();
+        let mut remote = repository.find_remote("origin").unwrap();
+        remote.push(&["refs/heads/main:refs/heads/main"], None).unwrap();
+        id.to_string()
+    }
+}
+
+/// A service on such a repository with phones 0 to 2, each in a file of its own.
+async fn stage() -> (Stage, Clone) {
+    let mut stage = Stage::dark("");
+    let clone = Clone::new(stage.folder.path());
+    let files: Vec<_> = (0..3).map(|number| (format!("phone-{number}.yaml"), config(number, ""))).collect();
+    let mut all = vec![("fleet.yaml", profile("Enforce", FIRST))];
+    all.extend(files.iter().map(|(name, content)| (name.as_str(), content.clone())));
+    let all: Vec<_> = all.iter().map(|(name, content)| (*name, content.as_str())).collect();
+    clone.push("First phones", &all);
+    stage.settings.source = SourceSettings::Git(GitSettings {
+        interval: Duration::from_millis(100),
+        ..GitSettings::new(stage.path("remote.git").to_str().unwrap(), stage.path("state/mirror.git"))
+    });
+    stage.start().await;
+    until(|| stage.knows(0), || "the first revision".to_owned()).await;
+    (stage, clone)
+}
+
+async fn three_phones(stage: &Stage) -> Vec<SimPhone> {
+    let mut phones = Vec::new();
+    for (number, model) in (0..).zip([Model::OpenStage40V3R5, Model::OpenStage20V2R1, Model::Cp210]) {
+        phones.push(stage.phone_in(number, model, State::InSync).await);
+    }
+    phones
+}
+
+#[tokio::test]
+async fn a_push_changes_exactly_the_phones_it_names() {
+    let (stage, clone) = stage().await;
+    let phones = three_phones(&stage).await;
+    let commit = clone.push("Another name for phone-1", &[("phone-1.yaml", &config(1, "sip-name: Ward 3"))]);
+    phones[1].wait_for(|view| view.counts().writes == 2 && view.is_idle(), LONG).await.unwrap();
+    stage.reaches(1, State::InSync).await;
+    assert_eq!(has(&phones[1], "sip-name"), "Ward 3");
+    assert_eq!(stage.view(1).revision.as_deref(), Some(commit.as_str()));
+    for number in [0, 2] {
+        assert_eq!(phones[number as usize].counts().flows, 1, "nobody asked phone-{number}");
+        assert_ne!(stage.view(number).revision.as_deref(), Some(commit.as_str()));
+    }
+    // a profile of all
+    clone.push("Another time server", &[("fleet.yaml", &profile("Enforce", "sntp-addr: 192.0.2.200"))]);
+    for (number, phone) in (0..).zip(&phones) {
+        phone.wait_for(|view| has_value(view, "192.0.2.200") && view.is_idle(), LONG).await.unwrap();
+        stage.reaches(number, State::InSync).await;
+    }
+    stage.end().await;
+}
+
+fn has_value(view: &phoneops::sim::PhoneView, text: &str) -> bool {
+    view.value(&crate::service_stage::id("sntp-addr")).is_some_and(|value| value.as_plain() == Some(text))
+}
+
+#[tokio::test]
+async fn a_broken_file_stops_its_own_phones_and_no_others() {
+    // promise 7
+    let (stage, clone) = stage().await;
+    let phones = three_phones(&stage).await;
+    let broken = config(0, "sntp-addr: 192.0.2.77, sntp-tz-offset: soon");
+    let unreadable = "apiVersion: phoneops.dev/v1alpha1\nkind: [";
+    let good = config(2, "sip-name: Good");
+    clone.push("Oops", &[("phone-0.yaml", &broken), ("phone-1.yaml", unreadable), ("phone-2.yaml", &good)]);
+    stage.reaches(0, State::Invalid).await;
+    stage.reaches(1, State::Invalid).await;
+    phones[2].wait_for(|view| view.counts().writes == 2 && view.is_idle(), LONG).await.unwrap();
+    stage.reaches(2, State::InSync).await;
+    let view = stage.view(0);
+    assert!(view.problems.iter().any(|problem| problem.contains("phone-0.yaml") && problem.contains("soon")), "{view:?}");
+    // they are answered and keep what is in force
+    phones[0].restart();
+    phones[0].wait_for(|view| view.counts().ended == 2, LONG).await.unwrap();
+    assert_eq!((phones[0].writes(), has(&phones[0], "sntp-addr").as_str()), (1, "192.0.2.123"));
+    assert_eq!(stage.view(0).state, State::Invalid);
+    clone.push("Put right", &[("phone-0.yaml", &config(0, "sip-name: Right")), ("phone-1.yaml", &config(1, ""))]);
+    phones[0].wait_for(|view| view.counts().writes == 2 && view.is_idle(), LONG).await.unwrap();
+    stage.reaches(0, State::InSync).await;
+    stage.reaches(1, State::InSync).await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn while_the_remote_is_away_phones_go_on_and_a_restart_finds_the_last_revision() {
+    // promise 7
+    let (mut stage, clone) = stage().await;
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
+    let (here, hidden) = (stage.path("remote.git"), stage.path("hidden.git"));
+    fs::rename(&here, &hidden).unwrap();
+    phone.local_change(crate::service_stage::id("sip-name"), crate::service_stage::text("Mine"));
+    phone.wait_for(|view| view.counts().writes == 2 && view.is_idle(), LONG).await.unwrap();
+    stage.stop().await;
+    stage.start().await;
+    let other = stage.phone_in(1, Model::OpenStage60V3R1, State::InSync).await;
+    assert_eq!(told(&other, 0), ["start-up: ReadItems WriteItems ReadItems CleanUp"]);
+    assert_eq!(stage.api("GET /readyz").await.status, 200, "the mirror holds the last revision");
+    fs::rename(&hidden, &here).unwrap();
+    clone.push("Back again", &[("phone-0.yaml", &config(0, "sip-name: Back"))]);
+    phone.wait_for(|view| view.counts().writes == 3 && view.is_idle(), LONG).await.unwrap();
+    assert_eq!(has(&phone, "sip-name"), "Back");
+    idle(&phone).await;
+    stage.end().await;
+}

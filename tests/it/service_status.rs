@@ -1,0 +1,90 @@
+//! What people and programs get to see of the running service, and what they can ask of it.
+
+use phoneops::{
+    fleet::{view::PhoneView, words::State},
+    sim::{Fault, Model},
+};
+
+use crate::{
+    service_child::{phoneops, run},
+    service_stage::{LONG, Stage, config, configs, id, idle, profile, text, told},
+};
+
+fn enforced(phones: u32) -> String {
+    profile("Enforce", "sntp-addr: 192.0.2.123") + "---\n" + &configs(0..phones)
+}
+
+async fn status(stage: &Stage, arguments: &[&str]) -> (i32, String) {
+    let mut command = phoneops("status");
+    command.args(["--server", &format!("http://{}", stage.running().status_address)]).args(arguments);
+    run(command).await
+}
+
+#[tokio::test]
+async fn a_person_with_a_token_has_a_phone_call() {
+    //
+    let stage = Stage::with(&enforced(2)).await;
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
+    let answer = stage.api("POST /api/v1/phones/phone-0/contact").await;
+    assert_eq!((answer.status, answer.json()["result"].as_str()), (202, Some("Queued")), "{answer:?}");
+    phone.wait_for(|view| view.counts().ended == 2 && view.is_idle(), LONG).await.unwrap();
+    assert_eq!(told(&phone, 4), ["solicited: ReadItems CleanUp"]);
+    assert_eq!(stage.api("POST /api/v1/phones/phone-1/contact").await.status, 409, "it has told no address yet");
+    assert_eq!(stage.api("POST /api/v1/phones/nobody/contact").await.status, 404);
+    let without = crate::service_stage::api_as(stage.running().status_address, "POST /api/v1/phones/phone-0/contact", None);
+    assert_eq!(without.await.status, 401);
+    assert_eq!(phone.contacts_received(), 1);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn status_tells_in_sync_pending_and_drift_apart_by_its_exit_code() {
+    let stage = Stage::with(&enforced(1)).await;
+    let (code, out) = status(&stage, &[]).await;
+    assert_eq!(code, 3, "not heard of yet: {out}");
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
+    let (code, out) = status(&stage, &[]).await;
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("phone-0") && out.contains("OpenStage 40") && out.contains("1 InSync"), "{out}");
+    let (code, out) = status(&stage, &["-o", "json"]).await;
+    let view: PhoneView = serde_json::from_str(out.trim()).unwrap();
+    assert_eq!((code, view.state, view.firmware.as_deref()), (0, State::InSync, Some("V3 R5.12.0")));
+    // a phone that keeps refusing to be reached
+    phone.set_fault(Fault::ContactSwallowed);
+    stage.change("all.yaml", &enforced(1).replace("192.0.2.123", "192.0.2.200")).await;
+    assert_eq!(stage.view(0).state, State::Pending);
+    assert_eq!(status(&stage, &["phone-0"]).await.0, 3);
+    phone.clear_fault("contact-swallowed");
+    stage.reaches(0, State::InSync).await;
+    idle(&phone).await;
+    stage.change("all.yaml", &(profile("Report", "sntp-addr: 192.0.2.200") + "---\n" + &config(0, ""))).await;
+    phone.local_change(id("sntp-addr"), text("192.0.2.7"));
+    stage.reaches(0, State::Drifted).await;
+    let (code, out) = status(&stage, &["phone-0"]).await;
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("sntp-addr") && out.contains("192.0.2.7 → 192.0.2.200"), "{out}");
+    let socket = format!("unix:{}", stage.path("state/api.sock").display());
+    let mut command = phoneops("status");
+    command.args(["--server", &socket]);
+    assert_eq!(run(command).await.0, 1, "over the socket of the state folder too");
+    assert_eq!(status(&stage, &["nobody"]).await.0, 2);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn metrics_count_sessions_and_keep_silent_about_calls() {
+    // promise 10
+    let stage = Stage::with(&enforced(1)).await;
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
+    phone.start_call();
+    stage.change("all.yaml", &enforced(1).replace("192.0.2.123", "192.0.2.200")).await;
+    stage.pending(0, phoneops::fleet::words::PendingReason::InCall).await;
+    let metrics = stage.api("GET /metrics").await.body;
+    assert!(metrics.contains("phoneops_sessions_total{reason=\"start-up\",result=\"changed\"} 1"), "{metrics}");
+    assert!(metrics.contains("state=\"Pending\"} 1"), "{metrics}");
+    assert!(!metrics.to_ascii_lowercase().contains("incall") && !metrics.contains("busy"), "{metrics}");
+    let shown = stage.api("GET /api/v1/phones/phone-0").await.json();
+    assert_eq!(shown["pending"]["reason"], "InCall");
+    assert!(shown["pending"]["since"].is_null() && shown["pending"]["next"].is_null(), "{shown}");
+    stage.end().await;
+}
