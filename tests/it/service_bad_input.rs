@@ -75,7 +75,8 @@ async fn what_is_no_message_gets_a_clear_answer_and_the_next_phone_is_served() {
 async fn a_body_of_30_kb_on_one_line_is_an_ordinary_message() {
     //
     let stage = Stage::with(&enforced()).await;
-    let items: String = (0..450).map(|number| item(&format!("some-item-of-a-phone-{number}"), &"v".repeat(40))).collect();
+    let items: String =
+        (0..450).map(|number| item(&format!("some-item-of-a-phone-{number}"), &"v".repeat(40))).collect();
     let body = start_up(&items);
     assert!(body.len() > 30_000 && !body.contains('\n'));
     let answer = post(&stage, &body).await;
@@ -116,11 +117,10 @@ async fn a_cookie_with_its_attributes_and_foreign_ones_beside_it_names_the_flow(
     // somebody else opens a flow from the same address meanwhile
     post(&stage, &start_up("").replace(&mac(1), &mac(2))).await;
     let read = reply("ReadItems", &item("sntp-addr", "192.0.2.1"));
-    let header = format!("Cookie: PHPSESSID=abc; {}; expires=never\r\n", cookie.to_ascii_lowercase().replacen(
-        &cookie.to_ascii_lowercase()[..43],
-        &cookie[..43],
-        1,
-    ));
+    let header = format!(
+        "Cookie: PHPSESSID=abc; {}; expires=never\r\n",
+        cookie.to_ascii_lowercase().replacen(&cookie.to_ascii_lowercase()[..43], &cookie[..43], 1,)
+    );
     let mut second = Phone::connect(stage.address(), |_| ()).await.unwrap();
     second.send(request("POST", PATH, &header, &read)).await;
     let write = second.answer().await.unwrap();

@@ -55,7 +55,16 @@ impl Program {
         let mut command = phoneops("serve");
         command.args(["--dir", &at("docs"), "--state", &at("state"), "--secrets-dir", &at("secrets")]);
         command.args(["--phone-listen", &self.phones.to_string(), "--status-listen", "127.0.0.1:0"]);
-        command.args(["--contact-spacing", "200ms", "--contact-gap", "400ms", "--log", "trace", "--log-format", "json"]);
+        command.args([
+            "--contact-spacing",
+            "200ms",
+            "--contact-gap",
+            "400ms",
+            "--log",
+            "trace",
+            "--log-format",
+            "json",
+        ]);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (tell, told) = mpsc::channel();

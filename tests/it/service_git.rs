@@ -116,7 +116,10 @@ async fn a_broken_file_stops_its_own_phones_and_no_others() {
     phones[2].wait_for(|view| view.counts().writes == 2 && view.is_idle(), LONG).await.unwrap();
     stage.reaches(2, State::InSync).await;
     let view = stage.view(0);
-    assert!(view.problems.iter().any(|problem| problem.contains("phone-0.yaml") && problem.contains("soon")), "{view:?}");
+    assert!(
+        view.problems.iter().any(|problem| problem.contains("phone-0.yaml") && problem.contains("soon")),
+        "{view:?}"
+    );
     // they are answered and keep what is in force
     phones[0].restart();
     phones[0].wait_for(|view| view.counts().ended == 2, LONG).await.unwrap();

@@ -230,11 +230,9 @@ async fn a_silent_flow_is_dropped_and_its_phone_asked_again() {
 async fn a_phone_that_swallows_refuses_or_muddles_contact_me_is_asked_until_it_calls() {
     //
     use phoneops::fleet::words::PendingReason::{NoAnswer, Unreachable};
-    for (fault, reason) in [
-        (Fault::ContactSwallowed, NoAnswer),
-        (Fault::ContactRefused, Unreachable),
-        (Fault::ContactNot204, Unreachable),
-    ] {
+    for (fault, reason) in
+        [(Fault::ContactSwallowed, NoAnswer), (Fault::ContactRefused, Unreachable), (Fault::ContactNot204, Unreachable)]
+    {
         let stage = Stage::with(&enforced(1)).await;
         let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
         phone.set_fault(fault.clone());

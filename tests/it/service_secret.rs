@@ -33,7 +33,11 @@ fn leaks(place: &str, content: &[u8]) -> Vec<String> {
         [secret.to_owned(), secret.replace('&', "&amp;").replace('<', "&lt;"), format!("{secret:?}")]
             .map(|form| form.trim_matches('"').to_owned())
     };
-    PLANTED.into_iter().filter(|secret| forms(secret).iter().any(|form| shows(form))).map(|secret| format!("{secret} in {place}")).collect()
+    PLANTED
+        .into_iter()
+        .filter(|secret| forms(secret).iter().any(|form| shows(form)))
+        .map(|secret| format!("{secret} in {place}"))
+        .collect()
 }
 
 fn documents() -> Vec<(&'static str, String)> {
@@ -63,7 +67,8 @@ async fn phone(program: &Program, number: u32, model: Model) -> SimPhone {
 async fn a_planted_secret_is_on_the_phone_and_nowhere_else() {
     let keys = format!("\"4711\": [{IN_FILE}]\n");
     let secrets = [("sip", SIP), ("ldap", LDAP), ("keys.yaml", keys.as_str())];
-    let before = profile("Enforce", WANTED) + "---\n" + &(0..3).map(|n| config(n, "")).collect::<Vec<_>>().join("---\n");
+    let before =
+        profile("Enforce", WANTED) + "---\n" + &(0..3).map(|n| config(n, "")).collect::<Vec<_>>().join("---\n");
     let program = Program::serve(&before, &secrets);
     let models = [Model::OpenStage40V3R5, Model::OpenStage60V3R1, Model::OpenStage20V2R1];
     let mut phones = Vec::new();
@@ -111,14 +116,16 @@ async fn everywhere(program: &Program) -> Vec<String> {
         found.extend(leaks("the answer to a phone", answer.text().as_bytes()));
     }
     let mut asked: Vec<_> = (0..8).map(|number| format!("/api/v1/phones/phone-{number}")).collect();
-    let pages = ["/api/v1/phones", "/api/v1/phones?state=Invalid", "/api/v1/undeclared", "/metrics", "/readyz", "/nowhere"];
+    let pages =
+        ["/api/v1/phones", "/api/v1/phones?state=Invalid", "/api/v1/undeclared", "/metrics", "/readyz", "/nowhere"];
     asked.extend(pages.map(ToOwned::to_owned));
     for path in asked {
         let answer = api(program.status, &format!("GET {path}")).await;
         found.extend(leaks(&path, answer.whole.as_bytes()));
     }
     let server = format!("http://{}", program.status);
-    for arguments in [&["-o", "table"][..], &["-o", "json"], &["-o", "yaml"], &["phone-0"], &["phone-5"], &["phone-4", "-o", "yaml"]]
+    for arguments in
+        [&["-o", "table"][..], &["-o", "json"], &["-o", "yaml"], &["phone-0"], &["phone-5"], &["phone-4", "-o", "yaml"]]
     {
         let mut command = phoneops("status");
         command.args(["--server", &server]).args(arguments);
@@ -138,7 +145,8 @@ async fn everywhere(program: &Program) -> Vec<String> {
     for line in log.lines() {
         found.extend(leaks(&format!("the log: {line}"), line.as_bytes()));
     }
-    let cookies = log.lines().filter(|line| line.contains("JSESSIONID=")).map(|line| format!("a cookie in the log: {line}"));
+    let cookies =
+        log.lines().filter(|line| line.contains("JSESSIONID=")).map(|line| format!("a cookie in the log: {line}"));
     found.extend(cookies);
     found
 }
@@ -168,7 +176,8 @@ fn bad_messages() -> Vec<String> {
         good(&item.replace("name=", &format!("index=\"{USER}\" name="))),
         good(&item.replace("user-pwd", &USER.repeat(40))),
         good(&item.replace(USER, &format!("&{USER};"))),
-        good(&item.replace("name=", &format!("status=\"{USER}\" name="))).replace("start-up", &format!("start-up{USER}")),
+        good(&item.replace("name=", &format!("status=\"{USER}\" name=")))
+            .replace("start-up", &format!("start-up{USER}")),
         good(&item).replace("<?xml", &format!("<!DOCTYPE {USER}><?xml")),
         good(&item).replace("nonce=\"A1\"", &format!("nonce=\"A1\" maxItems=\"{USER}\" fragment=\"{USER}\"")),
     ]

@@ -31,7 +31,8 @@ async fn a_person_with_a_token_has_a_phone_call() {
     assert_eq!(told(&phone, 4), ["solicited: ReadItems CleanUp"]);
     assert_eq!(stage.api("POST /api/v1/phones/phone-1/contact").await.status, 409, "it has told no address yet");
     assert_eq!(stage.api("POST /api/v1/phones/nobody/contact").await.status, 404);
-    let without = crate::service_stage::api_as(stage.running().status_address, "POST /api/v1/phones/phone-0/contact", None);
+    let without =
+        crate::service_stage::api_as(stage.running().status_address, "POST /api/v1/phones/phone-0/contact", None);
     assert_eq!(without.await.status, 401);
     assert_eq!(phone.contacts_received(), 1);
     stage.end().await;

@@ -39,7 +39,8 @@ async fn while_another_program_holds_the_store_phones_are_read_and_no_write_leav
     idle(&late).await;
     assert_eq!((has(&phone, "sntp-addr").as_str(), has(&late, "sntp-addr").as_str()), ("192.0.2.200", "192.0.2.200"));
     let ready = stage.running().status_address;
-    until(|| stage.running().shared().with_fleet(|fleet, _| fleet.waiting().1) == 0, || "no open flow".to_owned()).await;
+    until(|| stage.running().shared().with_fleet(|fleet, _| fleet.waiting().1) == 0, || "no open flow".to_owned())
+        .await;
     assert_eq!(crate::service_stage::api(ready, "GET /readyz").await.status, 200);
     stage.end().await;
 }
