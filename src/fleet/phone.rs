@@ -364,8 +364,7 @@ fn desired_of(device: &DeviceId, in_force: &InForce) -> Desired {
         .items
         .iter()
         .map(|(id, value)| DesiredItem {
-            id: id.clone(),
-            value: Arc::new(LayerValue { value: value.clone(), origin: None }),
+            value: Arc::new(LayerValue { id: id.clone(), value: value.clone(), origin: None }),
         })
         .collect();
     items.sort_by(|a, b| a.id.cmp(&b.id));

@@ -1,13 +1,13 @@
 //! What must not be forgotten of a phone (stored by `store`).
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::{
-    spec::{DesiredValue, Digest, Policy, Revision, SiteName},
+    spec::{DesiredValue, Digest, Labels, Policy, Revision, SiteName},
     wpi::{DeviceId, ItemId, ItemStatus},
 };
 
@@ -72,7 +72,7 @@ pub struct InForce {
     pub name: Arc<str>,
     /// Labels of its document.
     #[serde(default)]
-    pub labels: Arc<BTreeMap<String, String>>,
+    pub labels: Arc<Labels>,
     /// Its site.
     pub site: SiteName,
     /// Its policy.

@@ -206,7 +206,7 @@ impl Fleet {
             firmware: told(phone.facts.firmware.as_ref()),
             e164: told(phone.facts.e164.as_ref()),
             site: goal.map(|goal| goal.desired.site.to_string()),
-            labels: goal.map(|goal| (*goal.desired.labels).clone()).unwrap_or_default(),
+            labels: goal.map(|goal| goal.desired.labels.to_map()).unwrap_or_default(),
             mode: goal.filter(|_| !undeclared).map(|goal| goal.desired.policy.mode),
             state,
             pending: (state == State::Pending).then(|| self.pending(phone, now)),

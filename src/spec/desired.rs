@@ -1,11 +1,11 @@
 //! What one phone is to have, after layering.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{policy::Policy, problem::Place, secret_ref::SecretRef, site::SiteName};
+use super::{labels::Labels, policy::Policy, problem::Place, secret_ref::SecretRef, site::SiteName};
 use crate::wpi::{DeviceId, ItemId};
 
 /// The value of an item: its wire text, or a reference to a secret.
@@ -37,22 +37,29 @@ pub struct Origin {
     pub layer: Arc<str>,
 }
 
-/// One value with its origin; shared by all phones of a layer.
+/// One item of a layer with its origin; shared by all phones of the layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerValue {
+    /// Name and index.
+    pub id: ItemId,
     /// The value.
     pub value: DesiredValue,
     /// Where it comes from; `None` when it comes from the store.
     pub origin: Option<Origin>,
 }
 
-/// One item a phone is to have.
+/// One item a phone is to have: a pointer into its layer, through which its id is read. Phones are many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DesiredItem {
-    /// Name and index.
-    pub id: ItemId,
-    /// Value and origin.
+    /// Id, value and origin.
     pub value: Arc<LayerValue>,
+}
+
+impl Deref for DesiredItem {
+    type Target = LayerValue;
+    fn deref(&self) -> &LayerValue {
+        &self.value
+    }
 }
 
 /// The fingerprint of a phone's desired values and policy, never of origin or line: 32 bytes, shown as hex.
@@ -102,7 +109,7 @@ pub struct Desired {
     /// The name of its `PhoneConfig`.
     pub name: Arc<str>,
     /// Labels of its `PhoneConfig`.
-    pub labels: Arc<BTreeMap<String, String>>,
+    pub labels: Arc<Labels>,
     /// The model it declares, if any.
     pub model: Option<SmolStr>,
     /// Its site.

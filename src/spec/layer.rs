@@ -41,18 +41,21 @@ impl Class {
 /// One value of a layer; the value itself is shared by all phones of the layer.
 #[derive(Debug, Clone)]
 pub(super) struct LayerItem {
-    /// Name and index.
-    pub(super) id: ItemId,
-    /// Value and origin.
+    /// Id, value and origin.
     pub(super) value: Arc<LayerValue>,
     /// What policy decides about.
     pub(super) class: Class,
 }
 
 impl LayerItem {
+    /// Name and index.
+    pub(super) fn id(&self) -> &ItemId {
+        &self.value.id
+    }
+
     /// Without the class, as the phone is to have it.
     pub(super) fn desired(&self) -> DesiredItem {
-        DesiredItem { id: self.id.clone(), value: self.value.clone() }
+        DesiredItem { value: self.value.clone() }
     }
 }
 
@@ -151,7 +154,7 @@ impl Merged {
             }
         }
         if !layer.unmanaged.is_empty() {
-            let stays = |item: &LayerItem| !layer.unmanaged.iter().any(|out| out.covers(&item.id));
+            let stays = |item: &LayerItem| !layer.unmanaged.iter().any(|out| out.covers(item.id()));
             self.items.retain(stays);
             self.seeds.retain(stays);
         }
@@ -168,7 +171,7 @@ impl Merged {
     /// Seeds of items that are managed anyway are of no use.
     pub(super) fn drop_managed_seeds(&mut self) {
         let items = &self.items;
-        self.seeds.retain(|seed| items.binary_search_by(|item| item.id.cmp(&seed.id)).is_err());
+        self.seeds.retain(|seed| items.binary_search_by(|item| item.id().cmp(seed.id())).is_err());
     }
 }
 
@@ -180,10 +183,10 @@ fn over(lower: Vec<LayerItem>, upper: &[LayerItem]) -> Vec<LayerItem> {
     let mut merged = Vec::with_capacity(lower.len() + upper.len());
     let mut upper = upper.iter().peekable();
     for item in lower {
-        while let Some(above) = upper.next_if(|above| above.id < item.id) {
+        while let Some(above) = upper.next_if(|above| above.id() < item.id()) {
             merged.push(above.clone());
         }
-        match upper.next_if(|above| above.id == item.id) {
+        match upper.next_if(|above| above.id() == item.id()) {
             Some(above) => merged.push(above.clone()),
             None => merged.push(item),
         }

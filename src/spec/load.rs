@@ -56,6 +56,8 @@ pub fn load_watched(snapshot: &Snapshot, secrets: &dyn SecretReader, file_done: 
     };
     phones::declare(&mut wanted, read, &mut problems);
     phones::look_at_all(&mut wanted, secrets, &mut problems);
+    // a map that grew by one at a time is half empty
+    wanted.phones = std::mem::take(&mut wanted.phones).into_iter().collect();
     wanted.counts.phones = wanted.phones.len();
     wanted.problems = in_order(problems);
     wanted

@@ -3,6 +3,7 @@
 //! - [`policy`]: modes and intervals
 //! - [`site`]: names and networks of sites
 //! - [`desired`]: what one phone is to have, after layering, with the origin of each value
+//! - [`labels`]: labels of documents
 //! - [`wanted`]: all phones of one revision
 //! - [`problem`]: what is wrong with a document, where, and what to do; [`code`]: the word for each kind of problem
 //! - [`secret_ref`]: references in place of secrets
@@ -15,6 +16,7 @@ mod chain;
 pub mod code;
 pub mod desired;
 mod digest;
+pub mod labels;
 mod layer;
 pub mod load;
 mod phone_config;
@@ -32,6 +34,7 @@ pub mod wanted;
 mod yaml;
 
 pub use desired::{Desired, DesiredItem, DesiredValue, Digest, Origin};
+pub use labels::Labels;
 pub use load::{load, load_watched};
 pub use policy::{LockoutItems, Mode, OnRemove, Policy, UserItems};
 pub use problem::{Problem, Severity};

@@ -1,11 +1,12 @@
 //! `kind: PhoneConfig`: one phone.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
 use super::{
     code,
+    labels::Labels,
     layer::Layer,
     problem::{Place, Problem},
     read::{
@@ -25,7 +26,7 @@ pub(super) struct PhoneConfig {
     /// Where the name stands.
     pub(super) name_place: Place,
     /// Its labels.
-    pub(super) labels: Arc<BTreeMap<String, String>>,
+    pub(super) labels: Arc<Labels>,
     /// The device, where it could be read.
     pub(super) device: Option<DeviceId>,
     /// Where the device stands.

@@ -219,7 +219,7 @@ pub(super) fn user_errors(merged: &Merged) -> impl Iterator<Item = Problem> {
         let place = item.value.origin.as_ref()?.place.clone();
         let message = format!(
             "`{}` is set by the phone's user: put it in `seed`, or set `policy.userItems: Manage` to keep it as it is here",
-            item.id
+            item.id()
         );
         Some(Problem::new(Severity::Error, place, code::USER_ITEM, message))
     })

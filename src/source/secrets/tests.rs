@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, os::unix::fs::symlink, sync::Arc};
+use std::{os::unix::fs::symlink, sync::Arc};
 
 use super::*;
 use crate::{
@@ -12,15 +12,18 @@ fn phone(items: &[(&str, DesiredValue)]) -> Desired {
     let mut items: Vec<_> = items
         .iter()
         .map(|(name, value)| DesiredItem {
-            id: ItemId::new(ItemName::new(name).unwrap(), None),
-            value: Arc::new(LayerValue { value: value.clone(), origin: None }),
+            value: Arc::new(LayerValue {
+                id: ItemId::new(ItemName::new(name).unwrap(), None),
+                value: value.clone(),
+                origin: None,
+            }),
         })
         .collect();
     items.sort_by(|a, b| a.id.cmp(&b.id));
     Desired {
         device: DeviceId::from_mac("00:1A:E8:11:22:33").unwrap(),
         name: Arc::from("reception"),
-        labels: Arc::new(BTreeMap::new()),
+        labels: Arc::default(),
         model: None,
         site: SiteName::new("default"),
         policy: Arc::new(Policy::default()),

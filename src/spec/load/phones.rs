@@ -162,7 +162,7 @@ fn not_allowed(merged: &Merged) -> impl Iterator<Item = Problem> {
         let place = item.value.origin.as_ref()?.place.clone();
         let message = format!(
             "`{}` can cut a phone off from phoneops and is not written (NotAllowed) without `policy.lockoutItems: Allow`",
-            item.id
+            item.id()
         );
         Some(Problem::new(Severity::Warning, place, code::LOCKOUT_ITEM, message))
     })

@@ -138,7 +138,7 @@ impl<'c> ItemReader<'c> {
             }
             let Some(value) = value else { continue };
             let origin = Some(Origin { place: findings.place(place), layer: self.layer.clone() });
-            items.push(LayerItem { id, value: Arc::new(LayerValue { value, origin }), class });
+            items.push(LayerItem { value: Arc::new(LayerValue { id, value, origin }), class });
         }
         items
     }

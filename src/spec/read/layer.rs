@@ -65,8 +65,9 @@ pub(in crate::spec) fn read(
 }
 
 fn contradiction(findings: &mut Findings, layer: &Layer, out: &crate::spec::layer::Unmanaged, mark: Mark) {
-    if let Some(item) = layer.items.iter().chain(&layer.seeds).find(|item| out.covers(&item.id)) {
-        let message = format!("`{}` has a value in this document and is in `unmanaged` too; keep one of them", item.id);
+    if let Some(item) = layer.items.iter().chain(&layer.seeds).find(|item| out.covers(item.id())) {
+        let message =
+            format!("`{}` has a value in this document and is in `unmanaged` too; keep one of them", item.id());
         findings.error(mark, code::CONTRADICTION, message);
     }
 }

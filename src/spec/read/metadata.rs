@@ -9,6 +9,7 @@ use super::{
 };
 use crate::spec::{
     code,
+    labels::Labels,
     yaml::{Mark, Node},
 };
 
@@ -20,7 +21,7 @@ pub(in crate::spec) struct Metadata {
     /// Where the name stands, else the document.
     pub(in crate::spec) mark: Mark,
     /// The labels.
-    pub(in crate::spec) labels: Arc<BTreeMap<String, String>>,
+    pub(in crate::spec) labels: Arc<Labels>,
 }
 
 /// Fields that Kubernetes or its tools set; they say nothing to us.
@@ -70,8 +71,8 @@ pub(in crate::spec) fn resource_name<'n>(findings: &mut Findings, node: &'n Node
     None
 }
 
-fn labels(findings: &mut Findings, node: &Node) -> BTreeMap<String, String> {
-    let Some(entries) = fields::map(findings, node, "`metadata.labels`") else { return BTreeMap::new() };
+fn labels(findings: &mut Findings, node: &Node) -> Labels {
+    let Some(entries) = fields::map(findings, node, "`metadata.labels`") else { return Labels::default() };
     let mut labels = BTreeMap::new();
     for entry in entries {
         let key = &entry.key;
@@ -85,11 +86,11 @@ fn labels(findings: &mut Findings, node: &Node) -> BTreeMap<String, String> {
         }
         let Some(value) = scalar::string(findings, &entry.value, &format!("the label `{key}`")) else { continue };
         if is_label_value(value) {
-            labels.insert(key.clone(), value.to_owned());
+            labels.insert(key.as_str(), value);
         } else {
             let message = format!("the value of the label `{key}` does not follow the rules: {LABEL_RULE}");
             findings.error(entry.value.mark, code::LABEL, message);
         }
     }
-    labels
+    labels.into_iter().collect()
 }
