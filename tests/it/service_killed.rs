@@ -10,7 +10,7 @@ use tokio::net::TcpSocket;
 use crate::{
     listener_support::{PATH, Phone, request},
     service_child::Program,
-    service_stage::{LONG, config, has, mac, profile, times_written, told},
+    service_stage::{LONG, config, has, idle, mac, profile, times_written, told},
 };
 
 fn enforced(items: &str) -> String {
@@ -94,6 +94,7 @@ async fn killed_when_its_write_never_reached_the_phone_it_loses_nothing() {
     assert_eq!(phone.writes(), 0);
     phone.boot();
     program.reaches(0, State::InSync).await;
+    idle(&phone).await;
     assert_eq!(told(&phone, 0), ["start-up: ReadItems WriteItems ReadItems CleanUp"]);
     assert_eq!(has(&phone, "sntp-addr"), "192.0.2.123");
     assert_eq!(phone.violations(), [""; 0]);

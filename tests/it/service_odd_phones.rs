@@ -329,6 +329,7 @@ async fn a_declared_phone_that_only_called_before_its_document_came_is_served_by
     phone.wait_for(|view| view.counts().ended == 1 && view.is_idle(), LONG).await.unwrap();
     stage.change("more.yaml", &config(4, "")).await;
     stage.reaches(4, State::InSync).await;
+    idle(&phone).await;
     assert_eq!(told(&phone, 1), ["solicited: ReadItems WriteItems ReadItems CleanUp"]);
     stage.end().await;
 }
