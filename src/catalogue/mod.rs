@@ -160,7 +160,7 @@ impl Catalogue {
     }
 
     /// Whether this phone can take the value; `Some(reason)` when its firmware does not decode `<`, `>`, `&`.
-    /// Only plain texts can be looked at: a secret is never refused here.
+    /// A secret is no exception: garbled, it would lock the phone out.
     pub fn refuses(&self, profile: &FirmwareProfile, item: &Item) -> Option<&'static str> {
         (!profile.decodes_entities && item.text.has_markup())
             .then_some("this firmware cannot read a value with <, > or & (R-616)")

@@ -183,10 +183,11 @@ pub fn run(args: &Args) -> miette::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().into_diagnostic()?;
     runtime.block_on(async {
         let mut term = signal(SignalKind::terminate()).into_diagnostic()?;
-        let running = service::start(args.settings()).await.into_diagnostic()?;
+        let mut running = service::start(args.settings()).await.into_diagnostic()?;
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = term.recv() => {}
+            () = running.broken() => miette::bail!("a part of the service ended by itself; start it anew and report it"),
         }
         tracing::info!("ending");
         running.stop().await;

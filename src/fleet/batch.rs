@@ -37,8 +37,8 @@ pub fn with_groups(catalogue: &Catalogue, goal: &Desired, ids: &BTreeSet<ItemId>
     all
 }
 
-/// Cuts `items` into messages for a phone that takes `max_items` a message.
-pub fn plan(catalogue: &Catalogue, items: Vec<Item>, nonce: &Nonce, max_items: Option<u32>) -> Plan {
+/// Cuts `items` into messages for a phone that takes `max_items` a message; `alone` = each group in one of its own.
+pub fn plan(catalogue: &Catalogue, items: Vec<Item>, nonce: &Nonce, max_items: Option<u32>, alone: bool) -> Plan {
     let room = Room {
         bytes: MESSAGE_LIMIT.saturating_sub(ServerMessage::encoded_frame_len(nonce, Action::WriteItems) + 1),
         items: max_items.map_or(usize::MAX, |most| most as usize),
@@ -58,6 +58,7 @@ pub fn plan(catalogue: &Catalogue, items: Vec<Item>, nonce: &Nonce, max_items: O
     }
     for (place, groups) in by_effect {
         match place {
+            _ if alone => plan.messages.extend(groups),
             Place::Safety => plan.messages.extend(groups),
             Place::Ordinary | Place::Last => fill(&mut plan.messages, groups, room),
         }

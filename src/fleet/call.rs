@@ -43,6 +43,9 @@ pub struct Calling {
     pub attempts: u32,
     /// When the last request left.
     pub last_request: Option<Timestamp>,
+    /// The end of the contact gap of an answered request that no session followed; only a call of the phone ends it
+    /// earlier.
+    pub gap_until: Option<Timestamp>,
     /// The earliest time of the next request, after a failure.
     pub not_before: Option<Timestamp>,
     /// How the last attempt failed.
@@ -50,7 +53,7 @@ pub struct Calling {
 }
 
 impl Calling {
-    /// Forgets failures: after a success and for a new digest.
+    /// Forgets failures: after a success and for a new digest. Spacing and gap stay.
     pub fn forgive(&mut self) {
         self.attempts = 0;
         self.not_before = None;

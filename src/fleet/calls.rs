@@ -10,9 +10,12 @@ use super::{
     words::PendingReason,
 };
 use crate::{
-    spec::Reach,
+    spec::{Mode, Reach},
     wpi::{DeviceId, contact::ContactUri},
 };
+
+/// How long a contact waits when too many are under way.
+const TURN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What becomes of a person's wish that a phone be asked to call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,10 +52,10 @@ impl Fleet {
                 phone.calling.failure = Some(PendingReason::NoAnswer);
                 phone.calling.attempts += 1;
                 let gap = phone.contact_gap(self.settings.contact_gap);
-                let rest = phone.calling.last_request.map_or(now, |last| after(last, gap));
+                phone.calling.gap_until = phone.calling.last_request.map(|last| after(last, gap));
                 let later = self.backoff(device, now);
                 if let Some(phone) = self.phones.get_mut(device) {
-                    phone.calling.not_before = Some(rest.max(later));
+                    phone.calling.not_before = Some(later);
                 }
             }
             CallStep::InCall { until } if until <= now => phone.calling.step = CallStep::Idle,
@@ -95,6 +98,11 @@ impl Fleet {
                 return self.schedule_after(device, |phone| phone.calling.step = step, now);
             }
         }
+        if self.requested >= self.settings.contacts_in_flight {
+            let step = CallStep::Waiting { at: after(now, TURN), slotted: true };
+            return self.schedule_after(device, |phone| phone.calling.step = step, now);
+        }
+        self.requested += 1;
         self.tickets += 1;
         let ticket = self.tickets;
         if let Some(phone) = self.phones.get_mut(device) {
@@ -114,6 +122,7 @@ impl Fleet {
 
     /// The result of a contact-me request: whether the phone answered 204.
     pub fn contact_done(&mut self, device: &DeviceId, ticket: u64, answered: bool, now: Timestamp) {
+        self.requested = self.requested.saturating_sub(1);
         let answer_wait = self.settings.answer_wait;
         let Some(phone) = self.phones.get_mut(device) else { return };
         if phone.calling.step != (CallStep::Requested { ticket }) {
@@ -143,11 +152,16 @@ impl Fleet {
         {
             return ContactAnswer::UnderWay;
         }
-        phone.read_at = None;
-        phone.calling.forgive();
-        phone.calling.step = CallStep::Idle;
+        if phone.mode() == Mode::Off {
+            return ContactAnswer::CannotBeReached("its mode is Off");
+        }
         if self.phones.get(device).and_then(|phone| self.contact_uri(phone)).is_none() {
             return ContactAnswer::CannotBeReached("it has not told an address it may be asked at");
+        }
+        if let Some(phone) = self.phones.get_mut(device) {
+            phone.look_wanted = true;
+            phone.calling.forgive();
+            phone.calling.step = CallStep::Idle;
         }
         self.schedule(device, now);
         match self.phones.get(device).map(|phone| phone.calling.step) {
@@ -161,6 +175,7 @@ impl Fleet {
 
     /// Where the phone may be asked to call, after the check of R-1106; never outside its site's networks.
     pub(super) fn contact_uri(&self, phone: &Phone) -> Option<ContactUri> {
+        self.wanted.as_ref()?;
         let (text, peer) = (phone.facts.contact_me_uri.as_deref()?, phone.facts.address?);
         let site = self.site_of(phone);
         if site.reach == Reach::Poll || !site.contains(peer) {
@@ -173,7 +188,7 @@ impl Fleet {
     pub(super) fn schedule(&mut self, device: &DeviceId, now: Timestamp) {
         let Some(phone) = self.phones.get(device) else { return };
         let need = phone.need(self.settings.report_only, now);
-        let held_back = need == Some(Need::Write) && self.store_away;
+        let held_back = need == Some(Need::Write) && self.store_away && !phone.look_wanted;
         let reachable = phone.flow.is_none() && !held_back && self.contact_uri(phone).is_some();
         let Some(phone) = self.phones.get_mut(device) else { return };
         let waits = need.is_some_and(|need| need != Need::Sweep);
@@ -182,7 +197,10 @@ impl Fleet {
             CallStep::Idle if need.is_some() && reachable => {
                 let spaced = phone.calling.last_request.map(|last| after(last, self.settings.contact_spacing));
                 let rested = phone.facts.last_seen.map(|last| after(last, self.settings.contact_rest));
-                let at = [spaced, rested, phone.calling.not_before].into_iter().flatten().fold(now, Timestamp::max);
+                let at = [spaced, rested, phone.calling.gap_until, phone.calling.not_before]
+                    .into_iter()
+                    .flatten()
+                    .fold(now, Timestamp::max);
                 phone.calling.step = CallStep::Waiting { at, slotted: false };
             }
             CallStep::Waiting { .. } if need.is_none() || !reachable => phone.calling.step = CallStep::Idle,

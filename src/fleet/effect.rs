@@ -22,6 +22,8 @@ pub enum Effect {
     },
     /// Keep this record; nobody waits for it.
     Save(Box<PhoneRecord>),
+    /// Forget the record of this phone.
+    Forget(DeviceId),
     /// A session ended, or a phone called without one.
     Report(Box<SessionReport>),
 }

@@ -6,9 +6,10 @@ use super::{
     Answer, Effect, Fleet, SessionReport, SessionResult,
     call::CallStep,
     flow::{Flow, FlowId, Flows, From, device_of},
+    goal::Goal,
     may_write::NoWrite,
     observed::Readings,
-    phone::{Goal, Need, Newest, Phone},
+    phone::{Need, Newest, Phone},
     schedule::after,
     session::{Ending, Move, Session, Surroundings},
 };
@@ -73,6 +74,9 @@ impl Fleet {
         now: Timestamp,
     ) -> Answer {
         let nonce = message.nonce.clone().unwrap_or(Nonce("".into()));
+        if self.turn_away(&device, message, from, now) {
+            return plain_cleanup(nonce);
+        }
         if let Some(old) = self.phones.get(&device).and_then(|phone| phone.flow) {
             self.close_flow(old, SessionResult::Superseded, None, now);
         }
@@ -93,19 +97,37 @@ impl Fleet {
             }
             Err((result, problem)) => {
                 self.report_call(&device, &message.reason, result, problem);
-                self.after_call(&device, now);
+                self.after_call(&device, &message.reason, now);
                 plain_cleanup(nonce)
             }
         }
     }
 
+    /// A call in a declared phone's name from outside its site's networks: nothing of it is taken over, and the phone's
+    /// own session goes on (R-1104). Whether it was one.
+    fn turn_away(&mut self, device: &DeviceId, message: &PhoneMessage, from: &From<'_>, now: Timestamp) -> bool {
+        let peer = from.peer.ip().to_canonical();
+        let Some(phone) = self.phones.get(device).filter(|phone| phone.declared() && phone.goal.is_some()) else {
+            return false;
+        };
+        let site = self.site_of(phone);
+        let wrong = !site.contains(peer);
+        if let Some(phone) = self.phones.get_mut(device) {
+            phone.wrong_site = wrong;
+        }
+        if wrong {
+            self.counters.wrong_site += 1;
+            let problem = format!("{peer} is outside the networks of site {}", site.name);
+            self.report_call(device, &message.reason, SessionResult::Waits, Some(problem));
+            self.schedule(device, now);
+        }
+        wrong
+    }
+
     /// Takes note of a phone that calls. Whether there is anything to talk about with it.
     fn meet(&mut self, device: &DeviceId, message: &PhoneMessage, from: &From<'_>, now: Timestamp) -> bool {
         if !self.phones.contains_key(device) {
-            if self.undeclared.len() >= self.settings.undeclared {
-                self.counters.undeclared_forgotten += 1;
-                return false;
-            }
+            self.make_room();
             self.phones.insert(device.clone(), Box::new(Phone::new(device.clone())));
             self.undeclared.insert(device.clone());
         }
@@ -113,6 +135,7 @@ impl Fleet {
         let model = phone.facts.model.clone();
         let peer = from.peer.ip().to_canonical();
         phone.learn_facts(message);
+        phone.unsaved |= phone.facts.address != Some(peer);
         phone.facts.address = Some(peer);
         let uri = phone.facts.contact_me_uri.as_deref();
         if uri.is_some_and(|uri| ContactUri::check(uri, peer, None, &self.settings.contact_ports).is_err()) {
@@ -120,6 +143,10 @@ impl Fleet {
         }
         phone.facts.last_seen = Some(now);
         phone.calling.failure = None;
+        phone.calling.gap_until = None;
+        if message.reason == Reason::StartUp {
+            phone.wishes = 0;
+        }
         let ends_call_wait = matches!(message.reason, Reason::StartUp | Reason::Solicited);
         match phone.calling.step {
             CallStep::Requested { .. } => {}
@@ -127,7 +154,7 @@ impl Fleet {
             _ => phone.calling.step = CallStep::Idle,
         }
         if phone.facts.model != model && phone.declared() {
-            self.resolve(device, false, now);
+            self.resolve(device, now);
         }
         true
     }
@@ -149,11 +176,6 @@ impl Fleet {
             return Err((SessionResult::Nothing, None));
         }
         let site = self.site_of(phone);
-        phone.wrong_site = !site.contains(peer);
-        if phone.wrong_site {
-            self.counters.wrong_site += 1;
-            return Err((SessionResult::Waits, Some(format!("{peer} is outside the networks of site {}", site.name))));
-        }
         let around = Surroundings {
             settings: &self.settings,
             wanted: self.wanted.as_deref(),
@@ -168,7 +190,7 @@ impl Fleet {
                 phone.last_proof = Some(now);
                 return Err((SessionResult::InSync, None));
             }
-            Reason::StartUp | Reason::Solicited | Reason::Status => false,
+            Reason::StartUp | Reason::Solicited | Reason::Status => self.wanted.is_none(),
             Reason::LocalChanges if message.value("configuration-attached-flag") == Some("true") => {
                 phone.observe(&Readings::from_items(message.items.clone(), &self.catalogue));
                 phone.assess(&self.catalogue);
@@ -187,20 +209,22 @@ impl Fleet {
         let found = self.flows.find(from, named.as_ref(), of_device);
         let Some((id, device)) = found.and_then(|id| Some((id, self.flows.get(id)?.device.clone()))) else {
             self.counters.stray_replies += 1;
-            self.call_back(named, from, now);
+            if message.reason != Reason::CleanUp {
+                self.call_back(named, from, now);
+            }
             return plain_cleanup(nonce);
         };
         if named.is_some_and(|named| named != device) {
             self.close_flow(id, SessionResult::Failed, Some("the reply names another phone".to_owned()), now);
             self.back_off(&device, now);
-            self.after_call(&device, now);
+            self.after_call(&device, &message.reason, now);
             return plain_cleanup(nonce);
         }
         if message.reason == Reason::CleanUp {
             let why = message.value("cleanup-reason").unwrap_or("no reason given").to_owned();
             self.close_flow(id, SessionResult::Failed, Some(format!("the phone gave up: {why}")), now);
             self.back_off(&device, now);
-            self.after_call(&device, now);
+            self.after_call(&device, &message.reason, now);
             return plain_cleanup(nonce);
         }
         let (Some(mut flow), Some(mut phone)) = (self.flows.close(id), self.phones.remove(&device)) else {
@@ -277,7 +301,7 @@ impl Fleet {
             Ending::Done => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(_) | Ending::Busy => {}
         }
-        self.after_call(&device, now);
+        self.after_call(&device, &flow.session.reason, now);
         cleanup(nonce, wish)
     }
 
@@ -296,12 +320,17 @@ impl Fleet {
     /// the wish.
     fn in_call(&mut self, device: &DeviceId, now: Timestamp) -> bool {
         let (report_only, store_away) = (self.settings.report_only, self.store_away);
-        let call_wait = self.settings.call_wait;
+        let (call_wait, most) = (self.settings.call_wait, self.settings.wishes);
         let Some(phone) = self.phones.get_mut(device) else { return false };
         let profile = phone.profile();
         let wait = if profile.fragile { call_wait * 2 } else { call_wait };
         phone.calling.step = CallStep::InCall { until: after(now, wait) };
-        profile.send_solicited && !store_away && phone.need(report_only, now) == Some(Need::Write)
+        let wish = profile.send_solicited
+            && !store_away
+            && phone.wishes < most
+            && phone.need(report_only, now) == Some(Need::Write);
+        phone.wishes = phone.wishes.saturating_add(u8::from(wish));
+        wish
     }
 
     fn result(&self, flow: &Flow) -> SessionResult {
@@ -314,14 +343,15 @@ impl Fleet {
     }
 
     /// After a phone's call: stores what must not be forgotten and plans what comes next.
-    fn after_call(&mut self, device: &DeviceId, now: Timestamp) {
+    fn after_call(&mut self, device: &DeviceId, reason: &Reason, now: Timestamp) {
         let Some(phone) = self.phones.get_mut(device) else { return };
         let rested = phone.saved_at.is_some_and(|saved| now < after(saved, SAVE_EVERY));
-        let only_time_passed = phone.goal.is_none() || (phone.proven() && phone.last_write < phone.saved_at);
-        if !(rested && only_time_passed) {
+        if phone.unsaved || !rested {
             self.save(device, now);
         }
-        self.limit_healing(device, now);
+        if *reason == Reason::LocalChanges {
+            self.limit_healing(device, now);
+        }
         self.schedule(device, now);
     }
 
@@ -342,23 +372,41 @@ impl Fleet {
         }
     }
 
-    /// A reply that belongs to no flow: its phone is asked to call again (the service may have been restarted).
+    /// A reply that belongs to no flow: the service may have been restarted, so its phone is asked to call again. Once in
+    /// the life of the process, and only when the reply comes from where the phone was last heard of: a phone that
+    /// repeats its replies, or somebody else, is not to cause contacts.
     fn call_back(&mut self, named: Option<DeviceId>, from: &From<'_>, now: Timestamp) {
         let peer = from.peer.ip().to_canonical();
-        let device = named.or_else(|| {
-            let mut there = self.phones.values().filter(|phone| phone.facts.address == Some(peer));
-            match (there.next(), there.next()) {
+        let mut there = self.phones.values().filter(|phone| phone.facts.address == Some(peer));
+        let device = match named {
+            Some(named) => there.find(|phone| phone.device == named).map(|phone| phone.device.clone()),
+            None => match (there.next(), there.next()) {
                 (Some(phone), None) => Some(phone.device.clone()),
                 _ => None,
-            }
-        });
+            },
+        };
         let Some(device) = device else { return };
         if let Some(phone) = self.phones.get_mut(&device)
             && phone.flow.is_none()
             && phone.newest != Newest::Gone
+            && !std::mem::replace(&mut phone.called_back, true)
         {
-            phone.read_at = None;
+            phone.look_wanted = true;
             self.schedule(&device, now);
+        }
+    }
+
+    /// Makes room for one more undeclared phone: the one not heard of for longest is forgotten.
+    fn make_room(&mut self) {
+        while self.undeclared.len() >= self.settings.undeclared.max(1) {
+            let heard = |device: &&DeviceId| self.phones.get(*device).and_then(|phone| phone.facts.last_seen);
+            let Some(oldest) = self.undeclared.iter().min_by_key(heard).cloned() else { return };
+            self.undeclared.remove(&oldest);
+            if let Some(phone) = self.phones.remove(&oldest) {
+                self.timers.reset(&oldest, phone.wake, None);
+            }
+            self.counters.undeclared_forgotten += 1;
+            self.effects.push(Effect::Forget(oldest));
         }
     }
 

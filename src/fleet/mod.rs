@@ -5,7 +5,8 @@
 //!
 //! - [`settings`]: bounds and times
 //! - [`words`]: every word a user may see as an identifier
-//! - [`phone`]: one phone, [`record`]: what must not be forgotten of it, [`observed`]: what it reported, packed
+//! - [`phone`]: one phone, [`goal`]: what is in force for it, [`observed`]: what it reported, packed
+//! - [`record`]: what must not be forgotten of a phone, and [`keep`], which turns one into the other
 //! - [`diff`]: desired against observed
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes
@@ -20,7 +21,9 @@ mod calls;
 pub mod diff;
 pub mod effect;
 pub mod flow;
+pub mod goal;
 mod intake;
+mod keep;
 pub mod may_write;
 pub mod observed;
 pub mod phone;
@@ -29,7 +32,7 @@ pub mod schedule;
 pub mod session;
 pub mod settings;
 mod show;
-mod takeover;
+pub mod takeover;
 pub mod view;
 pub mod words;
 
@@ -88,6 +91,8 @@ pub struct Fleet {
     timers: Timers,
     pace: Pace,
     tickets: u64,
+    /// Contact-me requests under way.
+    requested: usize,
     store_away: bool,
     effects: Vec<Effect>,
     counters: Counters,
@@ -109,6 +114,7 @@ impl Fleet {
             flows: Flows::default(),
             timers: Timers::default(),
             tickets: 0,
+            requested: 0,
             store_away: false,
             effects: Vec::new(),
             counters: Counters::default(),
@@ -199,6 +205,7 @@ impl Fleet {
     fn save(&mut self, device: &DeviceId, now: Timestamp) {
         if let Some(phone) = self.phones.get_mut(device) {
             phone.saved_at = Some(now);
+            phone.unsaved = false;
             self.effects.push(Effect::Save(Box::new(phone.record())));
         }
     }

@@ -3,22 +3,22 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use smol_str::SmolStr;
 
 use super::{
     call::Calling,
     diff::{self, Comparison},
     flow::FlowId,
+    goal::Goal,
     may_write::bar,
     observed::{ObservedSet, Readings},
-    record::{BeforeImage, Facts, InFlight, InForce, PhoneRecord, Refused},
+    record::{BeforeImage, Facts, InFlight, PhoneRecord, Refused},
     schedule::after,
     words::DegradedReason,
 };
 use crate::{
     catalogue::Catalogue,
-    spec::{Desired, DesiredItem, DesiredValue, Mode, Problem, Revision, desired::LayerValue},
-    wpi::{DeviceId, FirmwareProfile, ItemId, ItemStatus, PhoneMessage},
+    spec::{DesiredItem, Mode, Problem},
+    wpi::{DeviceId, FirmwareProfile, ItemId, PhoneMessage},
 };
 
 /// What the newest documents say of a phone.
@@ -36,15 +36,6 @@ pub enum Newest {
     /// No document declares it.
     #[default]
     Gone,
-}
-
-/// The desired state that phoneops works towards, and the first revision that gave it.
-#[derive(Debug, Clone)]
-pub struct Goal {
-    /// What is wanted.
-    pub desired: Arc<Desired>,
-    /// The revision.
-    pub revision: Revision,
 }
 
 /// What wants a session with a phone, most pressing first.
@@ -71,6 +62,7 @@ pub struct Assessment {
 
 /// One phone.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and there are many phones")]
 pub struct Phone {
     /// Its identity.
     pub device: DeviceId,
@@ -86,12 +78,18 @@ pub struct Phone {
     pub read_at: Option<Timestamp>,
     /// What it refused.
     pub refused: Vec<Refused>,
+    /// Items that it took and that read back otherwise, once.
+    pub doubtful: Vec<ItemId>,
     /// A write that is not known to have ended.
     pub in_flight: Option<InFlight>,
     /// What items were before the first change.
     pub before_images: Vec<BeforeImage>,
     /// Items that never compare and are to be written, sorted.
     pub due: Vec<ItemId>,
+    /// Whether it was first declared by a revision that was seen to arrive, and has nothing in force yet (promise 8).
+    pub fresh: bool,
+    /// Whether something was written since the last read (promise 2).
+    pub unverified: bool,
     /// When something was last written.
     pub last_write: Option<Timestamp>,
     /// When a read last proved it in sync.
@@ -100,8 +98,16 @@ pub struct Phone {
     pub flow: Option<FlowId>,
     /// How far asking it to call has come.
     pub calling: Calling,
-    /// Whether it last called from outside its site's networks.
+    /// Whether a person, or a reply that belonged to no flow, asks for a read.
+    pub look_wanted: bool,
+    /// Whether it was called back once already after a reply that belonged to no flow.
+    pub called_back: bool,
+    /// Whether the last call in its name came from outside its site's networks.
     pub wrong_site: bool,
+    /// Wishes to be called after a call since it last took a write.
+    pub wishes: u8,
+    /// Whether it refused a whole message: then each group goes in one of its own.
+    pub cautious: bool,
     /// What follows from all that.
     pub assessment: Assessment,
     /// When its entry in the timer queue is due.
@@ -112,58 +118,14 @@ pub struct Phone {
     pub heals: (Timestamp, u8),
     /// When its record was last handed to the store.
     pub saved_at: Option<Timestamp>,
+    /// Whether something beside times changed since.
+    pub unsaved: bool,
 }
 
 impl Phone {
     /// A phone of which nothing is known.
     pub fn new(device: DeviceId) -> Self {
         Self::from_record(PhoneRecord::new(device))
-    }
-
-    /// A phone as the store knew it; its documents are not read yet.
-    pub fn from_record(record: PhoneRecord) -> Self {
-        let goal = record.in_force.as_deref().map(|in_force| Goal {
-            desired: Arc::new(desired_of(&record.device, in_force)),
-            revision: in_force.revision.clone(),
-        });
-        Self {
-            newest: if goal.is_some() { Newest::Declared } else { Newest::Gone },
-            goal,
-            facts: record.facts,
-            observed: record.observation.as_ref().map(ObservedSet::from_record).unwrap_or_default(),
-            read_at: record.observation.map(|observation| observation.at),
-            refused: record.refused,
-            in_flight: record.in_flight,
-            before_images: record.before_images,
-            due: record.due,
-            last_write: record.last_write,
-            last_proof: record.last_proof,
-            flow: None,
-            calling: Calling::default(),
-            wrong_site: false,
-            assessment: Assessment::default(),
-            wake: None,
-            waiting_since: None,
-            heals: (Timestamp::UNIX_EPOCH, 0),
-            saved_at: None,
-            device: record.device,
-        }
-    }
-
-    /// What the store is to keep.
-    pub fn record(&self) -> PhoneRecord {
-        PhoneRecord {
-            device: self.device.clone(),
-            in_force: self.goal.as_ref().map(|goal| Arc::new(in_force_of(goal))),
-            facts: self.facts.clone(),
-            observation: self.read_at.map(|at| self.observed.to_record(at)),
-            refused: self.refused.clone(),
-            in_flight: self.in_flight.clone(),
-            before_images: self.before_images.clone(),
-            due: self.due.clone(),
-            last_write: self.last_write,
-            last_proof: self.last_proof,
-        }
     }
 
     /// The mode in force; Report for a phone nobody wants.
@@ -204,6 +166,7 @@ impl Phone {
                 && fact.as_deref() != Some(value)
             {
                 *fact = Some(value.chars().filter(|c| !c.is_control()).take(255).collect());
+                self.unsaved = true;
             }
         }
     }
@@ -211,51 +174,11 @@ impl Phone {
     /// Takes over readings of managed items.
     pub fn observe(&mut self, readings: &Readings) {
         let Some(goal) = &self.goal else { return };
-        self.observed = self.observed.merged(readings, |id| goal.desired.get(id).is_some());
-    }
-
-    /// Works towards another desired state from now on. `fresh` = the phone is new (promise 8). An item that the phone
-    /// did not have is asked for again when another value is wanted.
-    pub fn take_goal(&mut self, new: Goal, catalogue: &Catalogue, fresh: bool) {
-        let old = self.goal.take();
-        let uncompared = new.desired.items.iter().filter(|item| !catalogue.compares(item.id.name.as_str()));
-        let mut due: BTreeSet<ItemId> = uncompared
-            .filter(|item| match &old {
-                Some(old) => old.desired.get(&item.id).is_none_or(|before| before.value.value != item.value.value),
-                None => fresh,
-            })
-            .map(|item| item.id.clone())
-            .collect();
-        due.extend(self.due.drain(..).filter(|id| new.desired.get(id).is_some()));
-        self.due = due.into_iter().collect();
-        self.refused
-            .retain(|refused| new.desired.get(&refused.id).is_some_and(|item| item.value.value == refused.value));
-        let asked_again = |item: &&DesiredItem| {
-            let another = old.as_ref().and_then(|old| old.desired.get(&item.id)).map(|before| &before.value.value);
-            let lacking = self.assessment.comparison.lacking.iter().any(|lacking| lacking.id == item.id);
-            lacking && another != Some(&item.value.value)
-        };
-        let kept = new.desired.items.iter().filter(|item| !asked_again(item)).map(|item| &item.id);
-        self.observed = self.observed.restricted(kept);
-        self.goal = Some(new);
-    }
-
-    /// Whether this item, as it is wanted now, was refused by the firmware that the phone has now.
-    pub fn refused_as_is(&self, id: &ItemId, value: &DesiredValue) -> bool {
-        self.refused
-            .iter()
-            .any(|refused| refused.id == *id && refused.value == *value && refused.firmware == self.facts.firmware)
-    }
-
-    /// Notes that the phone refused an item as it is wanted now.
-    pub fn refuse(&mut self, id: &ItemId, status: ItemStatus, now: Timestamp) {
-        let Some(value) = self.goal.as_ref().and_then(|goal| goal.desired.get(id)).map(|item| item.value.value.clone())
-        else {
-            return;
-        };
-        self.refused.retain(|refused| refused.id != *id);
-        let firmware = self.facts.firmware.clone();
-        self.refused.push(Refused { id: id.clone(), status, value, firmware, at: now });
+        let observed = self.observed.merged(readings, |id| goal.desired.get(id).is_some());
+        if observed != self.observed {
+            self.observed = observed;
+            self.unsaved = true;
+        }
     }
 
     /// Items that differ or are due and may be written, as far as classes and refusals go.
@@ -271,6 +194,7 @@ impl Phone {
             return;
         };
         self.assessment.comparison = diff::compare(catalogue, &goal.desired.items, &self.observed);
+        self.drop_what_is_right(catalogue);
         let mut degraded = BTreeSet::new();
         let mut writable = false;
         for item in self.differing() {
@@ -286,6 +210,15 @@ impl Phone {
         self.assessment.degraded = degraded.into_iter().collect();
     }
 
+    /// A refusal or a doubt of an item that reads back right is over.
+    fn drop_what_is_right(&mut self, catalogue: &Catalogue) {
+        let Comparison { drift, unread, .. } = &self.assessment.comparison;
+        let drift = drift.as_ref().map_or(&[][..], |drift| drift.items());
+        let open = |id: &ItemId| drift.iter().any(|difference| difference.id == *id) || unread.contains(id);
+        self.refused.retain(|refused| !catalogue.compares(refused.id.name.as_str()) || open(&refused.id));
+        self.doubtful.retain(open);
+    }
+
     fn differing(&self) -> impl Iterator<Item = &DesiredItem> {
         let drift = self.assessment.comparison.drift.as_ref().map_or(&[][..], |drift| drift.items());
         let ids = drift.iter().map(|difference| &difference.id).chain(&self.due);
@@ -296,7 +229,7 @@ impl Phone {
         if bar(catalogue, &goal.desired.policy, &item.id).is_some() {
             Some(DegradedReason::NotAllowed)
         } else {
-            self.refused_as_is(&item.id, &item.value.value).then_some(DegradedReason::Refused)
+            self.refused_as_is(&item.id).then_some(DegradedReason::Refused)
         }
     }
 
@@ -310,9 +243,8 @@ impl Phone {
         if policy.mode == Mode::Enforce && !report_only && self.assessment.writable {
             return Some(Need::Write);
         }
-        let Some(read_at) = self.read_at else { return Some(Need::Read) };
-        if self.in_flight.is_some() || !self.assessment.comparison.unread.is_empty() || self.last_write > Some(read_at)
-        {
+        let unknown = self.read_at.is_none() || !self.assessment.comparison.unread.is_empty();
+        if unknown || self.in_flight.is_some() || self.unverified || self.look_wanted {
             return Some(Need::Read);
         }
         (self.sweep_at() <= Some(now)).then_some(Need::Sweep)
@@ -332,53 +264,15 @@ impl Phone {
         let comparison = &self.assessment.comparison;
         self.read_at.is_some()
             && self.in_flight.is_none()
-            && self.last_write <= self.read_at
+            && !self.unverified
             && comparison.drift.is_none()
             && comparison.unread.is_empty()
             && comparison.lacking.is_empty()
             && self.due.is_empty()
     }
 
-    /// The contact gap of this phone: what it said, else the service's setting.
+    /// The contact gap of this phone: what it said (a minute to a day), else the service's setting.
     pub fn contact_gap(&self, setting: Duration) -> Duration {
-        self.facts.contact_gap.map_or(setting, |seconds| Duration::from_secs(seconds.into()))
-    }
-}
-
-fn in_force_of(goal: &Goal) -> InForce {
-    let desired = &goal.desired;
-    InForce {
-        name: Arc::clone(&desired.name),
-        labels: Arc::clone(&desired.labels),
-        site: desired.site.clone(),
-        policy: Arc::clone(&desired.policy),
-        items: desired.items.iter().map(|item| (item.id.clone(), item.value.value.clone())).collect(),
-        digest: desired.digest,
-        revision: goal.revision.clone(),
-        files: desired.files.to_vec(),
-    }
-}
-
-fn desired_of(device: &DeviceId, in_force: &InForce) -> Desired {
-    let mut items: Vec<DesiredItem> = in_force
-        .items
-        .iter()
-        .map(|(id, value)| DesiredItem {
-            value: Arc::new(LayerValue { id: id.clone(), value: value.clone(), origin: None }),
-        })
-        .collect();
-    items.sort_by(|a, b| a.id.cmp(&b.id));
-    Desired {
-        device: device.clone(),
-        name: Arc::clone(&in_force.name),
-        labels: Arc::clone(&in_force.labels),
-        model: None::<SmolStr>,
-        site: in_force.site.clone(),
-        policy: Arc::clone(&in_force.policy),
-        items: items.into_boxed_slice(),
-        seeds: Box::default(),
-        digest: in_force.digest,
-        undecided: false,
-        files: in_force.files.clone().into(),
+        self.facts.contact_gap.map_or(setting, |seconds| Duration::from_secs(seconds.clamp(60, 86_400).into()))
     }
 }

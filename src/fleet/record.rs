@@ -38,6 +38,16 @@ pub struct PhoneRecord {
     /// Items that never compare (R-1212), changed, and whose write is not confirmed yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub due: Vec<ItemId>,
+    /// Whether the phone was first declared by a revision that was seen to arrive, and has no desired state yet
+    /// (promise 8).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fresh: bool,
+    /// Whether no document declares the phone any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub abandoned: bool,
+    /// Whether something was written since the last read (promise 2).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unverified: bool,
     /// When something was last written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_write: Option<Timestamp>,
@@ -58,10 +68,18 @@ impl PhoneRecord {
             in_flight: None,
             before_images: Vec::new(),
             due: Vec::new(),
+            fresh: false,
+            abandoned: false,
+            unverified: false,
             last_write: None,
             last_proof: None,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// The desired state that is in force.
@@ -83,6 +101,9 @@ pub struct InForce {
     pub digest: Digest,
     /// The first revision that gave this digest.
     pub revision: Revision,
+    /// Whether a layer was left out because the model was not known.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub undecided: bool,
     /// The files it stands in, its own first.
     pub files: Vec<Arc<str>>,
 }

@@ -64,6 +64,9 @@ pub fn full_jitter(rng: &mut StdRng, base: Duration, limit: Duration, attempts: 
     Duration::from_millis(rng.random_range(0..=millis))
 }
 
+/// A backlog longer than this is no backlog: the clock was set back.
+const BACKLOG: Duration = Duration::from_secs(60 * 60);
+
 /// Spreads contacts of the whole service evenly.
 #[derive(Debug)]
 pub struct Pace {
@@ -79,6 +82,9 @@ impl Pace {
 
     /// The next free slot from `now` on, which is taken.
     pub fn slot(&mut self, now: Timestamp) -> Timestamp {
+        if self.next > after(now, BACKLOG) {
+            self.next = now;
+        }
         let slot = self.next.max(now);
         self.next = after(slot, self.step);
         slot

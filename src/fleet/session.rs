@@ -3,16 +3,17 @@
 //! A session that only looks ([`Job::Look`]) has no step that writes. What is in force is asked for again before each
 //! write and before the end; when it changed, the session goes round again (R-618 and R-1403 hold).
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
 
 use super::{
     batch,
+    goal::Goal,
     may_write::{Ask, NoWrite, Permit, may_write},
     observed::Readings,
-    phone::{Goal, Phone},
+    phone::Phone,
     record::{BeforeImage, InFlight},
     settings::Settings,
 };
@@ -39,15 +40,32 @@ pub enum Job {
 #[derive(Debug, Default)]
 pub struct Writer {
     messages: VecDeque<Vec<Item>>,
-    written: BTreeSet<ItemId>,
+    written: BTreeMap<ItemId, DesiredValue>,
     sent: HashSet<u64>,
 }
 
 #[derive(Debug)]
 enum Step {
     Reading { asked: Vec<ItemId>, reply: Reply, verify: bool },
-    Recording(Vec<Item>),
-    Writing(Vec<ItemId>),
+    Recording(Sending),
+    Writing(Sending),
+}
+
+/// One message of a write: its items, what each asked for when it was made, and the before-images it added.
+#[derive(Debug, Default)]
+struct Sending {
+    items: Vec<Item>,
+    wanted: Vec<(ItemId, DesiredValue)>,
+    images: Vec<ItemId>,
+}
+
+impl Sending {
+    /// The message did not leave, or changed nothing: its before-images are taken back.
+    fn undo(&self, phone: &mut Phone) {
+        phone.in_flight = None;
+        phone.before_images.retain(|image| !self.images.contains(&image.id));
+        phone.unsaved = true;
+    }
 }
 
 /// A reply as its fragments come in.
@@ -136,7 +154,7 @@ impl Session {
             accepted: Vec::new(),
             job: if writes { Job::Enforce(Writer::default()) } else { Job::Look },
             goal: goal.desired.digest,
-            step: Step::Writing(Vec::new()),
+            step: Step::Writing(Sending::default()),
             actions: 0,
             nonce: message.nonce.clone().unwrap_or(Nonce("".into())),
             max_items: message.max_items,
@@ -171,9 +189,9 @@ impl Session {
             ReplyStatus::Failed => self.failed(phone, around),
             ReplyStatus::Accepted => match &mut self.step {
                 Step::Reading { .. } => self.read(phone, message, around),
-                Step::Writing(ids) => {
-                    let ids = std::mem::take(ids);
-                    self.wrote(phone, &ids, &message.items, around)
+                Step::Writing(sent) => {
+                    let sent = std::mem::take(sent);
+                    self.wrote(phone, &sent, &message.items, around)
                 }
                 Step::Recording(_) => Move::End(Ending::Failed("the phone spoke out of turn")),
             },
@@ -182,20 +200,24 @@ impl Session {
 
     /// The record is stored (or not): the write may leave, if it still may.
     pub fn recorded(&mut self, phone: &mut Phone, stored: bool, around: &Surroundings<'_>) -> Move {
-        let Step::Recording(items) = &mut self.step else {
+        let Step::Recording(sending) = &mut self.step else {
             return Move::End(Ending::Failed("nothing was to be recorded"));
         };
-        let items = std::mem::take(items);
-        let ids = items.iter().map(|item| item.id.clone()).collect();
+        let mut sending = std::mem::take(sending);
+        let items = std::mem::take(&mut sending.items);
+        let content = content_hash(&items, &sending.wanted);
         let permit = if stored { self.permit(phone, items, around) } else { Err(NoWrite::StoreAway) };
         match permit {
             Ok(permit) => {
-                self.step = Step::Writing(ids);
+                if let Job::Enforce(writer) = &mut self.job {
+                    writer.sent.insert(content);
+                }
+                self.step = Step::Writing(sending);
                 self.actions += 1;
                 Move::Write(permit)
             }
             Err(why) => {
-                phone.in_flight = None;
+                sending.undo(phone);
                 self.stop(phone, why, around)
             }
         }
@@ -278,7 +300,10 @@ impl Session {
         };
         phone.observe(&readings);
         phone.read_at = Some(around.now);
+        phone.unsaved |= phone.in_flight.is_some() || phone.unverified;
         phone.in_flight = None;
+        phone.unverified = false;
+        phone.look_wanted = false;
         phone.assess(around.catalogue);
         if verify { self.verified(phone, around) } else { self.compare(phone, around) }
     }
@@ -292,19 +317,19 @@ impl Session {
         let ids = batch::with_groups(around.catalogue, &goal.desired, &phone.writable(around.catalogue));
         let mut items = Vec::new();
         if matches!(self.job, Job::Enforce(_)) {
-            items = ids.iter().filter_map(|id| item_to_write(phone, &goal.desired, id, around)).collect();
+            items = items_to_write(phone, &goal.desired, &ids, around);
             let profile = phone.profile();
             items.retain(|item| {
                 let refusal = around.catalogue.refuses(&profile, item);
                 if let Some(why) = refusal {
-                    phone.refuse(&item.id, ItemStatus::from_wire(why), around.now);
+                    refuse_as_wanted(phone, &item.id, why, around.now);
                 }
                 refusal.is_none()
             });
         }
-        let plan = batch::plan(around.catalogue, items, &self.nonce, self.max_items);
+        let plan = batch::plan(around.catalogue, items, &self.nonce, self.max_items, phone.cautious);
         for id in &plan.too_large {
-            phone.refuse(id, ItemStatus::from_wire("does not fit in one message with its group"), around.now);
+            refuse_as_wanted(phone, id, "does not fit in one message with its group", around.now);
         }
         match &mut self.job {
             Job::Look => Self::finish(phone, around),
@@ -326,23 +351,21 @@ impl Session {
                 return Self::finish(phone, around);
             }
             let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
-            let mut ids: Vec<ItemId> = writer.written.iter().filter(compares).cloned().collect();
+            let mut ids: Vec<ItemId> = writer.written.keys().filter(compares).cloned().collect();
             if ids.is_empty() {
                 ids = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
             }
             return self.ask(phone, ids, true, around);
         };
-        if !writer.sent.insert(content_hash(&items)) {
-            for item in &items {
-                phone.refuse(&item.id, not_taken(), around.now);
-            }
-            return self.next_message(phone, around);
+        let wanted = items.iter().filter_map(|item| Some((item.id.clone(), phone.wants(&item.id)?))).collect();
+        if writer.sent.contains(&content_hash(&items, &wanted)) {
+            return Move::End(Ending::Failed("the same was written in this session already"));
         }
         if let Err(why) = self.permit(phone, items.clone(), around) {
             return self.stop(phone, why, around);
         }
-        record_in_flight(phone, &items, around);
-        self.step = Step::Recording(items);
+        let images = record_in_flight(phone, &items, around);
+        self.step = Step::Recording(Sending { items, wanted, images });
         Move::Record
     }
 
@@ -350,7 +373,11 @@ impl Session {
         let ask = Ask {
             settings: around.settings,
             store_away: around.store_away,
-            in_force: phone.goal.as_ref().filter(|_| phone.declared()).map(|goal| &*goal.desired),
+            in_force: phone
+                .goal
+                .as_ref()
+                .filter(|_| phone.declared() && around.wanted.is_some())
+                .map(|goal| &*goal.desired),
             goal: &self.goal,
             site: around.site,
             peer: around.peer,
@@ -370,39 +397,50 @@ impl Session {
         }
     }
 
-    /// A WriteItems was accepted: single items may still have been refused.
-    fn wrote(&mut self, phone: &mut Phone, ids: &[ItemId], refused: &[Item], around: &Surroundings<'_>) -> Move {
-        for item in refused {
-            if let Some(status) = &item.status {
-                phone.refuse(&item.id, status.clone(), around.now);
+    /// A WriteItems was accepted: single items may still have been refused. What counts is what was sent,
+    /// which need not be what is wanted by now.
+    fn wrote(&mut self, phone: &mut Phone, sent: &Sending, answered: &[Item], around: &Surroundings<'_>) -> Move {
+        let status = |id: &ItemId| answered.iter().find(|item| item.id == *id).and_then(|item| item.status.as_ref());
+        let (refused, taken): (Vec<_>, Vec<_>) = sent.wanted.iter().partition(|(id, _)| status(id).is_some());
+        for (id, value) in refused {
+            phone.refuse(id, value.clone(), status(id).cloned().unwrap_or(ItemStatus::UndefinedStatus), around.now);
+        }
+        phone.in_flight = None;
+        phone.unsaved = true;
+        for (id, value) in &taken {
+            if phone.wants(id).as_ref() == Some(value) {
+                phone.due.retain(|due| due != id);
+                phone.refused.retain(|refused| refused.id != *id);
             }
         }
-        let taken = ids.iter().filter(|id| !refused.iter().any(|item| item.status.is_some() && item.id == **id));
-        let taken: Vec<ItemId> = taken.cloned().collect();
-        phone.due.retain(|id| !taken.contains(id));
-        phone.refused.retain(|refused| !taken.contains(&refused.id));
-        phone.in_flight = None;
         if !taken.is_empty() {
             phone.last_write = Some(around.now);
+            phone.unverified = true;
+            phone.wishes = 0;
         }
+        self.accepted.extend(taken.iter().map(|(id, _)| id.clone()));
         if let Job::Enforce(writer) = &mut self.job {
-            writer.written.extend(taken.iter().cloned());
+            writer.written.extend(taken.into_iter().cloned());
         }
-        self.accepted.extend(taken);
         phone.assess(around.catalogue);
         self.next_message(phone, around)
     }
 
-    /// What was written was read back: an item that still differs was not taken.
+    /// What was written was read back. An item that differs is written once more in a later session, for phones need
+    /// time to apply what they take; then it counts as not taken.
     fn verified(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
         if let Some(next) = self.round_again(phone, around) {
             return next;
         }
         if let Job::Enforce(writer) = &self.job {
             let drift = phone.assessment.comparison.drift.as_ref().map_or(&[][..], |drift| drift.items());
-            let differ = drift.iter().map(|difference| &difference.id).filter(|id| writer.written.contains(*id));
-            for id in differ.cloned().collect::<Vec<_>>() {
-                phone.refuse(&id, not_taken(), around.now);
+            let differ = drift.iter().filter_map(|difference| writer.written.get_key_value(&difference.id));
+            for (id, value) in differ.map(|(id, value)| (id.clone(), value.clone())).collect::<Vec<_>>() {
+                if phone.doubtful.contains(&id) {
+                    phone.refuse(&id, value, ItemStatus::from_wire("accepted, but reads back otherwise"), around.now);
+                } else {
+                    phone.doubtful.push(id);
+                }
             }
             phone.assess(around.catalogue);
         }
@@ -424,25 +462,30 @@ impl Session {
     }
 
     fn busy(&mut self, phone: &mut Phone) -> Move {
-        if matches!(self.step, Step::Writing(_)) {
-            phone.in_flight = None;
+        if let Step::Writing(sent) = &self.step {
+            sent.undo(phone);
         }
         Move::End(Ending::Busy)
     }
 
-    /// The action as a whole was not taken: its items are refused, a read is tried again later.
+    /// The action as a whole was not taken. A read is tried again later; so is a write, each group in a message of its
+    /// own, and a group that fails alone is refused.
     fn failed(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
-        match &mut self.step {
-            Step::Writing(ids) => {
-                for id in std::mem::take(ids) {
-                    phone.refuse(&id, ItemStatus::Failed, around.now);
-                }
-                phone.in_flight = None;
-                phone.assess(around.catalogue);
-                Move::End(Ending::Done)
-            }
-            _ => Move::End(Ending::Failed("the phone did not take a read")),
+        let Step::Writing(sent) = &mut self.step else {
+            return Move::End(Ending::Failed("the phone did not take a read"));
+        };
+        let sent = std::mem::take(sent);
+        sent.undo(phone);
+        let groups: BTreeSet<_> = sent.wanted.iter().map(|(id, _)| around.catalogue.group(id)).collect();
+        if groups.len() > 1 {
+            phone.cautious = true;
+            return Move::End(Ending::Failed("the phone did not take a message; its groups go one by one"));
         }
+        for (id, value) in sent.wanted {
+            phone.refuse(&id, value, ItemStatus::Failed, around.now);
+        }
+        phone.assess(around.catalogue);
+        Move::End(Ending::Done)
     }
 }
 
@@ -455,8 +498,10 @@ fn something_to_read() -> Vec<ItemId> {
     ItemName::new("device-type").map(|name| ItemId::new(name, None)).into_iter().collect()
 }
 
-fn not_taken() -> ItemStatus {
-    ItemStatus::from_wire("accepted, but reads back otherwise")
+fn refuse_as_wanted(phone: &mut Phone, id: &ItemId, why: &str, now: Timestamp) {
+    if let Some(value) = phone.wants(id) {
+        phone.refuse(id, value, ItemStatus::from_wire(why), now);
+    }
 }
 
 fn note_contact_gap(phone: &mut Phone, items: &[Item]) {
@@ -466,50 +511,60 @@ fn note_contact_gap(phone: &mut Phone, items: &[Item]) {
     }
 }
 
-fn item_to_write(phone: &Phone, desired: &Desired, id: &ItemId, around: &Surroundings<'_>) -> Option<Item> {
-    let item = desired.get(id)?;
-    let barred = super::may_write::bar(around.catalogue, &desired.policy, id).is_some();
-    if barred || phone.refused_as_is(id, &item.value.value) {
-        return None;
-    }
+/// What of `ids` is sent. A group of which a secret cannot be read is left out whole (R-1210).
+fn items_to_write(phone: &Phone, desired: &Desired, ids: &BTreeSet<ItemId>, around: &Surroundings<'_>) -> Vec<Item> {
     let lacking = &phone.assessment.comparison.lacking;
-    if lacking.iter().any(|lacking| lacking.id == *id) {
-        return None;
+    let mut unreadable = BTreeSet::new();
+    let mut items = Vec::new();
+    for id in ids {
+        let Some(item) = desired.get(id) else { continue };
+        let barred = super::may_write::bar(around.catalogue, &desired.policy, id).is_some();
+        if barred || phone.refused_as_is(id) || lacking.iter().any(|lacking| lacking.id == *id) {
+            continue;
+        }
+        let text = match &item.value.value {
+            DesiredValue::Text(text) => Some(ItemText::Plain(text.clone())),
+            DesiredValue::Secret(reference) => {
+                around.wanted.and_then(|wanted| wanted.secret(reference, desired)).map(ItemText::Secret)
+            }
+        };
+        match text {
+            Some(text) => items.push(Item { id: id.clone(), text, status: None }),
+            None => drop(unreadable.insert(around.catalogue.group(id))),
+        }
     }
-    let text = match &item.value.value {
-        DesiredValue::Text(text) => ItemText::Plain(text.clone()),
-        DesiredValue::Secret(reference) => ItemText::Secret(around.wanted?.secret(reference, desired)?),
-    };
-    Some(Item { id: id.clone(), text, status: None })
+    items.retain(|item| !unreadable.contains(&around.catalogue.group(&item.id)));
+    items
 }
 
-fn record_in_flight(phone: &mut Phone, items: &[Item], around: &Surroundings<'_>) {
-    let Some(goal) = phone.goal.clone() else { return };
+/// Notes the write in flight and what its items were before; the before-images that are new.
+fn record_in_flight(phone: &mut Phone, items: &[Item], around: &Surroundings<'_>) -> Vec<ItemId> {
+    let Some(goal) = phone.goal.clone() else { return Vec::new() };
     let revision = goal.revision.clone();
+    let mut images = Vec::new();
     for item in items.iter().filter(|item| around.catalogue.compares(item.id.name.as_str())) {
         if phone.before_images.iter().any(|image| image.id == item.id) {
             continue;
         }
         let old = phone.observed.get(&item.id).and_then(|seen| seen.text().map(smol_str::SmolStr::new));
         if old.as_deref() != item.text.as_plain() {
-            phone.before_images.push(BeforeImage {
-                id: item.id.clone(),
-                old,
-                revision: revision.clone(),
-                at: around.now,
-            });
+            images.push(item.id.clone());
+            let id = item.id.clone();
+            phone.before_images.push(BeforeImage { id, old, revision: revision.clone(), at: around.now });
         }
     }
     let ids = items.iter().map(|item| item.id.clone()).collect();
     phone.in_flight = Some(InFlight { at: around.now, revision, items: ids });
+    images
 }
 
-/// Two messages with the same items and texts are the same content; secrets count by name.
-fn content_hash(items: &[Item]) -> u64 {
+/// Two messages with the same items, texts and references are the same content.
+fn content_hash(items: &[Item], wanted: &Vec<(ItemId, DesiredValue)>) -> u64 {
     let mut hasher = DefaultHasher::new();
     for item in items {
         item.id.hash(&mut hasher);
         item.text.as_plain().hash(&mut hasher);
     }
+    wanted.hash(&mut hasher);
     hasher.finish()
 }

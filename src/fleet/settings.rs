@@ -17,6 +17,8 @@ pub struct Settings {
     pub answer_wait: Duration,
     /// Contact-me requests a second for the whole service.
     pub contacts_per_second: u32,
+    /// Contact-me requests under way at once.
+    pub contacts_in_flight: usize,
     /// Ports that a `contact-me-uri` may name; empty = any (R-1106).
     pub contact_ports: Vec<u16>,
     /// A flow without further request is dropped after this.
@@ -37,6 +39,9 @@ pub struct Settings {
     pub backoff_base: Duration,
     /// Last upper bound of the retry delay.
     pub backoff_limit: Duration,
+    /// Wishes to be called after a call that a phone gets without taking a write; then only the contact after
+    /// [`Self::call_wait`] is left (R-714: an idle phone that calls itself busy would come back at once, for ever).
+    pub wishes: u8,
     /// Most undeclared phones that are remembered.
     pub undeclared: usize,
     /// Corrections after local changes of one phone a day, against loops with another writer.
@@ -52,6 +57,7 @@ impl Default for Settings {
             contact_rest: Duration::from_secs(2),
             answer_wait: Duration::from_secs(30),
             contacts_per_second: 20,
+            contacts_in_flight: 256,
             contact_ports: vec![8085],
             flow_idle: Duration::from_secs(120),
             flow_length: Duration::from_secs(15 * 60),
@@ -62,6 +68,7 @@ impl Default for Settings {
             call_wait: Duration::from_secs(15 * 60),
             backoff_base: Duration::from_secs(60),
             backoff_limit: Duration::from_secs(60 * 60),
+            wishes: 3,
             undeclared: 1_000,
             heals_per_day: 10,
         }

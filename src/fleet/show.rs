@@ -52,11 +52,14 @@ impl Fleet {
         if phone.flow.is_some() {
             return State::Reconciling;
         }
+        if phone.wrong_site {
+            return State::Pending;
+        }
         if phone.facts.last_seen.is_none() {
             return State::Unknown;
         }
         let need = phone.need(self.settings.report_only, now);
-        if phone.wrong_site || need.is_some_and(|need| need != Need::Sweep) {
+        if need.is_some_and(|need| need != Need::Sweep) {
             return State::Pending;
         }
         let enforces = phone.mode() == Mode::Enforce && !self.settings.report_only;

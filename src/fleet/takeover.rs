@@ -3,66 +3,118 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use super::{
     Fleet,
-    phone::{Goal, Newest, Phone},
+    goal::Goal,
+    phone::{Newest, Phone},
 };
 use crate::{
     spec::{Resolution, Wanted},
     wpi::DeviceId,
 };
 
+/// A declared phone whose desired state is to be resolved, with the model it reports.
+#[derive(Debug, Clone)]
+pub struct ToResolve {
+    /// The phone.
+    pub device: DeviceId,
+    /// Its `device-type`, if it was heard of.
+    pub model: Option<SmolStr>,
+}
+
+impl ToResolve {
+    /// What the revision says of it. Pure, and the dear part: no lock is needed for it.
+    pub fn resolve(self, wanted: &Wanted) -> Resolved {
+        let resolution = wanted.resolve(&self.device, self.model.as_deref());
+        Resolved { asked: self, resolution }
+    }
+}
+
+/// What a revision says of one phone.
+#[derive(Debug)]
+pub struct Resolved {
+    asked: ToResolve,
+    resolution: Resolution,
+}
+
 impl Fleet {
     /// Takes a revision over as a whole. A phone whose documents have errors keeps what is in force; so does one whose
     /// file could not be read. A phone that no document names any more is Abandoned.
     pub fn take_wanted(&mut self, wanted: &Arc<Wanted>, now: Timestamp) {
-        let arrived = self.wanted.is_some();
+        let phones = self.announce(wanted, now);
+        self.apply(phones.into_iter().map(|phone| phone.resolve(wanted)).collect(), now);
+    }
+
+    /// The first half of a takeover: the revision is the newest from now on. Gives the phones that are to be resolved
+    /// and handed to [`Self::apply`], in any portions; meanwhile each phone keeps what it had.
+    pub fn announce(&mut self, wanted: &Arc<Wanted>, now: Timestamp) -> Vec<ToResolve> {
+        let before = self.wanted.replace(Arc::clone(wanted));
         self.catalogue = Arc::clone(wanted.catalogue());
-        self.wanted = Some(Arc::clone(wanted));
-        for device in wanted.devices() {
-            self.resolve(&device, arrived, now);
-        }
-        let others: Vec<DeviceId> = self
-            .phones
-            .values()
-            .filter(|phone| phone.declared() || phone.goal.is_some())
-            .filter(|phone| matches!(wanted.resolve(&phone.device, None), Resolution::Undeclared))
-            .map(|phone| phone.device.clone())
-            .collect();
-        for device in others {
+        let gone = |phone: &Phone| (phone.declared() || phone.goal.is_some()) && !wanted.declares(&phone.device);
+        let gone: Vec<DeviceId> =
+            self.phones.values().filter(|phone| gone(phone)).map(|phone| phone.device.clone()).collect();
+        for device in gone {
             self.vanish(&device, wanted, now);
+        }
+        let mut phones = Vec::new();
+        for device in wanted.devices() {
+            // a phone that an unreadable file may have declared before is not new
+            let first = before.as_ref().is_some_and(|old| !old.declares(&device) && old.broken_files().is_empty());
+            let phone = self.phones.entry(device.clone()).or_insert_with(|| Box::new(Phone::new(device.clone())));
+            if first && phone.goal.is_none() {
+                phone.fresh = true;
+                phone.unsaved = true;
+            }
+            phones.push(ToResolve { device, model: phone.facts.model.clone() });
+        }
+        phones
+    }
+
+    /// The second half of a takeover, for some phones.
+    pub fn apply(&mut self, phones: Vec<Resolved>, now: Timestamp) {
+        for Resolved { asked, resolution } in phones {
+            let model = self.phones.get(&asked.device).and_then(|phone| phone.facts.model.clone());
+            if model == asked.model {
+                self.take_resolution(&asked.device, resolution, now);
+            } else {
+                self.resolve(&asked.device, now);
+            }
         }
     }
 
-    /// Resolves one declared phone. `arrived` = the revision was seen to arrive, so that a phone nobody knew is new.
-    pub(super) fn resolve(&mut self, device: &DeviceId, arrived: bool, now: Timestamp) {
+    /// Resolves one declared phone anew, because its model is known now.
+    pub(super) fn resolve(&mut self, device: &DeviceId, now: Timestamp) {
         let Some(wanted) = self.wanted.clone() else { return };
-        let known = self.phones.remove(device);
-        let fresh = known.is_none() && arrived;
-        let mut phone = known.unwrap_or_else(|| Box::new(Phone::new(device.clone())));
+        let model = self.phones.get(device).and_then(|phone| phone.facts.model.clone());
+        self.take_resolution(device, wanted.resolve(device, model.as_deref()), now);
+    }
+
+    fn take_resolution(&mut self, device: &DeviceId, resolution: Resolution, now: Timestamp) {
+        let Some(revision) = self.revision().cloned() else { return };
+        let mut phone = self.phones.remove(device).unwrap_or_else(|| Box::new(Phone::new(device.clone())));
         self.unindex(&phone);
-        let mut changed = false;
-        match wanted.resolve(device, phone.facts.model.as_deref()) {
+        let was_abandoned = phone.goal.is_some() && !phone.declared();
+        match resolution {
             Resolution::Ready(desired) => {
                 phone.newest = Newest::Declared;
                 let same = phone.goal.as_ref().is_some_and(|goal| goal.desired.digest == desired.digest);
                 if let Some(goal) = phone.goal.as_mut().filter(|_| same) {
                     goal.desired = desired;
                 } else {
-                    let goal = Goal { desired, revision: wanted.revision().clone() };
-                    phone.take_goal(goal, &self.catalogue, fresh);
+                    phone.take_goal(Goal { desired, revision }, &self.catalogue);
                     phone.calling.forgive();
-                    changed = true;
                 }
             }
             Resolution::Invalid { name, problems } => phone.newest = Newest::Invalid { name, problems },
             Resolution::Undeclared => phone.newest = Newest::Gone,
         }
         phone.assess(&self.catalogue);
+        let save = phone.unsaved || was_abandoned;
         self.index(&phone);
         self.phones.insert(device.clone(), phone);
-        if changed {
+        if save {
             self.save(device, now);
         }
         self.schedule(device, now);
@@ -73,15 +125,19 @@ impl Fleet {
         self.unindex(&phone);
         let files = phone.goal.as_ref().map(|goal| Arc::clone(&goal.desired.files)).unwrap_or_default();
         let broken = files.first().and_then(|file| wanted.broken_files().get(file));
-        phone.newest = match broken {
+        let newest = match broken {
             Some(file) => {
                 let problems = wanted.problems().iter().filter(|problem| problem.place.file == *file).take(10);
                 Newest::Invalid { name: phone.name().cloned(), problems: problems.cloned().collect() }
             }
             None => Newest::Gone,
         };
+        let changed = std::mem::replace(&mut phone.newest, newest) != phone.newest;
         self.index(&phone);
         self.phones.insert(device.clone(), phone);
+        if changed {
+            self.save(device, now);
+        }
         self.schedule(device, now);
     }
 }

@@ -35,11 +35,17 @@ impl PhoneHandler for Handler {
         };
         let nonce = message.nonce.clone().unwrap_or(Nonce("".into()));
         let from = From { cookie: request.cookie.as_deref(), peer: request.peer, connection: request.connection };
-        let answer = shared.with_fleet(|fleet, now| fleet.message(message, &from, now));
+        let answer = shared.with_fleet_then(
+            |fleet, now| fleet.message(message, &from, now),
+            |answer| match answer {
+                Answer::Send { message, set_cookie } => Ok((message, set_cookie)),
+                Answer::Record { ticket, record } => Err((ticket, shared.saver.put_and_tell(*record))),
+            },
+        );
         match answer {
-            Answer::Send { message, set_cookie } => send(&message, set_cookie),
-            Answer::Record { ticket, record } => {
-                let stored = shared.saver.put_and_wait(*record).await;
+            Ok((message, set_cookie)) => send(&message, set_cookie),
+            Err((ticket, stored)) => {
+                let stored = stored.await.unwrap_or(false);
                 match shared.with_fleet(|fleet, now| fleet.recorded(ticket, stored, &nonce, now)) {
                     Answer::Send { message, set_cookie } => send(&message, set_cookie),
                     Answer::Record { .. } => {

@@ -5,10 +5,12 @@
 //! - [`handler`]: a phone's request: decode, decide, record, encode
 //! - [`saver`]: records on their way to the store, the newest of each phone
 //! - [`follow`]: what the source tells
+//! - [`clock`]: the time that the fleet is told
 //! - [`outcome`]: session outcomes as log lines and metrics
 //! - [`access`]: what the API may see and do
 
 pub mod access;
+mod clock;
 mod follow;
 pub mod handler;
 mod outcome;
@@ -29,7 +31,7 @@ use shared::Shared;
 
 use crate::{
     fleet::Fleet,
-    phone::{ContactClient, FailedHandshakes, ListenerError, ListenerMetrics, PhoneListener},
+    phone::{ContactClient, ContactSettings, FailedHandshakes, ListenerError, ListenerMetrics, PhoneListener},
     report::{self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens},
     source::{self, SecretsDir, SourceError},
     store::{Store, StoreError},
@@ -94,12 +96,13 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     }
     let mut seed = [0; 32];
     openssl::rand::rand_bytes(&mut seed).map_err(ServiceError::Random)?;
-    let mut fleet = Fleet::new(settings.fleet.clone(), seed);
-    fleet.restore(restored.records, shared::now());
+    let fleet = Fleet::new(settings.fleet.clone(), seed);
     let listener_metrics = ListenerMetrics::new();
     let metrics = Arc::new(ServiceMetrics::new().with_part(|registry| listener_metrics.register(registry)));
-    let contact = ContactClient::new(&settings.contact);
+    let in_flight = settings.fleet.contacts_in_flight;
+    let contact = ContactClient::new(&ContactSettings { in_flight, ..settings.contact.clone() });
     let shared = Arc::new(Shared::new(fleet, contact, settings.xml.clone(), Arc::clone(&metrics)));
+    shared.with_fleet(|fleet, now| fleet.restore(restored.records, now));
     let (stop, stopped) = watch::channel(false);
 
     let lookup = Arc::downgrade(&shared);
@@ -148,6 +151,15 @@ impl Running {
         self.shared.saver.flush().await;
         self.tasks.shutdown().await;
         self.store.close().await;
+    }
+
+    /// Returns when a part of the service has ended although nobody stopped it, which is a bug: then the service is to
+    /// be started anew.
+    pub async fn broken(&mut self) {
+        tokio::select! {
+            _ = self.tasks.join_next() => {}
+            _ = &mut self.listener => {}
+        }
     }
 
     /// The fleet and its surroundings, for a caller in the same process.

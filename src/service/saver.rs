@@ -22,7 +22,8 @@ pub(super) struct Saver {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    records: HashMap<DeviceId, Arc<PhoneRecord>>,
+    /// What is to be kept of each phone; `None` = it is to be forgotten.
+    records: HashMap<DeviceId, Option<Arc<PhoneRecord>>>,
     callers: Vec<oneshot::Sender<bool>>,
 }
 
@@ -33,20 +34,25 @@ impl Saver {
 
     /// Has a record stored some time.
     pub(super) fn put(&self, record: PhoneRecord) {
-        self.lock().records.insert(record.device.clone(), Arc::new(record));
+        self.lock().records.insert(record.device.clone(), Some(Arc::new(record)));
         self.more.notify_one();
     }
 
-    /// Has a record stored and waits for it; whether it is stored.
-    pub(super) async fn put_and_wait(&self, record: PhoneRecord) -> bool {
-        let (done, stored) = oneshot::channel();
-        {
-            let mut waiting = self.lock();
-            waiting.records.insert(record.device.clone(), Arc::new(record));
-            waiting.callers.push(done);
-        }
+    /// Has a record removed some time.
+    pub(super) fn forget(&self, device: DeviceId) {
+        self.lock().records.insert(device, None);
         self.more.notify_one();
-        stored.await.unwrap_or(false)
+    }
+
+    /// Has a record stored; the receiver tells whether it is.
+    pub(super) fn put_and_tell(&self, record: PhoneRecord) -> oneshot::Receiver<bool> {
+        let (done, stored) = oneshot::channel();
+        let mut waiting = self.lock();
+        waiting.records.insert(record.device.clone(), Some(Arc::new(record)));
+        waiting.callers.push(done);
+        drop(waiting);
+        self.more.notify_one();
+        stored
     }
 
     /// Waits until all that waits now has been tried.
@@ -61,37 +67,47 @@ impl Saver {
 /// Hands what waits to the store, batch by batch. What could not be stored waits on, unless a newer one has come.
 pub(super) async fn run(shared: Arc<Shared>, store: Store) {
     let saver = &shared.saver;
-    let mut writable = store.writable();
+    let writable = store.writable();
     loop {
         saver.more.notified().await;
         let Waiting { records, callers } = std::mem::take(&mut *saver.lock());
-        let batch: Vec<_> = records.values().map(Arc::clone).collect();
-        let stored = batch.is_empty() || store.save(batch).await.is_ok();
+        let stored = hand_over(&store, &records).await;
         for caller in callers {
             let _ = caller.send(stored);
         }
         if !stored {
-            shared.with_fleet(|fleet, now| fleet.set_store_away(true, now));
             let mut waiting = saver.lock();
             for (device, record) in records {
                 waiting.records.entry(device).or_insert(record);
             }
-            drop(waiting);
-            if *writable.borrow_and_update() {
-                saver.more.notify_one();
-            }
+        }
+        // the store's own word is taken under the fleet's lock, here as in `watch`: whoever comes last is right
+        let back = shared.with_fleet(|fleet, now| {
+            let away = !*writable.borrow();
+            fleet.set_store_away(away, now);
+            !away
+        });
+        if !stored && back {
+            saver.more.notify_one();
         }
     }
+}
+
+async fn hand_over(store: &Store, records: &HashMap<DeviceId, Option<Arc<PhoneRecord>>>) -> bool {
+    let batch: Vec<_> = records.values().flatten().map(Arc::clone).collect();
+    let mut stored = batch.is_empty() || store.save(batch).await.is_ok();
+    for device in records.iter().filter(|(_, record)| record.is_none()).map(|(device, _)| device) {
+        stored = stored && store.remove(device.clone()).await.is_ok();
+    }
+    stored
 }
 
 /// Tells the fleet whether the store can be written.
 pub(super) async fn watch(shared: Arc<Shared>, mut writable: watch_channel::Receiver<bool>) {
     loop {
-        let away = !*writable.borrow_and_update();
-        shared.with_fleet(|fleet, now| fleet.set_store_away(away, now));
-        if !away {
-            shared.saver.more.notify_one();
-        }
+        writable.borrow_and_update();
+        shared.with_fleet(|fleet, now| fleet.set_store_away(!*writable.borrow(), now));
+        shared.saver.more.notify_one();
         if writable.changed().await.is_err() {
             return;
         }

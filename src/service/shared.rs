@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::{outcome, saver::Saver};
+use super::{clock::Clock, outcome, saver::Saver};
 use crate::{
     fleet::{Effect, Fleet},
     phone::{ContactClient, ContactError},
@@ -26,6 +26,7 @@ pub struct Shared {
     pub metrics: Arc<ServiceMetrics>,
     /// What keeps the service from being ready: the first revision is not taken over yet.
     pub(super) source: Mutex<SourceState>,
+    clock: Clock,
     timer: Notify,
 }
 
@@ -49,41 +50,55 @@ impl Shared {
             saver: Saver::default(),
             metrics,
             source: Mutex::default(),
+            clock: Clock::default(),
             timer: Notify::new(),
         }
     }
 
     /// Runs `act` on the fleet and carries out its effects. Never held over an await.
     pub fn with_fleet<T>(self: &Arc<Self>, act: impl FnOnce(&mut Fleet, Timestamp) -> T) -> T {
-        let now = now();
-        let (result, effects, sooner) = {
+        self.with_fleet_then(act, |result| result)
+    }
+
+    /// As [`Self::with_fleet`]; `then` still runs under the lock, after the records of this turn are on their way, so
+    /// that records reach the store in the order in which they were made.
+    pub(super) fn with_fleet_then<T, U>(
+        self: &Arc<Self>,
+        act: impl FnOnce(&mut Fleet, Timestamp) -> T,
+        then: impl FnOnce(T) -> U,
+    ) -> U {
+        let mut outside = Vec::new();
+        let (result, sooner) = {
             let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = self.clock.now();
             let before = fleet.next_tick();
             let result = act(&mut fleet, now);
             let after = fleet.next_tick();
-            let sooner = after.is_some_and(|after| before.is_none_or(|before| after < before));
-            (result, fleet.take_effects(), sooner)
+            for effect in fleet.take_effects() {
+                match effect {
+                    Effect::Save(record) => self.saver.put(*record),
+                    Effect::Forget(device) => self.saver.forget(device),
+                    effect => outside.push(effect),
+                }
+            }
+            (then(result), after.is_some_and(|after| before.is_none_or(|before| after < before)))
         };
         if sooner {
             self.timer.notify_one();
         }
-        for effect in effects {
-            self.carry_out(effect);
+        for effect in outside {
+            match effect {
+                Effect::Report(report) => outcome::tell(&report, &self.metrics),
+                Effect::Contact { device, uri, ticket } => {
+                    tokio::spawn(Arc::clone(self).contact(device, uri, ticket));
+                }
+                Effect::Save(_) | Effect::Forget(_) => {}
+            }
         }
         result
     }
 
-    fn carry_out(self: &Arc<Self>, effect: Effect) {
-        match effect {
-            Effect::Save(record) => self.saver.put(*record),
-            Effect::Report(report) => outcome::tell(&report, &self.metrics),
-            Effect::Contact { device, uri, ticket } => {
-                tokio::spawn(Arc::clone(self).contact(device, uri, ticket));
-            }
-        }
-    }
-
-    /// One contact-me request. Its number is bounded by the pace of the fleet and by the client.
+    /// One contact-me request. The fleet bounds their number.
     async fn contact(self: Arc<Self>, device: DeviceId, uri: ContactUri, ticket: u64) {
         let result = self.contact.contact(&uri).await;
         self.metrics.contact(result.as_ref().map_or_else(ContactError::category, |()| "answered"));
@@ -94,11 +109,8 @@ impl Shared {
     }
 }
 
-/// The time, in whole milliseconds as people read it.
-pub(super) fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
-}
+/// The fleet is looked at that often at least, for clocks may jump.
+const LONGEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Wakes the fleet whenever something is due.
 pub(super) async fn run_timers(shared: Arc<Shared>) {
@@ -107,10 +119,10 @@ pub(super) async fn run_timers(shared: Arc<Shared>) {
             fleet.tick(now);
             fleet.next_tick()
         });
-        let wait = next.map(|at| at.duration_since(now()));
+        let wait = next.map(|at| at.duration_since(shared.clock.now()));
         match wait.map(|wait| std::time::Duration::try_from(wait).unwrap_or_default()) {
             Some(wait) => {
-                let _ = tokio::time::timeout(wait, shared.timer.notified()).await;
+                let _ = tokio::time::timeout(wait.min(LONGEST_SLEEP), shared.timer.notified()).await;
             }
             None => shared.timer.notified().await,
         }

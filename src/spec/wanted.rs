@@ -103,6 +103,11 @@ impl Wanted {
         self.phones.keys().cloned().collect()
     }
 
+    /// Whether a document declares this device, with errors or without.
+    pub fn declares(&self, device: &DeviceId) -> bool {
+        self.phones.contains_key(device)
+    }
+
     /// What one phone is to have. `model` is what the phone reports (`device-type`), if it was heard of; a model that
     /// its document declares goes before it.
     pub fn resolve(&self, device: &DeviceId, model: Option<&str>) -> Resolution {

@@ -9,7 +9,7 @@ use phoneops::{
     source::{GitSettings, SourceSettings},
 };
 
-use crate::service_stage::{LONG, Stage, config, has, idle, profile, told, until};
+use crate::service_stage::{LONG, Stage, config, has, idle, profile, told};
 
 const FIRST: &str = "sntp-addr: 192.0.2.123, sip-name: Reception";
 
@@ -64,7 +64,7 @@ async fn stage() -> (Stage, Clone) {
         ..GitSettings::new(stage.path("remote.git").to_str().unwrap(), stage.path("state/mirror.git"))
     });
     stage.start().await;
-    until(|| stage.knows(0), || "the first revision".to_owned()).await;
+    stage.taken_over().await;
     (stage, clone)
 }
 
@@ -143,6 +143,7 @@ async fn while_the_remote_is_away_phones_go_on_and_a_restart_finds_the_last_revi
     phone.wait_for(|view| view.counts().writes == 2 && view.is_idle(), LONG).await.unwrap();
     stage.stop().await;
     stage.start().await;
+    stage.taken_over().await;
     let other = stage.phone_in(1, Model::OpenStage60V3R1, State::InSync).await;
     assert_eq!(told(&other, 0), ["start-up: ReadItems WriteItems ReadItems CleanUp"]);
     assert_eq!(stage.api("GET /readyz").await.status, 200, "the mirror holds the last revision");

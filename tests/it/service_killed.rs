@@ -10,7 +10,7 @@ use tokio::net::TcpSocket;
 use crate::{
     listener_support::{PATH, Phone, request},
     service_child::Program,
-    service_stage::{LONG, config, has, idle, mac, profile, times_written, told},
+    service_stage::{LONG, config, has, idle, mac, profile, ready, times_written, told},
 };
 
 fn enforced(items: &str) -> String {
@@ -27,6 +27,7 @@ async fn asked_to_write(phone: &SimPhone, writes: usize) {
 #[tokio::test]
 async fn killed_after_a_write_was_sent_it_reads_before_it_writes_and_writes_nothing_twice() {
     let mut program = Program::serve(&enforced("sntp-addr: 192.0.2.123, sip-name: Reception"), &[]);
+    ready(program.status).await;
     let mut settings = program.phone_settings(0, Model::OpenStage40V3R5);
     settings.faults = vec![Fault::SlowReply(1)];
     let phone = SimPhone::start(settings).await.unwrap();
@@ -47,6 +48,7 @@ async fn killed_after_a_write_was_sent_it_reads_before_it_writes_and_writes_noth
 async fn killed_after_a_secret_was_sent_it_repeats_it_at_most_once() {
     let before = "sntp-addr: 192.0.2.123";
     let mut program = Program::serve(&enforced(before), &[("ldap", "not-to-be-guessed")]);
+    ready(program.status).await;
     let phone = program.phone(0, Model::OpenStage40V3R5).await;
     phone.boot();
     program.reaches(0, State::InSync).await;
@@ -78,7 +80,7 @@ async fn killed_when_its_write_never_reached_the_phone_it_loses_nothing() {
     let settings = program.phone_settings(0, Model::OpenStage60V3R1);
     let address = settings.address;
     let phone = SimPhone::start(settings).await.unwrap();
-    program.becomes(0, |_| true).await;
+    ready(program.status).await;
     // the phone's own messages, by hand: the answer to the last one is lost on the way
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((address, 0).into()).unwrap();
@@ -90,6 +92,7 @@ async fn killed_when_its_write_never_reached_the_phone_it_loses_nothing() {
     assert!(raw.answer().await.unwrap().text().contains("<Action>WriteItems</Action>"));
     program.kill();
     program.start();
+    ready(program.status).await;
     program.becomes(0, |view| view.state == State::Pending).await;
     assert_eq!(phone.writes(), 0);
     phone.boot();

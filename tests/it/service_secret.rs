@@ -12,7 +12,7 @@ use phoneops::{
 use crate::{
     listener_support::Phone,
     service_child::{Program, files, phoneops, run},
-    service_stage::{LONG, api_as, config, has, id, mac, profile, times_written},
+    service_stage::{LONG, api_as, config, has, id, mac, profile, ready, times_written},
 };
 
 /// What is planted. Nothing else in the world looks like it.
@@ -70,6 +70,7 @@ async fn a_planted_secret_is_on_the_phone_and_nowhere_else() {
     let before =
         profile("Enforce", WANTED) + "---\n" + &(0..3).map(|n| config(n, "")).collect::<Vec<_>>().join("---\n");
     let program = Program::serve(&before, &secrets);
+    ready(program.status).await;
     let models = [Model::OpenStage40V3R5, Model::OpenStage60V3R1, Model::OpenStage20V2R1];
     let mut phones = Vec::new();
     for (number, model) in (0..).zip(models) {

@@ -234,13 +234,9 @@ impl Stage {
         self.running().shared().with_fleet(|fleet, _| fleet.revision().map(ToString::to_string))
     }
 
-    async fn taken_over(&self) {
-        until(|| self.revision().is_some(), || "a first revision".to_owned()).await;
-    }
-
-    /// Whether the service knows phone `phone-N`.
-    pub(crate) fn knows(&self, number: u32) -> bool {
-        self.running().shared().with_fleet(|fleet, now| fleet.phone(&format!("phone-{number}"), now)).is_some()
+    /// Waits until the first revision since the start is taken over whole.
+    pub(crate) async fn taken_over(&self) {
+        ready(self.running().status_address).await;
     }
 
     /// Replaces a document as editors do, and waits until the new revision is taken over.
@@ -281,19 +277,21 @@ impl Stage {
         phone
     }
 
+    fn find(&self, number: u32) -> Option<view::PhoneView> {
+        self.running().shared().with_fleet(|fleet, now| fleet.phone(&format!("phone-{number}"), now))
+    }
+
     /// What the service knows of phone `phone-N`.
     pub(crate) fn view(&self, number: u32) -> view::PhoneView {
-        let name = format!("phone-{number}");
-        let view = self.running().shared().with_fleet(|fleet, now| fleet.phone(&name, now));
-        view.unwrap_or_else(|| panic!("{name} is not known"))
+        self.find(number).unwrap_or_else(|| panic!("phone-{number} is not known"))
     }
 
     pub(crate) async fn becomes(&self, number: u32, wish: impl Fn(&view::PhoneView) -> bool) {
         let told = || {
             let transcripts: Vec<_> = self.phones.lock().unwrap().iter().map(|phone| told(phone, 0)).collect();
-            format!("{:#?}\n{transcripts:#?}", self.view(number))
+            format!("{:#?}\n{transcripts:#?}", self.find(number))
         };
-        until(|| wish(&self.view(number)), told).await;
+        until(|| self.find(number).is_some_and(|view| wish(&view)), told).await;
     }
 
     /// Waits until the phone is in that state.
@@ -338,6 +336,19 @@ pub(crate) fn replace(folder: &Path, name: &str, content: &str) {
 /// Waits until a phone has nothing under way and nothing due.
 pub(crate) async fn idle(phone: &SimPhone) {
     phone.wait_for(PhoneView::is_idle, LONG).await.unwrap();
+}
+
+/// Waits until a service says that it is ready.
+pub(crate) async fn ready(status: SocketAddr) {
+    let deadline = Instant::now() + LONG;
+    loop {
+        let answer = api_as(status, "GET /readyz", None).await;
+        if answer.status == 200 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "never ready: {answer:?}");
+        sleep(Duration::from_millis(4)).await;
+    }
 }
 
 /// Asks a status server with a token and closes the connection.

@@ -53,7 +53,7 @@ async fn status_tells_in_sync_pending_and_drift_apart_by_its_exit_code() {
     // a phone that keeps refusing to be reached
     phone.set_fault(Fault::ContactSwallowed);
     stage.change("all.yaml", &enforced(1).replace("192.0.2.123", "192.0.2.200")).await;
-    assert_eq!(stage.view(0).state, State::Pending);
+    stage.reaches(0, State::Pending).await;
     assert_eq!(status(&stage, &["phone-0"]).await.0, 3);
     phone.clear_fault("contact-swallowed");
     stage.reaches(0, State::InSync).await;

@@ -114,7 +114,12 @@ fn failures_are_retried_ever_more_seldom() {
 
 #[test]
 fn ten_thousand_pending_phones_are_asked_at_a_pace_and_hold_no_more_than_an_entry_each() {
-    let mut stage = Stage::empty(Settings { contacts_per_second: 100, undeclared: 10, ..Settings::default() });
+    let mut stage = Stage::empty(Settings {
+        contacts_per_second: 100,
+        contacts_in_flight: 20_000,
+        undeclared: 10,
+        ..Settings::default()
+    });
     let phone = ENFORCED.rsplit("---").next().unwrap();
     let phones: Vec<String> = (0..10_000)
         .map(|number| {
@@ -223,4 +228,61 @@ fn every_phone_is_read_again_within_its_interval() {
     stage.pass(Duration::from_secs(4 * 3600 + 60));
     assert_eq!(stage.contacts.len(), 1);
     assert_eq!(stage.view(MAC).state, State::InSync, "a look without cause makes nobody pending");
+}
+
+#[test]
+fn a_dark_site_holds_no_more_than_its_share_of_requests() {
+    let mut stage = Stage::empty(Settings { contacts_in_flight: 1, ..Settings::default() });
+    let other =
+        "---".to_owned() + &ENFORCED.rsplit("---").next().unwrap().replace("reception", "porter").replace(":33", ":44");
+    stage.push(&format!("{ENFORCED}{other}"));
+    Phone::new(MAC).session(&mut stage, Reason::StartUp);
+    Phone::new("00:1A:E8:11:22:44").session(&mut stage, Reason::StartUp);
+    stage.push(&format!("{}{other}", changed()));
+    stage.pass(Duration::from_secs(9));
+    assert_eq!(stage.contacts.len(), 1, "one under way");
+    let (device, ticket) = stage.contact();
+    stage.fleet.contact_done(&device, ticket, false, stage.now);
+    stage.pass(Duration::from_secs(2));
+    assert_eq!(stage.contacts.len(), 1, "then the next");
+}
+
+#[test]
+fn a_new_revision_does_not_shorten_the_contact_gap() {
+    let (mut stage, _) = wanting();
+    stage.pass(Duration::ZERO);
+    let (device, ticket) = stage.contact();
+    stage.fleet.contact_done(&device, ticket, true, stage.now);
+    stage.pass(Duration::from_secs(40));
+    stage.push(&ENFORCED.replace("192.0.2.123", "192.0.2.126"));
+    stage.pass(Duration::from_secs(255));
+    assert!(stage.contacts.is_empty(), "R-305, promise 4");
+    stage.pass(Duration::from_secs(10));
+    assert_eq!(stage.contacts.len(), 1);
+}
+
+#[test]
+fn replies_that_belong_to_no_flow_cause_one_contact_and_no_more() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    for _ in 0..5 {
+        let stray = phone.reply(crate::wpi::Action::ReadItems, crate::wpi::ReplyStatus::Accepted, Vec::new());
+        stage.say(&phone, stray);
+        stage.pass(Duration::from_secs(120));
+        while let Some((device, ticket, _)) = stage.contacts.pop() {
+            stage.fleet.contact_done(&device, ticket, true, stage.now);
+            phone.session(&mut stage, Reason::Solicited);
+        }
+    }
+    assert_eq!(phone.called, 1);
+    let mut stranger = Phone::new(MAC);
+    stranger.peer = "127.0.0.99:1".parse().unwrap();
+    let stray = stranger.reply(
+        crate::wpi::Action::ReadItems,
+        crate::wpi::ReplyStatus::Accepted,
+        vec![crate::wpi::Item::plain(super::stage::id("mac-addr"), MAC)],
+    );
+    stage.say(&stranger, stray);
+    assert_eq!(stage.view(MAC).state, State::InSync, "nobody else can call it out of its state");
 }

@@ -208,20 +208,37 @@ fn an_item_that_the_phone_does_not_know_is_not_sent() {
 }
 
 #[test]
-fn an_item_that_reads_back_otherwise_is_not_written_twice_in_a_flow() {
+fn an_item_that_reads_back_otherwise_is_written_once_more_in_a_later_session_and_then_refused() {
     let mut stage = Stage::with(ENFORCED);
     let mut phone = Phone::new(MAC);
-    let first = phone.initial(Reason::StartUp, Vec::new());
-    let mut message = stage.say(&phone, first);
-    let mut writes = 0;
-    while message.message.action != Action::CleanUp {
-        writes += usize::from(message.message.action == Action::WriteItems);
-        let reply = phone.obey(&message.message);
-        phone.values.insert(id("sntp-addr"), "192.0.2.77".to_owned());
-        message = stage.say(&phone, reply);
+    for (round, after) in [(1, State::Pending), (2, State::Degraded)] {
+        let first = phone.initial(Reason::StartUp, Vec::new());
+        let mut message = stage.say(&phone, first);
+        let mut writes = 0;
+        while message.message.action != Action::CleanUp {
+            writes += usize::from(message.message.action == Action::WriteItems);
+            let reply = phone.obey(&message.message);
+            phone.values.insert(id("sntp-addr"), "192.0.2.77".to_owned());
+            message = stage.say(&phone, reply);
+        }
+        assert_eq!(writes, 1, "R-618, round {round}");
+        assert_eq!(stage.view(MAC).state, after, "round {round}");
     }
-    assert_eq!(writes, 1, "R-618");
-    assert_eq!(stage.view(MAC).state, State::Degraded);
+    phone.values.insert(id("sntp-addr"), "192.0.2.123".to_owned());
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!((stage.view(MAC).state, stage.view(MAC).refused), (State::InSync, Vec::new()), "it is right by now");
+}
+
+#[test]
+fn a_phone_that_is_busy_for_ever_gets_the_wish_only_a_few_times() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.in_call = true;
+    phone.session(&mut stage, Reason::StartUp);
+    let wishes: Vec<bool> = (0..4).map(|_| phone.session(&mut stage, Reason::Solicited).wish()).collect();
+    assert_eq!(wishes, [true, true, false, false], "R-714: it may be idle and call itself busy");
+    stage.pass(Duration::from_secs(16 * 60));
+    assert_eq!(stage.contacts.len(), 1, "it is not forgotten");
 }
 
 #[test]

@@ -96,6 +96,7 @@ impl Stage {
             match effect {
                 Effect::Save(record) => drop(self.saved.insert(record.device.clone(), *record)),
                 Effect::Contact { device, ticket, .. } => self.contacts.push((device, ticket, self.now)),
+                Effect::Forget(device) => drop(self.saved.remove(&device)),
                 Effect::Report(_) => {}
             }
         }
@@ -191,6 +192,8 @@ pub(super) struct Phone {
     pub(super) unknown: BTreeSet<ItemId>,
     pub(super) in_call: bool,
     pub(super) nonces: u32,
+    /// Solicited sessions.
+    pub(super) called: u32,
 }
 
 pub(super) fn id(name: &str) -> ItemId {
@@ -217,6 +220,7 @@ impl Phone {
             unknown: BTreeSet::new(),
             in_call: false,
             nonces: 0,
+            called: 0,
         }
     }
 
@@ -283,6 +287,7 @@ impl Phone {
 
     /// One whole session, to its CleanUp.
     pub(super) fn session(&mut self, stage: &mut Stage, reason: Reason) -> Transcript {
+        self.called += u32::from(reason == Reason::Solicited);
         let first = self.initial(reason, Vec::new());
         self.session_from(stage, first)
     }

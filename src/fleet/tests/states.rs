@@ -106,3 +106,67 @@ fn pages_follow_each_other_without_gap_or_overlap() {
     let only = Query { state: Some(State::Undeclared), ..Query::default() };
     assert_eq!(stage.fleet.page(&only, stage.now).phones.len(), 5);
 }
+
+#[test]
+fn until_documents_are_read_after_a_start_phones_are_only_read() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    let mut restarted = Stage::empty(crate::fleet::Settings::default());
+    restarted.fleet.restore(stage.saved.values().cloned().collect(), restarted.now);
+    phone.values.clear();
+    let session = phone.session(&mut restarted, Reason::StartUp);
+    assert_eq!(session.actions(), [crate::wpi::Action::ReadItems, crate::wpi::Action::CleanUp]);
+    restarted.pass(Duration::from_secs(3600));
+    assert!(restarted.contacts.is_empty(), "sites and their networks are not known yet");
+}
+
+#[test]
+fn an_abandoned_phone_stays_so_over_a_restart() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    stage.push(ENFORCED.split("---").next().unwrap());
+    let mut restarted = Stage::empty(crate::fleet::Settings::default());
+    restarted.fleet.restore(stage.saved.values().cloned().collect(), restarted.now);
+    assert_eq!(restarted.view("reception").state, State::Abandoned);
+}
+
+#[test]
+fn a_call_in_a_phones_name_from_elsewhere_changes_nothing_of_it() {
+    let site = "---\napiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: berlin}\nspec: {networks: [127.0.0.0/24]}\n";
+    let yaml =
+        format!("{}{site}", ENFORCED.replace("profiles: [site-berlin]", "profiles: [site-berlin]\n  site: berlin"));
+    let mut stage = Stage::with(&yaml);
+    let mut phone = Phone::new(MAC);
+    let first = phone.initial(Reason::StartUp, Vec::new());
+    let read = stage.say(&phone, first);
+    phone.cookie = read.set_cookie;
+    let mut stranger = Phone::new(MAC);
+    stranger.peer = "192.0.2.66:7".parse().unwrap();
+    stranger.model = "OpenStage 80".to_owned();
+    stranger.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.fleet.counters().wrong_site, 1);
+    let reply = phone.obey(&read.message);
+    assert_eq!(phone.session_from(&mut stage, reply).writes().len(), 1, "R-1104: its own session goes on");
+    let view = stage.view(MAC);
+    assert_eq!((view.model.as_deref(), view.address.as_deref()), (Some("OpenStage 40"), Some("127.0.0.9")));
+}
+
+#[test]
+fn the_undeclared_phone_not_heard_of_for_longest_makes_room() {
+    let mut stage = Stage::empty(crate::fleet::Settings { undeclared: 2, ..crate::fleet::Settings::default() });
+    stage.push(ENFORCED);
+    for number in [1, 2, 1, 3] {
+        Phone::new(&format!("00:1A:E8:99:00:{number:02}")).session(&mut stage, Reason::StartUp);
+        stage.pass(Duration::from_secs(1));
+    }
+    let all = stage.fleet.page(&Query { state: Some(State::Undeclared), ..Query::default() }, stage.now).phones;
+    let macs: Vec<_> = all.iter().map(|phone| &phone.mac[15..]).collect();
+    assert_eq!(macs, ["01", "03"]);
+    assert_eq!(
+        stage.saved.keys().filter(|device| device.as_str().ends_with("99:00:02")).count(),
+        0,
+        "nor is it stored"
+    );
+}

@@ -353,3 +353,113 @@ fn an_answer_to_a_record_of_a_flow_that_is_gone_is_a_plain_cleanup() {
     };
     assert_eq!(message.action, Action::CleanUp, "R-209: nothing is written in a flow that a newer message ended");
 }
+
+/// A session that has got as far as its first WriteItems.
+fn writing(stage: &mut Stage, phone: &mut Phone) -> ServerMessage {
+    let first = phone.initial(Reason::StartUp, Vec::new());
+    let read = stage.say(phone, first);
+    phone.cookie = read.set_cookie;
+    let reply = phone.obey(&read.message);
+    let write = stage.say(phone, reply).message;
+    assert_eq!(write.action, Action::WriteItems);
+    write
+}
+
+#[test]
+fn a_reply_counts_for_what_was_sent_and_not_for_what_is_wanted_by_then() {
+    let mut stage = Stage::with(&phone_with("", "sntp-addr: 192.0.2.5, sip-user-id: \"17\", sip-pwd: {file: a}"));
+    let mut phone = Phone::new(MAC);
+    let write = writing(&mut stage, &mut phone);
+    phone.refuses.insert(id("sntp-addr"), crate::wpi::ItemStatus::InvalidData);
+    let reply = phone.obey(&write);
+    phone.refuses.clear();
+    stage.push(&phone_with("", "sntp-addr: 192.0.2.6, sip-user-id: \"17\", sip-pwd: {file: b}"));
+    let rest = phone.session_from(&mut stage, reply);
+    let written = rest.writes().concat();
+    assert!(written.contains(&"sip-pwd".to_owned()), "the newer secret is still due: {written:?}");
+    assert!(written.contains(&"sntp-addr".to_owned()), "the newer value was never refused: {written:?}");
+    assert_eq!(stage.view(MAC).state, State::InSync);
+}
+
+#[test]
+fn a_message_that_did_not_leave_was_not_written() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    let first = phone.initial(Reason::StartUp, Vec::new());
+    let read = stage.say(&phone, first);
+    phone.cookie = read.set_cookie;
+    let reply = phone.obey(&read.message);
+    let nonce = reply.nonce.clone().unwrap();
+    let from = From { cookie: phone.cookie.as_deref(), peer: phone.peer, connection: 1 };
+    let Answer::Record { ticket, .. } = stage.fleet.message(reply, &from, stage.now) else { panic!("a record first") };
+    stage.push(&ENFORCED.replace("mode: Enforce", "mode: Enforce, interval: 12h"));
+    let Answer::Send { message, .. } = stage.fleet.recorded(ticket, true, &nonce, stage.now) else {
+        panic!("an answer")
+    };
+    let reply = phone.obey(&message);
+    assert_eq!(phone.session_from(&mut stage, reply).writes().len(), 1, "it goes round again and writes the same");
+    assert_eq!(stage.view(MAC).state, State::InSync);
+}
+
+#[test]
+fn the_before_image_of_a_write_that_a_call_stopped_is_taken_back() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.in_call = true;
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.saved.values().next().unwrap().before_images, []);
+    phone.in_call = false;
+    phone.values.insert(id("sntp-addr"), "192.0.2.99".to_owned());
+    phone.session(&mut stage, Reason::Solicited);
+    let record = stage.saved.values().next().unwrap();
+    let image = record.before_images.iter().find(|image| image.id == id("sntp-addr")).unwrap();
+    assert_eq!(image.old.as_deref(), Some("192.0.2.99"), "what it was before it was really changed");
+}
+
+#[test]
+fn a_message_that_fails_as_a_whole_is_tried_again_group_by_group() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    writing(&mut stage, &mut phone);
+    let failed = phone.reply(Action::WriteItems, crate::wpi::ReplyStatus::Failed, Vec::new());
+    assert_eq!(stage.say(&phone, failed).message.action, Action::CleanUp, "R-901");
+    assert_eq!(stage.view(MAC).refused, []);
+    let session = phone.session(&mut stage, Reason::Solicited);
+    assert_eq!(session.writes(), [["daylight-save"], ["sntp-addr"], ["sntp-tz-offset"]]);
+    assert_eq!(stage.view(MAC).state, State::InSync);
+}
+
+#[test]
+fn a_secret_in_a_layer_of_one_model_is_assumed_like_any_other() {
+    let profile = "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneProfile\nmetadata: {name: forty}\nspec:\n  models: [OpenStage 40]\n  items: {sip-pwd: {file: sip}}\n---";
+    let yaml = profile.to_owned()
+        + &phone_with("", "sntp-addr: 192.0.2.5").replace("  items:", "  profiles: [forty]\n  items:");
+    let mut stage = Stage::with(&yaml);
+    let writes = Phone::new(MAC).session(&mut stage, Reason::StartUp).writes();
+    assert_eq!(writes, [["sntp-addr"]], "promise 8: it was not known before that the layer applies");
+}
+
+#[test]
+fn a_phone_that_is_plugged_in_first_and_declared_later_is_new() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new("00:1A:E8:11:22:44");
+    phone.session(&mut stage, Reason::StartUp);
+    let porter = phone_with("", SECRET).replace(":33", ":44").replace("reception", "porter");
+    stage.push(&format!("{ENFORCED}---{}", porter.replace("sip-porter", "sip-porter, oops: 1")));
+    assert_eq!(stage.view("porter").state, State::Invalid);
+    stage.push(&format!("{ENFORCED}---{porter}"));
+    assert_eq!(phone.session(&mut stage, Reason::Solicited).writes(), [["sip-pwd"]], "promise 8");
+}
+
+#[test]
+fn a_keyed_secret_follows_the_number_that_its_key_names() {
+    let yaml = |number: &str| {
+        phone_with("", &format!("sip-user-id: \"{number}\", ldap-pwd: {{from: ldap.csv, key: \"{{sip-user-id}}\"}}"))
+    };
+    let mut stage = Stage::with(&yaml("17"));
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    stage.push(&yaml("18"));
+    let written = phone.session(&mut stage, Reason::Solicited).writes().concat();
+    assert!(written.contains(&"ldap-pwd".to_owned()), "{written:?}");
+}

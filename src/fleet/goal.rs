@@ -1,0 +1,94 @@
+//! What is in force for a phone, and what a change of it means: which items that never compare become due, and which
+//! refusals no longer count.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{phone::Phone, record::Refused};
+use crate::{
+    catalogue::Catalogue,
+    spec::{Desired, DesiredItem, DesiredValue, Revision},
+    wpi::{ItemId, ItemStatus},
+};
+
+/// The desired state that phoneops works towards, and the first revision that gave it.
+#[derive(Debug, Clone)]
+pub struct Goal {
+    /// What is wanted.
+    pub desired: Arc<Desired>,
+    /// The revision.
+    pub revision: Revision,
+}
+
+/// What an item asks for, independent of how its reference is written: keys of keyed files are filled in.
+pub fn meaning(item: &DesiredItem, desired: &Desired) -> DesiredValue {
+    match &item.value.value {
+        DesiredValue::Secret(reference) => {
+            DesiredValue::Secret(reference.filled(desired).unwrap_or_else(|_| reference.clone()))
+        }
+        text @ DesiredValue::Text(_) => text.clone(),
+    }
+}
+
+impl Phone {
+    /// What this item asks for now.
+    pub fn wants(&self, id: &ItemId) -> Option<DesiredValue> {
+        let desired = &self.goal.as_ref()?.desired;
+        Some(meaning(desired.get(id)?, desired))
+    }
+
+    /// Works towards another desired state from now on.
+    ///
+    /// An item that never compares becomes due when what was in force did not have it or had another value. Where
+    /// nothing was in force, or it was incomplete because the model was not known, only a phone that is new gets it
+    /// (promise 8). An item that the phone did not have is asked for again when another value is wanted.
+    pub fn take_goal(&mut self, new: Goal, catalogue: &Catalogue) {
+        let old = self.goal.take();
+        let due = |item: &&DesiredItem| {
+            let before = old.as_ref().map(|old| (old, old.desired.get(&item.id)));
+            match before {
+                Some((old, Some(before))) => meaning(before, &old.desired) != meaning(item, &new.desired),
+                Some((old, None)) if !old.desired.undecided => true,
+                _ => self.fresh,
+            }
+        };
+        let uncompared = new.desired.items.iter().filter(|item| !catalogue.compares(item.id.name.as_str()));
+        let mut all: BTreeSet<ItemId> = uncompared.filter(due).map(|item| item.id.clone()).collect();
+        all.extend(self.due.drain(..).filter(|id| new.desired.get(id).is_some()));
+        self.due = all.into_iter().collect();
+        self.refused.retain(|refused| {
+            new.desired.get(&refused.id).is_some_and(|item| meaning(item, &new.desired) == refused.value)
+        });
+        let asked_again = |item: &&DesiredItem| {
+            let another = old.as_ref().and_then(|old| old.desired.get(&item.id)).map(|before| &before.value.value);
+            let lacking = self.assessment.comparison.lacking.iter().any(|lacking| lacking.id == item.id);
+            lacking && another != Some(&item.value.value)
+        };
+        let kept = new.desired.items.iter().filter(|item| !asked_again(item)).map(|item| &item.id);
+        self.observed = self.observed.restricted(kept);
+        self.fresh &= new.desired.undecided;
+        self.doubtful.clear();
+        self.cautious = false;
+        self.heals = (Timestamp::UNIX_EPOCH, 0);
+        self.unsaved = true;
+        self.goal = Some(new);
+    }
+
+    /// Whether this item, as it is wanted now, was refused by the firmware that the phone has now.
+    pub fn refused_as_is(&self, id: &ItemId) -> bool {
+        let mut refusals = self.refused.iter().filter(|refused| refused.id == *id);
+        refusals
+            .any(|refused| refused.firmware == self.facts.firmware && self.wants(id).as_ref() == Some(&refused.value))
+    }
+
+    /// Notes that the phone refused this value of an item.
+    pub fn refuse(&mut self, id: &ItemId, value: DesiredValue, status: ItemStatus, now: Timestamp) {
+        self.refused.retain(|refused| refused.id != *id);
+        if self.wants(id).as_ref() == Some(&value) {
+            let firmware = self.facts.firmware.clone();
+            self.refused.push(Refused { id: id.clone(), status, value, firmware, at: now });
+        }
+        self.unsaved = true;
+    }
+}

@@ -1,0 +1,117 @@
+//! A phone as the store keeps it, and back.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use smol_str::SmolStr;
+
+use super::{
+    call::Calling,
+    goal::Goal,
+    observed::ObservedSet,
+    phone::{Assessment, Newest, Phone},
+    record::{InForce, PhoneRecord},
+};
+use crate::{
+    spec::{Desired, DesiredItem, desired::LayerValue},
+    wpi::DeviceId,
+};
+
+impl Phone {
+    /// A phone as the store knew it; what was in force stays so until the documents are read.
+    pub fn from_record(record: PhoneRecord) -> Self {
+        let goal = record.in_force.as_deref().map(|in_force| Goal {
+            desired: Arc::new(desired_of(&record.device, in_force)),
+            revision: in_force.revision.clone(),
+        });
+        let declared = goal.is_some() && !record.abandoned;
+        Self {
+            newest: if declared { Newest::Declared } else { Newest::Gone },
+            goal,
+            facts: record.facts,
+            observed: record.observation.as_ref().map(ObservedSet::from_record).unwrap_or_default(),
+            read_at: record.observation.map(|observation| observation.at),
+            refused: record.refused,
+            doubtful: Vec::new(),
+            in_flight: record.in_flight,
+            before_images: record.before_images,
+            due: record.due,
+            fresh: record.fresh,
+            unverified: record.unverified,
+            last_write: record.last_write,
+            last_proof: record.last_proof,
+            flow: None,
+            calling: Calling::default(),
+            look_wanted: false,
+            called_back: false,
+            wrong_site: false,
+            wishes: 0,
+            cautious: false,
+            assessment: Assessment::default(),
+            wake: None,
+            waiting_since: None,
+            heals: (Timestamp::UNIX_EPOCH, 0),
+            saved_at: None,
+            unsaved: false,
+            device: record.device,
+        }
+    }
+
+    /// What the store is to keep.
+    pub fn record(&self) -> PhoneRecord {
+        PhoneRecord {
+            device: self.device.clone(),
+            in_force: self.goal.as_ref().map(|goal| Arc::new(in_force_of(goal))),
+            facts: self.facts.clone(),
+            observation: self.read_at.map(|at| self.observed.to_record(at)),
+            refused: self.refused.clone(),
+            in_flight: self.in_flight.clone(),
+            before_images: self.before_images.clone(),
+            due: self.due.clone(),
+            fresh: self.fresh,
+            abandoned: self.goal.is_some() && !self.declared(),
+            unverified: self.unverified,
+            last_write: self.last_write,
+            last_proof: self.last_proof,
+        }
+    }
+}
+
+fn in_force_of(goal: &Goal) -> InForce {
+    let desired = &goal.desired;
+    InForce {
+        name: Arc::clone(&desired.name),
+        labels: Arc::clone(&desired.labels),
+        site: desired.site.clone(),
+        policy: Arc::clone(&desired.policy),
+        items: desired.items.iter().map(|item| (item.id.clone(), item.value.value.clone())).collect(),
+        digest: desired.digest,
+        revision: goal.revision.clone(),
+        undecided: desired.undecided,
+        files: desired.files.to_vec(),
+    }
+}
+
+fn desired_of(device: &DeviceId, in_force: &InForce) -> Desired {
+    let mut items: Vec<DesiredItem> = in_force
+        .items
+        .iter()
+        .map(|(id, value)| DesiredItem {
+            value: Arc::new(LayerValue { id: id.clone(), value: value.clone(), origin: None }),
+        })
+        .collect();
+    items.sort_by(|a, b| a.id.cmp(&b.id));
+    Desired {
+        device: device.clone(),
+        name: Arc::clone(&in_force.name),
+        labels: Arc::clone(&in_force.labels),
+        model: None::<SmolStr>,
+        site: in_force.site.clone(),
+        policy: Arc::clone(&in_force.policy),
+        items: items.into_boxed_slice(),
+        seeds: Box::default(),
+        digest: in_force.digest,
+        undecided: in_force.undecided,
+        files: in_force.files.clone().into(),
+    }
+}
