@@ -5,6 +5,14 @@
 //! gives a whole [`PhoneMessage`]. Both take turns in one run and the best of 30 samples counts, so a busy machine moves
 //! both. Exits with 1 when a share is below 0.60.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a bench that panics has failed"
+)]
+
 use std::{
     hint::black_box,
     process::ExitCode,

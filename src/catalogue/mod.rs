@@ -170,4 +170,4 @@ impl Catalogue {
 
 #[cfg(test)]
 #[path = "tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -13,7 +13,7 @@ fn id(name: &str, index: Option<u32>) -> ItemId {
     ItemId::new(ItemName::new(name).unwrap(), index.map(Index))
 }
 
-fn first_index(item: &ItemType) -> Option<u32> {
+pub(crate) fn first_index(item: &ItemType) -> Option<u32> {
     match &item.index {
         IndexSet::None => None,
         IndexSet::Any => Some(1),
@@ -23,14 +23,14 @@ fn first_index(item: &ItemType) -> Option<u32> {
 
 /// A valid value of the item as people would write it, chosen by the arguments.
 #[derive(Debug)]
-enum Given {
+pub(crate) enum Given {
     Text(String),
     Bool(bool),
     Integer(i64),
 }
 
 impl Given {
-    fn valid(item: &ItemType, choice: u16, word: &str) -> Self {
+    pub(crate) fn valid(item: &ItemType, choice: u16, word: &str) -> Self {
         let quoted = choice.is_multiple_of(2);
         match item.kind {
             Kind::Boolean => Self::Bool(quoted),
@@ -56,6 +56,14 @@ impl Given {
                     word.replace('^', "").chars().take(item.max_length.unwrap_or(12)).collect::<String>().trim().into()
                 }
             }),
+        }
+    }
+
+    /// As it stands in a document.
+    pub(crate) fn yaml(&self) -> String {
+        match self {
+            Self::Text(text) => serde_json::to_string(text).unwrap(),
+            Self::Bool(_) | Self::Integer(_) => self.text(),
         }
     }
 

@@ -6,6 +6,7 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 /// Arguments of commands that log.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// What is logged: error, warn, info, debug, trace, or by module
     #[arg(long = "log", env = "PHONEOPS_LOG", default_value = "info", value_name = "LEVEL")]

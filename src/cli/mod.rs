@@ -71,6 +71,36 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Validate(args) => validate::run(args),
         Command::Status(args) => status::run(args),
         Command::Sim(args) => sim::run(args),
-        Command::Demo(args) => demo::run(args),
+        Command::Demo(args) => demo::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_of_all_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_of_serve_is_an_environment_variable_of_its_name() {
+        let cli = Cli::command();
+        let serve = cli.find_subcommand("serve").unwrap();
+        for flag in serve.get_arguments().filter(|flag| flag.get_id() != "help") {
+            let long = flag.get_long().unwrap();
+            let variable = flag.get_env().unwrap_or_else(|| panic!("--{long} has no variable")).to_string_lossy();
+            assert_eq!(variable, format!("PHONEOPS_{}", long.replace('-', "_").to_uppercase()));
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_settings_file_which_stands_before_it() {
+        let given = ["phoneops", "serve", "--dir=/a", "--contact-gap=5s", "--contact-gap", "7s"];
+        let Command::Serve(args) = Cli::try_parse_from(given).unwrap().command else { panic!("serve") };
+        assert_eq!(args.contact_gap, std::time::Duration::from_secs(7));
     }
 }

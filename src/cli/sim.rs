@@ -42,9 +42,9 @@ pub struct Args {
     /// Port of contact-me on each of these addresses; 0 = any free one
     #[arg(long, value_name = "PORT", default_value_t = 8085, env = "PHONEOPS_SIM_CONTACT_PORT")]
     contact_port: u16,
-    /// Shortest time between two calls for contact-me, in seconds; else what the phones' own settings say
-    #[arg(long, value_name = "SECONDS", env = "PHONEOPS_SIM_CONTACT_GAP")]
-    contact_gap: Option<u64>,
+    /// Shortest time between two calls for contact-me; else what the phones' own settings say
+    #[arg(long, value_name = "DURATION", env = "PHONEOPS_SIM_CONTACT_GAP", value_parser = super::serve::duration)]
+    contact_gap: Option<Duration>,
     /// Makes a run repeatable
     #[arg(long, value_name = "NUMBER", default_value_t = 1, env = "PHONEOPS_SIM_SEED")]
     seed: u64,
@@ -75,7 +75,7 @@ async fn simulate(args: Args) -> miette::Result<Exit> {
     settings.contact_port = args.contact_port;
     settings.seed = args.seed;
     settings.faults = args.fault;
-    settings.timing.contact_gap = args.contact_gap.map(Duration::from_secs);
+    settings.timing.contact_gap = args.contact_gap;
     settings.events = watched.then_some(sender);
     if !args.model.is_empty() {
         settings.models = args.model;

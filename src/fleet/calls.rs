@@ -151,7 +151,10 @@ impl Fleet {
         }
         self.schedule(device, now);
         match self.phones.get(device).map(|phone| phone.calling.step) {
-            Some(CallStep::Waiting { at, .. }) if at > now => ContactAnswer::RateLimited(at),
+            Some(CallStep::Waiting { at, .. }) if at > after(now, self.settings.contact_rest) => {
+                ContactAnswer::RateLimited(at)
+            }
+            Some(CallStep::Waiting { at, .. }) => ContactAnswer::Queued(at),
             _ => ContactAnswer::Queued(now),
         }
     }
@@ -178,7 +181,8 @@ impl Fleet {
         match phone.calling.step {
             CallStep::Idle if need.is_some() && reachable => {
                 let spaced = phone.calling.last_request.map(|last| after(last, self.settings.contact_spacing));
-                let at = [spaced, phone.calling.not_before].into_iter().flatten().fold(now, Timestamp::max);
+                let rested = phone.facts.last_seen.map(|last| after(last, self.settings.contact_rest));
+                let at = [spaced, rested, phone.calling.not_before].into_iter().flatten().fold(now, Timestamp::max);
                 phone.calling.step = CallStep::Waiting { at, slotted: false };
             }
             CallStep::Waiting { .. } if need.is_none() || !reachable => phone.calling.step = CallStep::Idle,

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// A record of a phone in sync is stored at most that often.
+/// A record in which only times changed is stored at most that often.
 const SAVE_EVERY: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
 impl Fleet {
@@ -217,6 +217,7 @@ impl Fleet {
             store_away: self.store_away,
             now,
         };
+        phone.facts.last_seen = Some(now);
         let next = flow.session.reply(&mut phone, message, &around);
         self.phones.insert(device, phone);
         self.step(flow, next, now)
@@ -314,7 +315,8 @@ impl Fleet {
     fn after_call(&mut self, device: &DeviceId, now: Timestamp) {
         let Some(phone) = self.phones.get_mut(device) else { return };
         let rested = phone.saved_at.is_some_and(|saved| now < after(saved, SAVE_EVERY));
-        if !(rested && phone.proven() && phone.last_write < phone.saved_at) {
+        let only_time_passed = phone.goal.is_none() || (phone.proven() && phone.last_write < phone.saved_at);
+        if !(rested && only_time_passed) {
             self.save(device, now);
         }
         self.limit_healing(device, now);

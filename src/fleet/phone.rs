@@ -11,13 +11,13 @@ use super::{
     flow::FlowId,
     may_write::bar,
     observed::{ObservedSet, Readings},
-    record::{BeforeImage, Facts, InFlight, InForce, PhoneRecord, Refused},
+    record::{BeforeImage, Facts, InFlight, InForce, InForceItems, PhoneRecord, Refused},
     schedule::after,
     words::DegradedReason,
 };
 use crate::{
     catalogue::Catalogue,
-    spec::{Desired, DesiredItem, DesiredValue, Mode, Problem, Revision, desired::LayerValue},
+    spec::{Desired, DesiredItem, DesiredValue, Mode, Problem, Revision},
     wpi::{DeviceId, FirmwareProfile, ItemId, ItemStatus, PhoneMessage},
 };
 
@@ -345,7 +345,7 @@ fn in_force_of(goal: &Goal) -> InForce {
         labels: Arc::clone(&desired.labels),
         site: desired.site.clone(),
         policy: Arc::clone(&desired.policy),
-        items: desired.items.iter().map(|item| (item.id.clone(), item.value.value.clone())).collect(),
+        items: InForceItems::from(&desired.items),
         digest: desired.digest,
         revision: goal.revision.clone(),
         files: desired.files.to_vec(),
@@ -353,14 +353,6 @@ fn in_force_of(goal: &Goal) -> InForce {
 }
 
 fn desired_of(device: &DeviceId, in_force: &InForce) -> Desired {
-    let mut items: Vec<DesiredItem> = in_force
-        .items
-        .iter()
-        .map(|(id, value)| DesiredItem {
-            value: Arc::new(LayerValue { id: id.clone(), value: value.clone(), origin: None }),
-        })
-        .collect();
-    items.sort_by(|a, b| a.id.cmp(&b.id));
     Desired {
         device: device.clone(),
         name: Arc::clone(&in_force.name),
@@ -368,7 +360,7 @@ fn desired_of(device: &DeviceId, in_force: &InForce) -> Desired {
         model: None::<SmolStr>,
         site: in_force.site.clone(),
         policy: Arc::clone(&in_force.policy),
-        items: items.into_boxed_slice(),
+        items: in_force.items.shared(),
         seeds: Box::default(),
         digest: in_force.digest,
         undecided: false,

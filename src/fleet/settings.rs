@@ -11,6 +11,8 @@ pub struct Settings {
     pub contact_spacing: Duration,
     /// Contact gap of a phone whose `dls-contact-interval` is not known.
     pub contact_gap: Duration,
+    /// How long a phone is left alone after its last message before it is asked to call: it still ends its session.
+    pub contact_rest: Duration,
     /// How long an answered contact-me may take to become a session.
     pub answer_wait: Duration,
     /// Contact-me requests a second for the whole service.
@@ -47,6 +49,7 @@ impl Default for Settings {
             report_only: false,
             contact_spacing: Duration::from_secs(60),
             contact_gap: Duration::from_secs(300),
+            contact_rest: Duration::from_secs(2),
             answer_wait: Duration::from_secs(30),
             contacts_per_second: 20,
             contact_ports: vec![8085],

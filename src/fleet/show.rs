@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use super::{
     Fleet,
     call::CallStep,
     phone::{Need, Newest, Phone},
+    schedule::after,
     view::{DriftView, LIST_LIMIT, PAGE_LIMIT, Page, PendingView, PhoneView, Query, RefusedView},
     words::{PendingReason, State},
 };
@@ -90,7 +92,9 @@ impl Fleet {
         match (phone.calling.step, phone.calling.failure) {
             (CallStep::Answered { .. }, _) => PendingReason::Called,
             (_, Some(failure)) => failure,
-            (CallStep::Waiting { at, .. }, None) if at > now => PendingReason::RateLimited,
+            (CallStep::Waiting { at, .. }, None) if at > after(now, self.settings.contact_rest) => {
+                PendingReason::RateLimited
+            }
             (CallStep::Idle, None) if self.contact_uri(phone).is_none() => PendingReason::Unreachable,
             _ => PendingReason::Queued,
         }
@@ -198,9 +202,9 @@ impl Fleet {
         PhoneView {
             name: phone.name().map(ToString::to_string),
             mac: phone.device.to_string(),
-            model: phone.facts.model.as_ref().map(ToString::to_string),
-            firmware: phone.facts.firmware.as_ref().map(ToString::to_string),
-            e164: phone.facts.e164.as_ref().map(ToString::to_string),
+            model: told(phone.facts.model.as_ref()),
+            firmware: told(phone.facts.firmware.as_ref()),
+            e164: told(phone.facts.e164.as_ref()),
             site: goal.map(|goal| goal.desired.site.to_string()),
             labels: goal.map(|goal| goal.desired.labels.to_map()).unwrap_or_default(),
             mode: goal.filter(|_| !undeclared).map(|goal| goal.desired.policy.mode),
@@ -233,6 +237,10 @@ impl Fleet {
             observed: observed.map(ToOwned::to_owned),
         }
     }
+}
+
+fn told(fact: Option<&SmolStr>) -> Option<String> {
+    fact.filter(|fact| !fact.is_empty()).map(ToString::to_string)
 }
 
 fn refused(phone: &Phone) -> Vec<RefusedView> {

@@ -30,8 +30,8 @@ pub mod name {
     pub const CONTACTS: &str = "phoneops_contacts_total";
     /// Looks at the source by `result`.
     pub const FETCHES: &str = "phoneops_source_fetches_total";
-    /// Times a `bound` was hit.
-    pub const BOUNDS: &str = "phoneops_bounds_hit_total";
+    /// Times a `bound` of the service or the status server was hit; the phones' listener counts its own.
+    pub const BOUNDS: &str = "phoneops_service_bounds_hit_total";
     /// 1 while the store cannot be written.
     pub const STORE_AWAY: &str = "phoneops_store_away";
     /// Commits of the store by `result`.
@@ -105,17 +105,10 @@ impl ServiceMetrics {
         }
     }
 
-    /// Lets another part register its own metrics.
+    /// Lets another part register what it counts (such as [`ListenerMetrics::register`](crate::phone::ListenerMetrics)).
     #[must_use]
     pub fn with_part(mut self, register: impl FnOnce(&mut Registry)) -> Self {
         register(&mut self.registry);
-        self
-    }
-
-    /// Registers a metric of another part under its full name (a counter's with `_total`).
-    #[must_use]
-    pub fn with(mut self, name: &str, help: &str, metric: impl Metric) -> Self {
-        register_as(&mut self.registry, name, help, metric);
         self
     }
 
@@ -182,13 +175,9 @@ impl ServiceMetrics {
 
 fn register<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     let metric = M::default();
-    register_as(registry, name, help, metric.clone());
-    metric
-}
-
-fn register_as(registry: &mut Registry, name: &str, help: &str, metric: impl Metric) {
     // the encoder appends `_total` to counters itself
-    registry.register(name.strip_suffix("_total").unwrap_or(name), help, metric);
+    registry.register(name.strip_suffix("_total").unwrap_or(name), help, metric.clone());
+    metric
 }
 
 fn signed(count: usize) -> i64 {
@@ -229,6 +218,16 @@ mod tests {
             assert!(text.lines().any(|known| known == line), "{line} in {text}");
         }
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn what_another_part_counts_is_shown_too() {
+        let listener = crate::phone::ListenerMetrics::new();
+        let text = ServiceMetrics::new().with_part(|registry| listener.register(registry)).encode();
+        assert!(text.contains("phoneops_phone_connections 0\n"), "{text}");
+        let named: Vec<_> = text.lines().filter(|line| line.starts_with("# HELP")).collect();
+        let unique: std::collections::BTreeSet<_> = named.iter().collect();
+        assert_eq!(named.len(), unique.len(), "each name once");
     }
 
     #[test]

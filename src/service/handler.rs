@@ -6,7 +6,7 @@ use super::shared::Shared;
 use crate::{
     fleet::{Answer, flow::From},
     phone::{PhoneAnswer, PhoneHandler, PhoneRequest},
-    wpi::{PhoneMessage, ServerMessage, phone_message::Nonce},
+    wpi::{Action, PhoneMessage, ServerMessage, phone_message::Nonce, xml::DecodeError},
 };
 
 /// Answers phones out of the fleet.
@@ -30,7 +30,7 @@ impl PhoneHandler for Handler {
             Err(error) => {
                 shared.metrics.bound_hit(error.category());
                 tracing::debug!(peer = %request.peer, %error, "a message was not understood");
-                return PhoneAnswer::BadRequest(error.to_string());
+                return not_understood(&error);
             }
         };
         let nonce = message.nonce.clone().unwrap_or(Nonce("".into()));
@@ -49,6 +49,15 @@ impl PhoneHandler for Handler {
             }
         }
     }
+}
+
+/// A message of the right kind that lacks something is cleaned up, all else is a bad request.
+fn not_understood(error: &DecodeError) -> PhoneAnswer {
+    if !error.is_answerable() {
+        return PhoneAnswer::BadRequest(error.to_string());
+    }
+    let nonce = error.nonce().cloned().unwrap_or(Nonce("".into()));
+    send(&ServerMessage { nonce, action: Action::CleanUp, items: Vec::new() }, None)
 }
 
 fn send(message: &ServerMessage, set_cookie: Option<String>) -> PhoneAnswer {

@@ -18,7 +18,6 @@ pub mod shared;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -96,7 +95,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let mut seed = [0; 32];
     openssl::rand::rand_bytes(&mut seed).map_err(ServiceError::Random)?;
     let mut fleet = Fleet::new(settings.fleet.clone(), seed);
-    fleet.restore(restored.records, Timestamp::now());
+    fleet.restore(restored.records, shared::now());
     let listener_metrics = ListenerMetrics::new();
     let metrics = Arc::new(ServiceMetrics::new().with_part(|registry| listener_metrics.register(registry)));
     let contact = ContactClient::new(&settings.contact);

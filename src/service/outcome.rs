@@ -39,9 +39,9 @@ pub(super) fn tell(report: &SessionReport, metrics: &ServiceMetrics) {
 
 fn names(all: impl ExactSizeIterator<Item = String>) -> String {
     let more = all.len().saturating_sub(NAMED);
-    let mut list = all.take(NAMED).collect::<Vec<_>>().join(", ");
+    let mut list: Vec<String> = all.take(NAMED).collect();
     if more > 0 {
-        list.push_str(&format!(", and {more} more"));
+        list.push(format!("and {more} more"));
     }
-    list
+    list.join(", ")
 }

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use super::{outcome, saver::Saver};
 use crate::{
     fleet::{Effect, Fleet},
-    phone::ContactClient,
+    phone::{ContactClient, ContactError},
     report::metrics::ServiceMetrics,
     wpi::{DeviceId, contact::ContactUri, xml::Limits},
 };
@@ -55,7 +55,7 @@ impl Shared {
 
     /// Runs `act` on the fleet and carries out its effects. Never held over an await.
     pub fn with_fleet<T>(self: &Arc<Self>, act: impl FnOnce(&mut Fleet, Timestamp) -> T) -> T {
-        let now = Timestamp::now();
+        let now = now();
         let (result, effects, sooner) = {
             let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
             let before = fleet.next_tick();
@@ -86,12 +86,18 @@ impl Shared {
     /// One contact-me request. Its number is bounded by the pace of the fleet and by the client.
     async fn contact(self: Arc<Self>, device: DeviceId, uri: ContactUri, ticket: u64) {
         let result = self.contact.contact(&uri).await;
-        self.metrics.contact(result.as_ref().map_or_else(|error| error.category(), |()| "answered"));
+        self.metrics.contact(result.as_ref().map_or_else(ContactError::category, |()| "answered"));
         if let Err(error) = &result {
             tracing::debug!(phone = %device, %error, "contact-me failed");
         }
         self.with_fleet(|fleet, now| fleet.contact_done(&device, ticket, result.is_ok(), now));
     }
+}
+
+/// The time, in whole milliseconds as people read it.
+pub(super) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 /// Wakes the fleet whenever something is due.
@@ -101,7 +107,7 @@ pub(super) async fn run_timers(shared: Arc<Shared>) {
             fleet.tick(now);
             fleet.next_tick()
         });
-        let wait = next.map(|at| at.duration_since(Timestamp::now()));
+        let wait = next.map(|at| at.duration_since(now()));
         match wait.map(|wait| std::time::Duration::try_from(wait).unwrap_or_default()) {
             Some(wait) => {
                 let _ = tokio::time::timeout(wait, shared.timer.notified()).await;

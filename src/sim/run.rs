@@ -64,8 +64,11 @@ impl Shared {
 
     /// The power goes and comes back after a while.
     pub(super) fn boot(&self, after: Duration) {
-        self.change(|state| state.boot(Instant::now(), after));
-        self.power.send_modify(|count| *count = count.wrapping_add(1));
+        // under one lock: a flow that begins with the new power must not take this for its end
+        self.change(|state| {
+            state.boot(Instant::now(), after);
+            self.power.send_modify(|count| *count = count.wrapping_add(1));
+        });
     }
 }
 
@@ -73,8 +76,7 @@ impl Shared {
 pub(super) async fn live(shared: &Shared) {
     let mut power = shared.power.subscribe();
     loop {
-        power.borrow_and_update();
-        match begin(shared) {
+        match begin(shared, &mut power) {
             Begun::Nothing => {}
             Begun::Sleep => shared.wake.notified().await,
             Begun::Until(at) => tokio::select! {
@@ -97,8 +99,9 @@ enum Begun {
 }
 
 /// Takes the next call off the list and opens its flow in one step, so that a phone never looks idle in between.
-fn begin(shared: &Shared) -> Begun {
+fn begin(shared: &Shared, power: &mut watch::Receiver<u64>) -> Begun {
     let mut state = shared.look();
+    power.borrow_and_update();
     let begun = match state.next(Instant::now()) {
         Next::Sleep => return Begun::Sleep,
         Next::Until(at) => return Begun::Until(at),

@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
+use smol_str::SmolStr;
+
 use super::{
+    code,
     layer::Merged,
     phone_profile::PhoneProfile,
     problem::{Problem, Severity},
@@ -33,7 +36,7 @@ impl Chain {
 
     /// The models that make a difference, in lower case.
     pub(super) fn models(&self) -> impl Iterator<Item = &str> {
-        self.profiles.iter().flat_map(|profile| profile.layer.models.iter().map(|model| model.as_str()))
+        self.profiles.iter().flat_map(|profile| profile.layer.models.iter().map(SmolStr::as_str))
     }
 
     /// The problems that make the phones above invalid.
@@ -99,7 +102,7 @@ impl<'p> Chains<'p> {
         Problem::new(
             Severity::Error,
             reference.place.clone(),
-            "missing-profile",
+            code::MISSING_PROFILE,
             format!("there is no PhoneProfile `{}`{hint}", reference.name),
         )
     }
@@ -167,7 +170,7 @@ fn circle(path: &[Arc<str>], back: &Reference) -> Problem {
     Problem::new(
         Severity::Error,
         back.place.clone(),
-        "profile-cycle",
+        code::PROFILE_CYCLE,
         format!("profiles build on each other in a circle: {}", names.join(" → ")),
     )
 }
@@ -176,7 +179,7 @@ fn already_below(reference: &Reference) -> Problem {
     Problem::new(
         Severity::Warning,
         reference.place.clone(),
-        "profile-below",
+        code::PROFILE_BELOW,
         format!(
             "`{}` lies below an earlier profile of this list already and counts only there; take it out here",
             reference.name

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 use super::{
     desired::{DesiredItem, LayerValue},
     policy::Policy,
+    problem::Place,
     read::policy::PolicyLayer,
     site::SiteName,
 };
@@ -67,6 +68,8 @@ pub(super) struct Layer {
     pub(super) models: Vec<SmolStr>,
     /// The site.
     pub(super) site: Option<SiteName>,
+    /// Where the site is named.
+    pub(super) site_place: Option<Place>,
     /// The policy, field by field.
     pub(super) policy: PolicyLayer,
     /// Its items, sorted, each id once.

@@ -13,6 +13,7 @@ use std::{
 };
 
 use super::{
+    code,
     problem::{Place, Problem, Severity},
     snapshot::{SecretReader, Snapshot},
     wanted::Wanted,
@@ -80,7 +81,7 @@ fn catalogue(snapshot: &Snapshot, problems: &mut Vec<Problem>) -> Arc<Catalogue>
                 let line = u32::try_from(error.line).unwrap_or(u32::MAX);
                 let place = Place { file: file.path.clone(), line, column: 1, span: files::line_span(text, line) };
                 let message = format!("column {}: {}", error.column, error.problem);
-                Problem::new(Severity::Error, place, "catalogue", message)
+                Problem::new(Severity::Error, place, code::CATALOGUE, message)
             }));
             built_in
         }

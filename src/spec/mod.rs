@@ -5,7 +5,7 @@
 //! - [`desired`]: what one phone is to have, after layering, with the origin of each value
 //! - [`labels`]: labels of documents
 //! - [`wanted`]: all phones of one revision
-//! - [`problem`]: what is wrong with a document, where, and what to do
+//! - [`problem`]: what is wrong with a document, where, and what to do; [`code`]: the word for each kind of problem
 //! - [`secret_ref`]: references in place of secrets
 //! - [`snapshot`]: the files of one state of a source, which [`load()`] turns into [`Wanted`]
 //!
@@ -13,6 +13,7 @@
 //! (the order of profiles), `layer` (layers over each other), `digest`.
 
 mod chain;
+pub mod code;
 pub mod desired;
 mod digest;
 pub mod labels;

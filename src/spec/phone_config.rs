@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::{
+    code,
     labels::Labels,
     layer::Layer,
     problem::{Place, Problem},
@@ -57,7 +58,11 @@ pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &No
         errors: Vec::new(),
     };
     let Some(spec) = document.get("spec") else {
-        findings.error(document.mark, "no-spec", "the PhoneConfig has no `spec`; it needs at least `spec.phone.mac`");
+        findings.error(
+            document.mark,
+            code::NO_SPEC,
+            "the PhoneConfig has no `spec`; it needs at least `spec.phone.mac`",
+        );
         return phone;
     };
     let mut known = vec!["phone"];
@@ -66,7 +71,9 @@ pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &No
         return phone;
     }
     match spec.get("phone") {
-        None => findings.error(spec.mark, "no-phone", "`spec` has no `phone`; write `phone: {mac: \"00:1A:E8:…\"}`"),
+        None => {
+            findings.error(spec.mark, code::NO_PHONE, "`spec` has no `phone`; write `phone: {mac: \"00:1A:E8:…\"}`");
+        }
         Some(node) => identity(findings, node, &mut phone),
     }
     (phone.profiles, phone.layer) = layer::read(findings, catalogue, spec, &title, file);
@@ -91,17 +98,17 @@ fn identity(findings: &mut Findings, node: &Node, phone: &mut PhoneConfig) {
             scalar::string(findings, id, "`deviceId`").map(DeviceId::new).map(|read| (id.mark, read))
         }
         (Some(_), Some(second)) => {
-            findings.error(second.mark, "no-phone", "`phone` has both `mac` and `deviceId`; keep one of them");
+            findings.error(second.mark, code::NO_PHONE, "`phone` has both `mac` and `deviceId`; keep one of them");
             None
         }
         (None, None) => {
-            findings.error(node.mark, "no-phone", "`phone` has neither `mac` nor `deviceId`; it needs one of them");
+            findings.error(node.mark, code::NO_PHONE, "`phone` has neither `mac` nor `deviceId`; it needs one of them");
             None
         }
     };
     match device {
         Some((_, Ok(id))) => phone.device = Some(id),
-        Some((mark, Err(error))) => findings.error(mark, "device", format!("`phone`: {error}")),
+        Some((mark, Err(error))) => findings.error(mark, code::DEVICE, format!("`phone`: {error}")),
         None => {}
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::{
+    code,
     layer::Layer,
     problem::{Place, Problem},
     read::{
@@ -44,7 +45,7 @@ pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &No
         errors: Vec::new(),
     };
     let Some(spec) = document.get("spec") else {
-        findings.error(document.mark, "no-spec", "the PhoneProfile has no `spec`");
+        findings.error(document.mark, code::NO_SPEC, "the PhoneProfile has no `spec`");
         return profile;
     };
     let mut known = vec!["models"];
@@ -57,7 +58,7 @@ pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &No
         let models = scalar::strings(findings, node, "`models`");
         profile.layer.models = models.iter().map(|(model, _)| SmolStr::new(model.to_lowercase())).collect();
         if profile.layer.models.is_empty() {
-            findings.error(node.mark, "wrong-type", "`models` names no model; fill it or leave it out");
+            findings.error(node.mark, code::TYPE, "`models` names no model; fill it or leave it out");
         }
     }
     profile

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{
+    code,
     problem::{Place, Problem},
     read::{Findings, fields, metadata, scalar},
     site::{Reach, Site, SiteName},
@@ -30,7 +31,7 @@ pub(super) fn read(findings: &mut Findings, document: &Node, file: &Arc<str>) ->
     let metadata = metadata::read(findings, document);
     let (mut networks, mut reach) = (Vec::new(), Reach::default());
     match document.get("spec") {
-        None => findings.error(document.mark, "no-spec", "the PhoneSite has no `spec`"),
+        None => findings.error(document.mark, code::NO_SPEC, "the PhoneSite has no `spec`"),
         Some(spec) => {
             if fields::known(findings, spec, "`spec` of a PhoneSite", &["networks", "reach"]).is_some() {
                 networks = spec.get("networks").map(|node| read_networks(findings, node)).unwrap_or_default();
@@ -51,12 +52,12 @@ fn read_networks(findings: &mut Findings, node: &Node) -> Vec<IpNet> {
             Ok(network) if network.trunc() == network => networks.push(network),
             Ok(network) => {
                 let message = format!("`{text}` is an address in a network, not a network; write {}", network.trunc());
-                findings.error(mark, "network", message);
+                findings.error(mark, code::NETWORK, message);
             }
             Err(_) => {
                 findings.error(
                     mark,
-                    "network",
+                    code::NETWORK,
                     format!("`{text}` is no network; write it as 192.0.2.0/24 or 2001:db8::/48"),
                 );
             }

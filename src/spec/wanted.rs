@@ -10,6 +10,7 @@ use smol_str::SmolStr;
 
 use super::{
     chain::Chain,
+    code,
     desired::{Desired, DesiredItem, DesiredValue},
     digest::digest,
     layer::{LayerItem, Merged},
@@ -68,7 +69,7 @@ pub struct Wanted {
     pub(super) problems: Vec<Problem>,
     pub(super) counts: Counts,
     pub(super) masks: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
-    pub(super) secrets: HashMap<SecretRef, Result<Secret, String>>,
+    pub(super) secrets: Secrets,
 }
 
 /// One declared device.
@@ -114,7 +115,7 @@ impl Wanted {
         let mut problems = self.site_errors(merged.site.as_ref());
         problems.extend(user_errors(&merged));
         let desired = self.desired(device, phone, &merged);
-        problems.extend(self.secret_errors(&desired));
+        problems.extend(secret_errors(&self.secrets, &desired));
         if problems.is_empty() {
             return Resolution::Ready(Arc::new(desired));
         }
@@ -165,7 +166,7 @@ impl Wanted {
 
     pub(super) fn desired(&self, device: &DeviceId, phone: &Phone, merged: &Merged) -> Desired {
         let site = merged.site.clone().unwrap_or_default();
-        let items: Box<[DesiredItem]> = merged.items.iter().map(LayerItem::desired).collect();
+        let items: Arc<[DesiredItem]> = merged.items.iter().map(LayerItem::desired).collect();
         let seeds: Box<[DesiredItem]> = merged.seeds.iter().map(LayerItem::desired).collect();
         let site_file = self.sites.get(&site).map(|entry| entry.file.clone());
         let mut files = merged.files.clone();
@@ -188,19 +189,6 @@ impl Wanted {
     fn site_errors(&self, site: Option<&SiteName>) -> Vec<Problem> {
         let fallback = SiteName::default();
         self.sites.get(site.unwrap_or(&fallback)).map(|entry| entry.errors.clone()).unwrap_or_default()
-    }
-
-    fn secret_errors(&self, desired: &Desired) -> Vec<Problem> {
-        references(desired)
-            .filter_map(|(reference, place)| {
-                let outcome = reference.filled(desired).and_then(|filled| match self.secrets.get(&filled) {
-                    Some(Ok(_)) => Ok(()),
-                    Some(Err(reason)) => Err(reason.clone()),
-                    None => Err(format!("{filled} was not read with this revision")),
-                });
-                outcome.err().map(|reason| secret_problem(reference, place, &reason))
-            })
-            .collect()
     }
 }
 
@@ -233,8 +221,25 @@ pub(super) fn user_errors(merged: &Merged) -> impl Iterator<Item = Problem> {
             "`{}` is set by the phone's user: put it in `seed`, or set `policy.userItems: Manage` to keep it as it is here",
             item.id()
         );
-        Some(Problem::new(Severity::Error, place, "user-item", message))
+        Some(Problem::new(Severity::Error, place, code::USER_ITEM, message))
     })
+}
+
+/// What was read of secrets, by reference with its key filled in.
+pub(super) type Secrets = HashMap<SecretRef, Result<Secret, String>>;
+
+/// The references of one phone whose secret cannot be had.
+pub(super) fn secret_errors(secrets: &Secrets, desired: &Desired) -> Vec<Problem> {
+    references(desired)
+        .filter_map(|(reference, place)| {
+            let outcome = reference.filled(desired).and_then(|filled| match secrets.get(&filled) {
+                Some(Ok(_)) => Ok(()),
+                Some(Err(reason)) => Err(reason.clone()),
+                None => Err(format!("{filled} was not read with this revision")),
+            });
+            outcome.err().map(|reason| secret_problem(reference, place, &reason))
+        })
+        .collect()
 }
 
 /// The references to secrets of one phone, each with its place.
@@ -250,7 +255,7 @@ fn secret_problem(reference: &SecretRef, place: Option<&Place>, reason: &str) ->
     Problem::new(
         Severity::Error,
         place.cloned().unwrap_or(nowhere),
-        "missing-secret",
+        code::MISSING_SECRET,
         format!("the secret {reference} cannot be had: {reason}"),
     )
 }

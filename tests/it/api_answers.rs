@@ -154,7 +154,7 @@ async fn a_connection_too_many_is_told_so_and_counted_and_a_silent_one_gives_its
     let mut text = String::new();
     refused.read_to_string(&mut text).await.unwrap();
     assert!(text.starts_with("HTTP/1.1 503"), "{text}");
-    assert!(service.metrics.encode().contains("phoneops_bounds_hit_total{bound=\"status-connections\"} 1"));
+    assert!(service.metrics.encode().contains("phoneops_service_bounds_hit_total{bound=\"status-connections\"} 1"));
     silent.read_to_end(&mut Vec::new()).await.unwrap();
     // the client may see the end a moment before the place is free
     while service.ask("GET /healthz", &[]).await.status != 200 {

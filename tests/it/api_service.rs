@@ -196,7 +196,7 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str
 fn text(line: &str, headers: &[(&str, &str)]) -> String {
     let mut text = format!("{line} HTTP/1.1\r\nConnection: close\r\n");
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([*name, ": ", *value, "\r\n"]);
     }
     text + "\r\n"
 }

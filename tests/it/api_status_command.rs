@@ -54,7 +54,8 @@ async fn drift_is_exit_code_1_and_shows_per_phone() {
     assert_eq!(code, Some(1));
     assert!(out.contains("  e164  11 → 12\n"), "{out}");
     let (_, out, _) = status(&service, &["-o", "json"]).await;
-    assert_eq!(out.lines().map(|line| serde_json::from_str::<PhoneView>(line).unwrap()).count(), 2);
+    let read: Vec<PhoneView> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(read, [phone(1), drifted(2)]);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub(super) struct Report<'r> {
 
 /// One problem as JSON.
 #[derive(Serialize)]
-struct Line<'p> {
+struct Json<'p> {
     severity: &'static str,
     code: &'static str,
     file: &'p str,
@@ -86,7 +86,7 @@ impl<'r> Report<'r> {
 
     /// One object a line.
     pub(super) fn json(&self) -> String {
-        let lines = self.wanted.problems().iter().map(|problem| Line {
+        let lines = self.wanted.problems().iter().map(|problem| Json {
             severity: word(problem.severity),
             code: problem.code,
             file: self.gathered.shown(&problem.place.file),

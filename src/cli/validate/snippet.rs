@@ -46,8 +46,7 @@ pub(super) fn snippet(text: &str, place: &Place, hidden: &[(usize, usize)]) -> O
                 cells.extend(MASK.chars().map(|shown| Cell { shown, marked }));
             }
             Some(_) => {
-                let masked = cells.iter_mut().rev().take(MASK.len());
-                masked.for_each(|cell| cell.marked |= marked);
+                cells.iter_mut().rev().take(MASK.len()).for_each(|cell| cell.marked |= marked);
             }
         }
     }

@@ -102,8 +102,8 @@ fn a_new_initial_message_ends_the_older_flow() {
     phone.cookie = old;
     phone.connection = 55;
     phone.peer = "127.0.0.77:1".parse().unwrap();
-    let stale = phone.reply(Action::ReadItems, ReplyStatus::Accepted, Vec::new());
-    assert_eq!(stage.say(&phone, stale).message.action, Action::CleanUp);
+    let late = phone.reply(Action::ReadItems, ReplyStatus::Accepted, Vec::new());
+    assert_eq!(stage.say(&phone, late).message.action, Action::CleanUp);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_reply_after_a_restart_is_cleaned_up_and_its_phone_called_again() {
     let reply = phone.reply(Action::ReadItems, ReplyStatus::Accepted, Vec::new());
     assert_eq!(restarted.say(&phone, reply).message.action, Action::CleanUp);
     assert_eq!(restarted.view(MAC).state, State::Pending);
-    restarted.pass(Duration::from_secs(1));
+    restarted.pass(Duration::from_secs(2));
     assert_eq!(restarted.contacts.len(), 1);
 }
 

@@ -2,6 +2,7 @@
 
 mod calls;
 mod flows;
+mod promise_one;
 mod sessions;
 mod stage;
 mod states;

@@ -274,7 +274,7 @@ fn local_changes_with_attached_items_are_taken_over_and_corrected_in_a_session_o
     let session = phone.session_from(&mut stage, message);
     assert_eq!(session.actions(), [Action::CleanUp], "R-704, R-705");
     assert_eq!(stage.view(MAC).drift[0].observed.as_deref(), Some("192.0.2.9"));
-    stage.pass(Duration::from_secs(1));
+    stage.pass(Duration::from_secs(2));
     let (device, ticket) = stage.contact();
     stage.fleet.contact_done(&device, ticket, true, stage.now);
     assert_eq!(phone.session(&mut stage, Reason::Solicited).writes(), [["sntp-addr"]]);
@@ -286,7 +286,7 @@ fn local_changes_without_values_are_read_and_never_answered_by_a_write() {
     let mut phone = Phone::new(MAC);
     let session = phone.session(&mut stage, Reason::LocalChanges);
     assert_eq!(session.actions(), [Action::ReadItems, Action::CleanUp], "R-703, R-705");
-    stage.pass(Duration::from_secs(1));
+    stage.pass(Duration::from_secs(2));
     assert_eq!(stage.contacts.len(), 1);
 }
 

@@ -263,7 +263,7 @@ impl Phone {
                 for item in &message.items {
                     match self.refuses.get(&item.id) {
                         Some(status) => {
-                            bad.push(Item { status: Some(status.clone()), ..Item::plain(item.id.clone(), "") })
+                            bad.push(Item { status: Some(status.clone()), ..Item::plain(item.id.clone(), "") });
                         }
                         None => drop(self.values.insert(item.id.clone(), item.text.shown().to_owned())),
                     }

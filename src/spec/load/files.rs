@@ -9,6 +9,7 @@ use std::{
 use crate::{
     catalogue::Catalogue,
     spec::{
+        code,
         phone_config::{self, PhoneConfig},
         phone_profile::{self, PhoneProfile},
         phone_site::{self, PhoneSite},
@@ -83,7 +84,7 @@ impl Read {
             None => {
                 self.broken_files.insert(file.clone());
             }
-            Some(Kind::PhoneConfig) => {
+            Some(Kind::Config) => {
                 let mut phone = phone_config::read(&mut findings, catalogue, &root, file);
                 phone.errors = findings.errors();
                 if phone.device.is_none() {
@@ -91,12 +92,12 @@ impl Read {
                 }
                 self.phones.push(phone);
             }
-            Some(Kind::PhoneProfile) => {
+            Some(Kind::Profile) => {
                 let mut profile = phone_profile::read(&mut findings, catalogue, &root, file);
                 profile.errors = findings.errors();
                 self.profiles.push(profile);
             }
-            Some(Kind::PhoneSite) => {
+            Some(Kind::Site) => {
                 let mut site = phone_site::read(&mut findings, &root, file);
                 site.errors = findings.errors();
                 self.sites.push(site);
@@ -115,26 +116,26 @@ pub(super) fn text(file: &SourceFile) -> Result<&str, Problem> {
     };
     match &file.content {
         FileContent::Bytes(bytes) if bytes.starts_with(LFS) => whole(
-            "lfs-pointer",
+            code::LFS_POINTER,
             "the file is kept by Git LFS and only a pointer to it is here; keep YAML in git itself".to_owned(),
         ),
         FileContent::Bytes(bytes) => match str::from_utf8(bytes) {
             Ok(text) => Ok(text),
             Err(error) => {
                 let line = bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
-                whole("encoding", format!("the file is not UTF-8 (first wrong byte on line {line})"))
+                whole(code::ENCODING, format!("the file is not UTF-8 (first wrong byte on line {line})"))
             }
         },
         FileContent::Link => {
-            whole("link", "the file is a symbolic link, which is not followed; put the file itself here".to_owned())
+            whole(code::LINK, "the file is a symbolic link, which is not followed; put the file itself here".to_owned())
         }
         FileContent::Submodule => {
-            whole("submodule", "a git submodule is not followed; put its files into this repository".to_owned())
+            whole(code::SUBMODULE, "a git submodule is not followed; put its files into this repository".to_owned())
         }
         FileContent::TooLarge(size) => {
-            whole("too-large", format!("the file has {size} bytes, more than is read; cut it into several files"))
+            whole(code::TOO_LARGE, format!("the file has {size} bytes, more than is read; cut it into several files"))
         }
-        FileContent::Unreadable(reason) => whole("unreadable", format!("the file cannot be read: {reason}")),
+        FileContent::Unreadable(reason) => whole(code::UNREADABLE, format!("the file cannot be read: {reason}")),
     }
 }
 
@@ -148,7 +149,7 @@ fn parse(file: &SourceFile, text: &str) -> Result<Vec<Document>, Problem> {
         None => Ok(documents),
         Some(first_too_many) => {
             let message = format!("the file has more than {DOCUMENT_LIMIT} documents; cut it into several files");
-            Err(problem(first_too_many.root.mark, "too-many-documents", message))
+            Err(problem(first_too_many.root.mark, code::TOO_MANY_DOCUMENTS, message))
         }
     }
 }

@@ -1,23 +1,20 @@
 //! Documents become phones: names and devices that occur twice, the profiles below each phone, secrets, and what only
 //! layering shows.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::files::Read;
-use crate::{
-    spec::{
-        chain::Chains,
-        layer::Merged,
-        phone_profile::PhoneProfile,
-        policy::LockoutItems,
-        problem::{Place, Problem, Severity},
-        snapshot::SecretReader,
-        wanted::{PHONE_PROBLEM_LIMIT, Phone, Resolution, SiteEntry, Wanted, references, user_errors},
-    },
-    wpi::DeviceId,
+use crate::spec::{
+    chain::Chains,
+    code,
+    layer::{Layer, Merged},
+    phone_profile::PhoneProfile,
+    policy::LockoutItems,
+    problem::{Place, Problem, Severity},
+    site::SiteName,
+    snapshot::SecretReader,
+    suggest::did_you_mean,
+    wanted::{PHONE_PROBLEM_LIMIT, Phone, Secrets, SiteEntry, Wanted, references, secret_errors, user_errors},
 };
 
 /// Puts sites and phones into `wanted`.
@@ -57,6 +54,9 @@ pub(super) fn declare(wanted: &mut Wanted, read: Read, problems: &mut Vec<Proble
         slot.and_modify(|old: &mut SiteEntry| old.errors.extend(new.errors.iter().cloned())).or_insert(new);
     }
 
+    let named = profiles.iter().map(|profile| &profile.layer).chain(phones.iter().map(|phone| &phone.layer));
+    problems.extend(named.filter_map(|layer| unknown_site(wanted, layer)));
+
     let profiles = by_name(profiles);
     let mut chains = Chains::new(&profiles, &wanted.broken_files);
     for profile in profiles.values() {
@@ -79,6 +79,17 @@ impl Phone {
         let both = self.errors.iter().chain(second.errors.iter());
         self.errors = both.take(PHONE_PROBLEM_LIMIT).cloned().collect();
     }
+}
+
+/// A site that no document declares is as good as any, unless others are declared: then it is a slip of the finger.
+fn unknown_site(wanted: &Wanted, layer: &Layer) -> Option<Problem> {
+    let (site, place) = layer.site.as_ref().zip(layer.site_place.clone())?;
+    if !wanted.has_sites() || wanted.sites.contains_key(site) || *site == SiteName::default() {
+        return None;
+    }
+    let hint = did_you_mean(site.as_str(), wanted.sites.keys().map(SiteName::as_str));
+    let message = format!("no PhoneSite `{site}` is declared, so that its networks are not known{hint}");
+    Some(Problem::new(Severity::Warning, place, code::UNKNOWN_SITE, message))
 }
 
 fn by_name(profiles: Vec<PhoneProfile>) -> BTreeMap<Arc<str>, Arc<PhoneProfile>> {
@@ -114,7 +125,7 @@ fn each_once<'d>(
                 "the {what} `{name}` is declared twice, here and at {}:{}{others}; keep one of them",
                 other.file, other.line
             );
-            let problem = Problem::new(Severity::Error, (*place).clone(), "declared-twice", message);
+            let problem = Problem::new(Severity::Error, (*place).clone(), code::DECLARED_TWICE, message);
             problems.push(problem.clone());
             errors.push(problem);
         }
@@ -124,7 +135,7 @@ fn each_once<'d>(
 /// Reads the secrets of every phone, then lays its layers over each other once for each model that may come, to
 /// report what no document shows by itself.
 pub(super) fn look_at_all(wanted: &mut Wanted, secrets: &dyn SecretReader, problems: &mut Vec<Problem>) {
-    let mut read = HashMap::new();
+    let mut read = Secrets::new();
     for (device, phone) in wanted.phones.iter().filter(|(_, phone)| phone.errors.is_empty()) {
         for model in phone.models() {
             let merged = phone.merged(model.as_deref());
@@ -137,23 +148,10 @@ pub(super) fn look_at_all(wanted: &mut Wanted, secrets: &dyn SecretReader, probl
             for filled in references(&desired).filter_map(|(reference, _)| reference.filled(&desired).ok()) {
                 read.entry(filled).or_insert_with_key(|filled| secrets.read(filled, &desired));
             }
+            problems.extend(secret_errors(&read, &desired));
         }
     }
     wanted.secrets = read;
-    report_secrets(wanted, problems);
-}
-
-fn report_secrets(wanted: &Wanted, problems: &mut Vec<Problem>) {
-    let good = |phone: &Phone| phone.errors.is_empty();
-    let devices: Vec<&DeviceId> = wanted.phones.iter().filter(|(_, phone)| good(phone)).map(|(id, _)| id).collect();
-    for device in devices {
-        let Some(phone) = wanted.phones.get(device) else { continue };
-        for model in phone.models() {
-            if let Resolution::Invalid { problems: found, .. } = wanted.resolve(device, model.as_deref()) {
-                problems.extend(found.iter().filter(|problem| problem.code == "missing-secret").cloned());
-            }
-        }
-    }
 }
 
 /// Items of effect lockout that policy does not let through: no error, but nobody should wait for them.
@@ -166,6 +164,6 @@ fn not_allowed(merged: &Merged) -> impl Iterator<Item = Problem> {
             "`{}` can cut a phone off from phoneops and is not written (NotAllowed) without `policy.lockoutItems: Allow`",
             item.id()
         );
-        Some(Problem::new(Severity::Warning, place, "lockout-item", message))
+        Some(Problem::new(Severity::Warning, place, code::LOCKOUT_ITEM, message))
     })
 }

@@ -2,6 +2,7 @@
 
 use super::{Findings, scalar};
 use crate::spec::{
+    code,
     suggest::{closest, did_you_mean},
     yaml::{Node, Value},
 };
@@ -13,17 +14,17 @@ const GROUP: &str = "phoneops.dev";
 /// The kinds of documents that people write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::spec) enum Kind {
-    /// One phone.
-    PhoneConfig,
-    /// A layer that phones share.
-    PhoneProfile,
-    /// A place.
-    PhoneSite,
+    /// `PhoneConfig`: one phone.
+    Config,
+    /// `PhoneProfile`: a layer that phones share.
+    Profile,
+    /// `PhoneSite`: a place.
+    Site,
 }
 
 impl Kind {
     const WORDS: [(&'static str, Self); 3] =
-        [("PhoneConfig", Self::PhoneConfig), ("PhoneProfile", Self::PhoneProfile), ("PhoneSite", Self::PhoneSite)];
+        [("PhoneConfig", Self::Config), ("PhoneProfile", Self::Profile), ("PhoneSite", Self::Site)];
 
     fn read(word: &str) -> Option<Self> {
         Self::WORDS.into_iter().find(|(known, _)| *known == word).map(|(_, kind)| kind)
@@ -51,7 +52,7 @@ pub(in crate::spec) fn owner(findings: &mut Findings, document: &Node) -> Owner 
     if !matches!(document.value, Value::Map(_)) {
         findings.warn(
             document.mark,
-            "no-resource",
+            code::NO_RESOURCE,
             "the document is no resource (no map with apiVersion and kind) and is skipped",
         );
         return Owner::Other;
@@ -60,13 +61,17 @@ pub(in crate::spec) fn owner(findings: &mut Findings, document: &Node) -> Owner 
     let known = kind.and_then(Node::text).and_then(Kind::read);
     match document.get("apiVersion") {
         None if kind.is_none() && document.get("spec").is_none() => {
-            findings.warn(document.mark, "no-resource", "the document has neither apiVersion nor kind and is skipped");
+            findings.warn(
+                document.mark,
+                code::NO_RESOURCE,
+                "the document has neither apiVersion nor kind and is skipped",
+            );
             Owner::Other
         }
         None => {
             findings.error(
                 document.mark,
-                "no-api-version",
+                code::NO_API_VERSION,
                 format!("the document has no `apiVersion`; write `apiVersion: {API_VERSION}`"),
             );
             Owner::Unclear
@@ -77,7 +82,7 @@ pub(in crate::spec) fn owner(findings: &mut Findings, document: &Node) -> Owner 
             None => {
                 findings.error(
                     version.mark,
-                    "api-version",
+                    code::API_VERSION,
                     format!("`apiVersion` must be a text such as {API_VERSION}"),
                 );
                 Owner::Unclear
@@ -96,7 +101,7 @@ fn ours(findings: &mut Findings, document: &Node, kind: Option<&Node>, known: Op
             let known: Vec<&str> = names().collect();
             findings.error(
                 document.mark,
-                "no-kind",
+                code::NO_KIND,
                 format!("the document has no `kind`; it is one of {}", known.join(", ")),
             );
         }
@@ -106,7 +111,7 @@ fn ours(findings: &mut Findings, document: &Node, kind: Option<&Node>, known: Op
                 let hint = did_you_mean(word, names());
                 findings.error(
                     kind.mark,
-                    "unknown-kind",
+                    code::UNKNOWN_KIND,
                     format!("{API_VERSION} has no kind `{word}`; it has {}{hint}", known.join(", ")),
                 );
             }
@@ -121,7 +126,7 @@ fn foreign(findings: &mut Findings, version: &Node, text: &str, known: Option<Ki
     let is_close = known.is_some() && (group.is_empty() || closest(group, [GROUP]).is_some());
     if is_ours || is_close {
         let message = format!("`apiVersion` must be {API_VERSION}, not `{text}`");
-        findings.error(version.mark, "api-version", message);
+        findings.error(version.mark, code::API_VERSION, message);
         return Owner::Unclear;
     }
     Owner::Other

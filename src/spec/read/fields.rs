@@ -2,6 +2,7 @@
 
 use super::Findings;
 use crate::spec::{
+    code,
     suggest::did_you_mean,
     yaml::{Entry, Node, Value},
 };
@@ -12,9 +13,9 @@ pub(in crate::spec) fn map<'n>(findings: &mut Findings, node: &'n Node, what: &s
         Value::Map(entries) => return Some(entries),
         Value::Faulty => {}
         _ if node.is_null() => {
-            findings.error(node.mark, "null-value", format!("{what} is empty; fill it or leave it out"));
+            findings.error(node.mark, code::NULL, format!("{what} is empty; fill it or leave it out"));
         }
-        _ => findings.error(node.mark, "wrong-type", format!("{what} must be a map (`name: value`)")),
+        _ => findings.error(node.mark, code::TYPE, format!("{what} must be a map (`name: value`)")),
     }
     None
 }
@@ -25,9 +26,9 @@ pub(in crate::spec) fn list<'n>(findings: &mut Findings, node: &'n Node, what: &
         Value::List(nodes) => return Some(nodes),
         Value::Faulty => {}
         _ if node.is_null() => {
-            findings.error(node.mark, "null-value", format!("{what} is empty; fill it or leave it out"));
+            findings.error(node.mark, code::NULL, format!("{what} is empty; fill it or leave it out"));
         }
-        _ => findings.error(node.mark, "wrong-type", format!("{what} must be a list (`[one, two]`)")),
+        _ => findings.error(node.mark, code::TYPE, format!("{what} must be a list (`[one, two]`)")),
     }
     None
 }
@@ -47,7 +48,7 @@ pub(in crate::spec) fn known<'n>(
         } else {
             format!("{what} has no field `{}`{hint}", entry.key)
         };
-        findings.error(entry.mark, "unknown-field", message);
+        findings.error(entry.mark, code::UNKNOWN_FIELD, message);
     }
     Some(entries)
 }

@@ -9,8 +9,9 @@ use smol_str::SmolStr;
 
 use super::{Findings, fields, scalar, secret};
 use crate::{
-    catalogue::{Catalogue, GroupKey, Owner, Scalar, finding::code},
+    catalogue::{Catalogue, GroupKey, Owner, Scalar},
     spec::{
+        code,
         desired::{DesiredValue, LayerValue, Origin},
         layer::{Class, LayerItem, Unmanaged},
         secret_ref::item_id,
@@ -46,7 +47,7 @@ impl<'c> ItemReader<'c> {
             if entry.value.entries().is_empty() {
                 findings.error(
                     entry.value.mark,
-                    "wrong-type",
+                    code::TYPE,
                     format!("`{name}` holds no index; fill it or leave it out"),
                 );
             }
@@ -76,7 +77,7 @@ impl<'c> ItemReader<'c> {
             let line = first.line;
             findings.error(
                 key,
-                "duplicate-item",
+                code::DUPLICATE_ITEM,
                 format!("`{id}` has a value already on line {line} of this document; keep one of them"),
             );
             return;
@@ -92,7 +93,7 @@ impl<'c> ItemReader<'c> {
             if !is_secret {
                 findings.error(
                     node.mark,
-                    "not-a-secret",
+                    code::NOT_A_SECRET,
                     format!("{what} is no secret, and only secrets are written as references; write its value"),
                 );
                 return None;
@@ -102,7 +103,7 @@ impl<'c> ItemReader<'c> {
         if is_secret {
             findings.error(
                 node.mark,
-                "plain-secret",
+                code::SECRET,
                 format!("{what} is a secret and must not stand in a document; refer to it: {}", secret::FORMS),
             );
             return None;
@@ -115,7 +116,7 @@ impl<'c> ItemReader<'c> {
         let (text, found) = self.catalogue.check(id, scalar);
         let is_one_line = found.iter().any(|finding| finding.code == code::CONTROL);
         if is_one_line && matches!(node.value, Value::Scalar(_, Style::Block)) {
-            findings.error(node.mark, "block", format!("{what} {}", scalar::BLOCK));
+            findings.error(node.mark, code::BLOCK, format!("{what} {}", scalar::BLOCK));
             return None;
         }
         findings.take(node.mark, found);
@@ -133,7 +134,7 @@ impl<'c> ItemReader<'c> {
             findings.take(key, found.filter(|finding| !(rides_along && finding.code == code::ACTION)));
             let class = Class::of(self.catalogue, name);
             if class.unknown {
-                findings.warn(key, "unknown-item", unknown(self.catalogue, name));
+                findings.warn(key, code::UNKNOWN_ITEM, unknown(self.catalogue, name));
             }
             let Some(value) = value else { continue };
             let origin = Some(Origin { place: findings.place(place), layer: self.layer.clone() });
@@ -152,16 +153,16 @@ impl<'c> ItemReader<'c> {
 
 fn name(findings: &mut Findings, key: &str, mark: Mark, style: Style) -> Option<ItemName> {
     if style == Style::Plain && matches!(plain::read(key), plain::Plain::Trap(_) | plain::Plain::Null) {
-        findings.error(mark, "item-name", format!("`{key}` without quotes cannot name an item"));
+        findings.error(mark, code::ITEM_NAME, format!("`{key}` without quotes cannot name an item"));
         return None;
     }
     if key.contains(['[', ']']) {
         let message = format!("`{key}`: an index is not part of the name; write `name: {{3: value}}` or use `byIndex`");
-        findings.error(mark, "item-name", message);
+        findings.error(mark, code::ITEM_NAME, message);
         return None;
     }
     ItemName::new(key)
-        .map_err(|error| findings.error(mark, "item-name", format!("not the name of an item: {error}")))
+        .map_err(|error| findings.error(mark, code::ITEM_NAME, format!("not the name of an item: {error}")))
         .ok()
 }
 
@@ -190,7 +191,7 @@ fn index(findings: &mut Findings, key: &str, style: Style, mark: Mark) -> Option
         let hint = if canonical { "" } else { "; a reference to a secret has other keys" };
         findings.error(
             mark,
-            "bad-index",
+            code::INDEX,
             format!("`{key}` is no index; an index is a number from 0 without sign or leading zeros{hint}"),
         );
     }
@@ -202,12 +203,16 @@ pub(in crate::spec) fn unmanaged(findings: &mut Findings, node: &Node) -> Vec<(U
     let mut out: Vec<(Unmanaged, Mark)> = Vec::new();
     for (text, mark) in scalar::strings(findings, node, "`unmanaged`") {
         let Some(id) = item_id(text) else {
-            findings.error(mark, "item-name", format!("`{text}` names no item; write `name` or `name[3]`"));
+            findings.error(mark, code::ITEM_NAME, format!("`{text}` names no item; write `name` or `name[3]`"));
             continue;
         };
         let entry = if id.index.is_some() { Unmanaged::Id(id) } else { Unmanaged::Name(id.name) };
         if out.iter().any(|(known, _)| *known == entry) {
-            findings.error(mark, "duplicate-item", format!("`{text}` stands in `unmanaged` twice; keep one of them"));
+            findings.error(
+                mark,
+                code::DUPLICATE_ITEM,
+                format!("`{text}` stands in `unmanaged` twice; keep one of them"),
+            );
         } else {
             out.push((entry, mark));
         }

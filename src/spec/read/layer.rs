@@ -6,6 +6,7 @@ use super::{Findings, items, items::ItemReader, metadata, policy};
 use crate::{
     catalogue::Catalogue,
     spec::{
+        code,
         layer::Layer,
         problem::Place,
         site::SiteName,
@@ -36,6 +37,7 @@ pub(in crate::spec) fn read(
     let mut layer = Layer { file: file.clone(), ..Layer::default() };
     let profiles = spec.get("profiles").map(|node| profiles(findings, node)).unwrap_or_default();
     if let Some(node) = spec.get("site") {
+        layer.site_place = Some(findings.place(node.mark));
         layer.site = metadata::resource_name(findings, node, "`site`").map(SiteName::new);
     }
     if let Some(node) = spec.get("policy") {
@@ -66,7 +68,7 @@ fn contradiction(findings: &mut Findings, layer: &Layer, out: &crate::spec::laye
     if let Some(item) = layer.items.iter().chain(&layer.seeds).find(|item| out.covers(item.id())) {
         let message =
             format!("`{}` has a value in this document and is in `unmanaged` too; keep one of them", item.id());
-        findings.error(mark, "contradiction", message);
+        findings.error(mark, code::CONTRADICTION, message);
     }
 }
 
@@ -79,7 +81,11 @@ fn profiles(findings: &mut Findings, node: &Node) -> Vec<Reference> {
     for node in nodes {
         let Some(name) = metadata::resource_name(findings, node, "an entry of `profiles`") else { continue };
         if references.iter().any(|known| &*known.name == name) {
-            findings.error(node.mark, "profile-twice", format!("`profiles` names `{name}` twice; keep one of them"));
+            findings.error(
+                node.mark,
+                code::PROFILE_TWICE,
+                format!("`profiles` names `{name}` twice; keep one of them"),
+            );
         } else {
             references.push(Reference { name: Arc::from(name), place: findings.place(node.mark) });
         }

@@ -8,6 +8,7 @@ use super::{
     scalar,
 };
 use crate::spec::{
+    code,
     labels::Labels,
     yaml::{Mark, Node},
 };
@@ -43,12 +44,12 @@ const FIELDS: [&str; 12] = [
 pub(in crate::spec) fn read(findings: &mut Findings, document: &Node) -> Metadata {
     let mut metadata = Metadata { name: None, mark: document.mark, labels: Arc::default() };
     let Some(node) = document.get("metadata") else {
-        findings.error(document.mark, "no-name", "the document has no `metadata.name`; every document needs one");
+        findings.error(document.mark, code::NO_NAME, "the document has no `metadata.name`; every document needs one");
         return metadata;
     };
     let Some(entries) = fields::known(findings, node, "`metadata`", &FIELDS) else { return metadata };
     match node.get("name") {
-        None => findings.error(node.mark, "no-name", "`metadata` has no `name`; every document needs one"),
+        None => findings.error(node.mark, code::NO_NAME, "`metadata` has no `name`; every document needs one"),
         Some(name) => {
             metadata.mark = name.mark;
             metadata.name = resource_name(findings, name, "`metadata.name`").map(Arc::from);
@@ -66,7 +67,7 @@ pub(in crate::spec) fn resource_name<'n>(findings: &mut Findings, node: &'n Node
     if is_name(name) {
         return Some(name);
     }
-    findings.error(node.mark, "name", format!("{what} does not follow the rules for names: {NAME_RULE}"));
+    findings.error(node.mark, code::NAME, format!("{what} does not follow the rules for names: {NAME_RULE}"));
     None
 }
 
@@ -76,7 +77,11 @@ fn labels(findings: &mut Findings, node: &Node) -> Labels {
     for entry in entries {
         let key = &entry.key;
         if !is_label_key(key) {
-            findings.error(entry.mark, "label", format!("the label `{key}` does not follow the rules: {LABEL_RULE}"));
+            findings.error(
+                entry.mark,
+                code::LABEL,
+                format!("the label `{key}` does not follow the rules: {LABEL_RULE}"),
+            );
             continue;
         }
         let Some(value) = scalar::string(findings, &entry.value, &format!("the label `{key}`")) else { continue };
@@ -84,7 +89,7 @@ fn labels(findings: &mut Findings, node: &Node) -> Labels {
             labels.insert(key.as_str(), value);
         } else {
             let message = format!("the value of the label `{key}` does not follow the rules: {LABEL_RULE}");
-            findings.error(entry.value.mark, "label", message);
+            findings.error(entry.value.mark, code::LABEL, message);
         }
     }
     labels.into_iter().collect()

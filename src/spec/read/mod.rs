@@ -6,8 +6,8 @@
 //! - [`names`]: the rules of Kubernetes for names and labels
 //! - [`metadata`]: name and labels
 //! - [`envelope`]: which documents are ours
-//! - [`policy`]: `spec.policy`
-//! - [`items`]: `spec.items`, `spec.byIndex`, `spec.seed`, `spec.unmanaged`
+//! - [`policy`]: the field `spec.policy`
+//! - [`items`]: the fields `spec.items`, `spec.byIndex`, `spec.seed`, `spec.unmanaged`
 //! - [`layer`]: what the specs of phones and profiles have in common
 //! - [`secret`]: references in place of secrets, and where plain ones stand
 

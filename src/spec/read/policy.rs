@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Findings, fields, scalar};
 use crate::spec::{
+    code,
     policy::{LockoutItems, Mode, OnRemove, Policy, UserItems},
     yaml::Node,
 };
@@ -82,13 +83,13 @@ fn interval(findings: &mut Findings, node: &Node) -> Option<Duration> {
     let text = scalar::scalar(findings, node, WHAT).and(node.text())?;
     let Some(duration) = duration(text) else {
         let message = format!("{WHAT} must be a duration with units, such as 24h, 30m or 1h30m (s, m, h and d)");
-        findings.error(node.mark, "duration", message);
+        findings.error(node.mark, code::DURATION, message);
         return None;
     };
     if (Duration::from_secs(MINUTE)..=Duration::from_secs(30 * DAY)).contains(&duration) {
         return Some(duration);
     }
-    findings.error(node.mark, "duration", format!("{WHAT} must be at least 1m and at most 30d"));
+    findings.error(node.mark, code::DURATION, format!("{WHAT} must be at least 1m and at most 30d"));
     None
 }
 

@@ -4,6 +4,7 @@ use super::Findings;
 use crate::{
     catalogue::Scalar,
     spec::{
+        code,
         suggest::did_you_mean,
         yaml::{
             Mark, Node, Style, Value,
@@ -22,21 +23,21 @@ pub(in crate::spec) fn scalar<'n>(findings: &mut Findings, node: &'n Node, what:
     match &node.value {
         Value::Faulty => None,
         Value::Map(_) | Value::List(_) => {
-            findings.error(mark, "wrong-type", format!("{what} must be a single value, not a map or a list"));
+            findings.error(mark, code::TYPE, format!("{what} must be a single value, not a map or a list"));
             None
         }
         Value::Scalar(_, Style::Comment) => {
-            findings.error(mark, "null-value", format!("{what} is empty, because an unquoted `#` starts a comment; put quotes round a value that starts with `#`"));
+            findings.error(mark, code::NULL, format!("{what} is empty, because an unquoted `#` starts a comment; put quotes round a value that starts with `#`"));
             None
         }
         Value::Scalar(_, Style::Block) => {
-            findings.error(mark, "block", format!("{what} {BLOCK}"));
+            findings.error(mark, code::BLOCK, format!("{what} {BLOCK}"));
             None
         }
         Value::Scalar(text, Style::Quoted) => clean(findings, mark, text, what).then_some(Scalar::Text(text)),
         Value::Scalar(text, Style::Plain) => match plain::read(text) {
             Plain::Null => {
-                findings.error(mark, "null-value", null_message(text, what));
+                findings.error(mark, code::NULL, null_message(text, what));
                 None
             }
             Plain::Bool(value) => Some(Scalar::Bool(value)),
@@ -66,7 +67,7 @@ fn clean(findings: &mut Findings, mark: Mark, text: &str, what: &str) -> bool {
         let code = u32::from(control);
         findings.error(
             mark,
-            "control-character",
+            code::CONTROL,
             format!("{what} holds a control character (U+{code:04X}), which no phone shows; take it out"),
         );
         return false;
@@ -74,7 +75,7 @@ fn clean(findings: &mut Findings, mark: Mark, text: &str, what: &str) -> bool {
     if text.trim() != text {
         findings.error(
             mark,
-            "outer-space",
+            code::SPACE,
             format!("{what} starts or ends with white space, which gets lost on the wire; take it out"),
         );
         return false;
@@ -84,14 +85,12 @@ fn clean(findings: &mut Findings, mark: Mark, text: &str, what: &str) -> bool {
 
 /// A YAML string; a number or boolean is a problem, because quotes are missing.
 pub(in crate::spec) fn string<'n>(findings: &mut Findings, node: &'n Node, what: &str) -> Option<&'n str> {
-    match scalar(findings, node, what)? {
-        Scalar::Text(text) => Some(text),
-        _ => {
-            let raw = node.text().unwrap_or("");
-            findings.error(node.mark, "wrong-type", format!("{what} must be a text; write \"{raw}\""));
-            None
-        }
+    if let Scalar::Text(text) = scalar(findings, node, what)? {
+        return Some(text);
     }
+    let raw = node.text().unwrap_or("");
+    findings.error(node.mark, code::TYPE, format!("{what} must be a text; write \"{raw}\""));
+    None
 }
 
 /// `true` or `false`.
@@ -99,7 +98,7 @@ pub(in crate::spec) fn boolean(findings: &mut Findings, node: &Node, what: &str)
     if let Scalar::Bool(value) = scalar(findings, node, what)? {
         return Some(value);
     }
-    findings.error(node.mark, "wrong-type", format!("{what} must be true or false, without quotes"));
+    findings.error(node.mark, code::TYPE, format!("{what} must be true or false, without quotes"));
     None
 }
 
@@ -116,7 +115,7 @@ pub(in crate::spec) fn word<T: Copy>(
     }
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let hint = did_you_mean(text, known.iter().copied());
-    findings.error(node.mark, "unknown-value", format!("{what} must be one of {}{hint}", known.join(", ")));
+    findings.error(node.mark, code::VALUE, format!("{what} must be one of {}{hint}", known.join(", ")));
     None
 }
 

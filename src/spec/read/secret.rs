@@ -6,6 +6,7 @@ use super::{Findings, fields, names, scalar};
 use crate::{
     catalogue::Catalogue,
     spec::{
+        code,
         secret_ref::{ENV_PREFIX, SecretRef, placeholders},
         yaml::{Entry, Node, Value},
     },
@@ -41,7 +42,7 @@ pub(in crate::spec) fn read(findings: &mut Findings, node: &Node, what: &str) ->
         _ => {
             findings.error(
                 node.mark,
-                "secret-reference",
+                code::SECRET_REFERENCE,
                 format!("the reference of {what} must have one of these forms: {FORMS}"),
             );
             None
@@ -57,7 +58,7 @@ fn file(findings: &mut Findings, node: &Node, what: &str) -> Option<SmolStr> {
     }
     findings.error(
         node.mark,
-        "secret-file",
+        code::SECRET_FILE,
         format!("the file of {what} must lie below --secrets-dir: a relative name without `..`, `.`, `:` or backslash"),
     );
     None
@@ -72,7 +73,7 @@ fn env(findings: &mut Findings, node: &Node, what: &str) -> Option<SmolStr> {
     }
     findings.error(
         node.mark,
-        "secret-env",
+        code::SECRET_ENV,
         format!("the environment variable of {what} must be named {ENV_PREFIX}… with letters, digits and `_`; no other variable is read"),
     );
     None
@@ -81,13 +82,13 @@ fn env(findings: &mut Findings, node: &Node, what: &str) -> Option<SmolStr> {
 fn key(findings: &mut Findings, node: &Node, what: &str) -> Option<SmolStr> {
     let key = scalar::string(findings, node, &format!("the key of {what}"))?;
     if key.is_empty() || key.len() > 255 {
-        findings.error(node.mark, "secret-key", format!("the key of {what} must have 1 to 255 characters"));
+        findings.error(node.mark, code::SECRET_KEY, format!("the key of {what} must have 1 to 255 characters"));
         return None;
     }
     if placeholders(key).is_none() {
         findings.error(
             node.mark,
-            "secret-key",
+            code::SECRET_KEY,
             format!("the braces in the key of {what} must hold the name of an item, such as {{e164}}"),
         );
         return None;
@@ -99,7 +100,7 @@ fn kubernetes(findings: &mut Findings, node: &Node, what: &str) -> Option<Secret
     let what = format!("the secret of {what}");
     fields::known(findings, node, &what, &["name", "key"])?;
     let (Some(name), Some(key)) = (node.get("name"), node.get("key")) else {
-        findings.error(node.mark, "secret-reference", format!("{what} must have a `name` and a `key`"));
+        findings.error(node.mark, code::SECRET_REFERENCE, format!("{what} must have a `name` and a `key`"));
         return None;
     };
     let name = super::metadata::resource_name(findings, name, &format!("the name in {what}"));
@@ -113,7 +114,7 @@ fn kubernetes(findings: &mut Findings, node: &Node, what: &str) -> Option<Secret
     if !is_key {
         findings.error(
             key.mark,
-            "secret-key",
+            code::SECRET_KEY,
             format!("the key in {what} does not follow the rules: {}", names::LABEL_RULE),
         );
         return None;

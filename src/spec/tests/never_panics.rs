@@ -96,6 +96,7 @@ proptest! {
     fn any_order_of_pieces_can_be_loaded(text in pieces()) {
         let wanted = load_bytes(text.as_bytes());
         for problem in wanted.problems().iter().filter(|problem| &*problem.place.file == "a.yaml") {
+            prop_assert!(crate::spec::code::ALL.contains(&problem.code), "{problem:?}");
             let (start, end) = problem.place.span;
             prop_assert!(start <= end && end as usize <= text.len(), "{problem:?}");
             prop_assert!(text.is_char_boundary(start as usize) && text.is_char_boundary(end as usize), "{problem:?}");

@@ -6,6 +6,7 @@ use super::{
     parse::{DEPTH_LIMIT, Fault, small},
     tree::Mark,
 };
+use crate::spec::code;
 
 /// The problem of a file that the parser gave up on.
 pub(super) fn fault(text: &str, error: &ScanError) -> Fault {
@@ -20,18 +21,18 @@ pub(super) fn fault(text: &str, error: &ScanError) -> Fault {
     };
     if let Some((mark, sign)) = reserved_start(text, mark) {
         let message = format!("an unquoted value cannot start with `{sign}`; put quotes round the whole value");
-        return Fault { mark, code: "reserved-character", message };
+        return Fault { mark, code: code::RESERVED_CHARACTER, message };
     }
     let info = error.info();
     if info.contains("nesting") || info.contains("depth") || info.contains("recursion") {
         let message = format!("maps and lists are nested more than {DEPTH_LIMIT} levels deep");
-        return Fault { mark, code: "too-deep", message };
+        return Fault { mark, code: code::TOO_DEEP, message };
     }
     let hint = match error.kind() {
         ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed => "; YAML takes spaces, not tabs",
         _ => "",
     };
-    Fault { mark, code: "syntax", message: format!("not YAML: {info}{hint}") }
+    Fault { mark, code: code::SYNTAX, message: format!("not YAML: {info}{hint}") }
 }
 
 /// The sign a value of the failing line starts with, if YAML keeps that sign for itself.

@@ -8,6 +8,7 @@ use super::{
     broken,
     tree::{Entry, Mark, Node, Style, Value},
 };
+use crate::spec::code;
 
 /// Most documents of one file.
 pub(in crate::spec) const DOCUMENT_LIMIT: usize = 10_000;
@@ -90,7 +91,7 @@ impl<'t> Builder<'t> {
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 self.count(mark)?;
                 // not quoted: it may be a password
-                self.note(mark, "alias", "an unquoted value that starts with `*` is a YAML alias, which is not followed here; put quotes round it if it is text, or share values through a PhoneProfile");
+                self.note(mark, code::ALIAS, "an unquoted value that starts with `*` is a YAML alias, which is not followed here; put quotes round it if it is text, or share values through a PhoneProfile");
                 self.put(Node { mark, value: Value::Faulty });
             }
             Event::MappingStart(_, anchor, tag) => {
@@ -111,7 +112,7 @@ impl<'t> Builder<'t> {
         self.nodes += 1;
         if self.nodes > NODE_LIMIT {
             let message = format!("the file has more than {NODE_LIMIT} keys and values; cut it into several files");
-            return Err(Fault { mark, code: "too-many-nodes", message });
+            return Err(Fault { mark, code: code::TOO_MANY_NODES, message });
         }
         Ok(())
     }
@@ -120,23 +121,23 @@ impl<'t> Builder<'t> {
         self.count(mark)?;
         if self.stack.len() >= DEPTH_LIMIT {
             let message = format!("maps and lists are nested more than {DEPTH_LIMIT} levels deep");
-            return Err(Fault { mark, code: "too-deep", message });
+            return Err(Fault { mark, code: code::TOO_DEEP, message });
         }
         if anchor {
-            self.note(mark, "anchor", "a YAML anchor (`&name`) is of no use here, because aliases are not followed; share values through a PhoneProfile");
+            self.note(mark, code::ANCHOR, "a YAML anchor (`&name`) is of no use here, because aliases are not followed; share values through a PhoneProfile");
         }
         if tag {
-            self.note(mark, "tag", "YAML tags (`!name`) are not understood here; take it out");
+            self.note(mark, code::TAG, "YAML tags (`!name`) are not understood here; take it out");
         }
         Ok(())
     }
 
     fn scalar(&mut self, text: String, style: ScalarStyle, anchor: bool, tag: bool, mark: Mark) -> Node {
         if anchor {
-            self.note(mark, "anchor", "an unquoted value that starts with `&` is a YAML anchor, so that its first word is lost; put quotes round the whole value");
+            self.note(mark, code::ANCHOR, "an unquoted value that starts with `&` is a YAML anchor, so that its first word is lost; put quotes round the whole value");
         }
         if tag {
-            self.note(mark, "tag", "an unquoted value that starts with `!` is a YAML tag, so that its first word is lost; put quotes round the whole value");
+            self.note(mark, code::TAG, "an unquoted value that starts with `!` is a YAML tag, so that its first word is lost; put quotes round the whole value");
         }
         if anchor || tag {
             return Node { mark, value: Value::Faulty };
@@ -194,12 +195,12 @@ fn take_key(node: Node, seen: &mut HashMap<String, (Style, u32)>) -> (Key, Optio
         Value::Scalar(text, style) => (text, style),
         Value::Faulty => return (Key::Unusable, None),
         Value::Map(_) | Value::List(_) => {
-            return fault("key", "a map or a list cannot be a key here; a key is a word or a number".to_owned());
+            return fault(code::KEY, "a map or a list cannot be a key here; a key is a word or a number".to_owned());
         }
     };
     if text == "<<" && style == Style::Plain {
         return fault(
-            "merge-key",
+            code::MERGE_KEY,
             "merge keys (`<<`) are not followed, and Kubernetes takes none; share values through a PhoneProfile"
                 .to_owned(),
         );
@@ -210,13 +211,13 @@ fn take_key(node: Node, seen: &mut HashMap<String, (Style, u32)>) -> (Key, Optio
             (Key::Taken(text, style, mark), None)
         }
         Some((first, line)) if *first != style => fault(
-            "duplicate-key",
+            code::DUPLICATE_KEY,
             format!(
                 "`{text}` stands here with and without quotes, which is the same key twice (first on line {line}); keep one of them"
             ),
         ),
         Some((_, line)) => {
-            fault("duplicate-key", format!("`{text}` stands here twice (first on line {line}); keep one of them"))
+            fault(code::DUPLICATE_KEY, format!("`{text}` stands here twice (first on line {line}); keep one of them"))
         }
     }
 }

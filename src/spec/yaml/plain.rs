@@ -1,6 +1,8 @@
 //! What an unquoted scalar means. YAML 1.1 (Kubernetes' tools), YAML 1.2 and the eye of a reader disagree on some of
 //! them; those are traps and are never guessed.
 
+use crate::spec::code;
+
 /// What an unquoted scalar means.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::spec) enum Plain<'a> {
@@ -43,14 +45,14 @@ impl Trap {
     /// The stable word of the problem.
     pub(in crate::spec) fn code(self) -> &'static str {
         match self {
-            Self::LeadingZero => "leading-zero",
-            Self::Plus => "leading-plus",
-            Self::Exponent => "exponent",
-            Self::Base => "number-base",
-            Self::Underscore => "underscore",
-            Self::YesNo(_) => "yes-no",
-            Self::Case(_) => "boolean-case",
-            Self::Date => "date",
+            Self::LeadingZero => code::LEADING_ZERO,
+            Self::Plus => code::LEADING_PLUS,
+            Self::Exponent => code::EXPONENT,
+            Self::Base => code::NUMBER_BASE,
+            Self::Underscore => code::UNDERSCORE,
+            Self::YesNo(_) => code::YES_NO,
+            Self::Case(_) => code::BOOLEAN_CASE,
+            Self::Date => code::DATE,
         }
     }
 

@@ -1,0 +1,176 @@
+//! What is written for people is held to what is built: examples load, words and flags stand in the README, and the
+//! tests that ARCHITECTURE names exist.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::CommandFactory;
+use phoneops::{
+    cli::Cli,
+    fleet::words::{DegradedReason, PendingReason, State},
+    spec::{Revision, SecretsUnread, Severity, Snapshot, Wanted, load},
+};
+
+/// Words of the vocabulary that no phone of this version can get.
+const LATER_STATES: [State; 1] = [State::Held];
+const LATER_PENDING: [PendingReason; 7] = [
+    PendingReason::WindowClosed,
+    PendingReason::Turn,
+    PendingReason::Paused,
+    PendingReason::Braked,
+    PendingReason::MobileUser,
+    PendingReason::ForeignServer,
+    PendingReason::Recovering,
+];
+const LATER_DEGRADED: [DegradedReason; 1] = [DegradedReason::TugOfWar];
+
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn text_of(path: &str) -> String {
+    fs::read_to_string(project(path)).unwrap()
+}
+
+/// All files below a folder of the project whose name has one of these endings, with their text.
+fn files_below(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
+    let root = project(folder);
+    let (mut open, mut found) = (vec![root.clone()], Vec::new());
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|ending| endings.iter().any(|wanted| ending == *wanted)) {
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn loaded(files: &[(String, String)]) -> Wanted {
+    let texts = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    load(&Snapshot::of_texts(Revision::new("docs"), texts), &SecretsUnread)
+}
+
+/// The fenced blocks of a page in one language, and the number of each one's first line.
+fn blocks(page: &str, language: &str) -> Vec<(usize, String)> {
+    let mut blocks = Vec::new();
+    let mut block: Option<(usize, String)> = None;
+    for (number, line) in page.lines().enumerate() {
+        match &mut block {
+            None if line == format!("```{language}") => block = Some((number + 2, String::new())),
+            None => {}
+            Some(_) if line == "```" => blocks.extend(block.take()),
+            Some((_, text)) => writeln!(text, "{line}").unwrap(),
+        }
+    }
+    blocks
+}
+
+/// The words in backquotes that begin a table row of a page.
+fn rows(page: &str) -> BTreeSet<&str> {
+    page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(word, _)| word).collect()
+}
+
+#[test]
+fn the_example_fleet_loads_without_a_complaint() {
+    let files = files_below("examples/git", &["yaml"]);
+    let wanted = loaded(&files);
+    let problems: Vec<String> = wanted.problems().iter().map(ToString::to_string).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+    assert_eq!((wanted.counts().phones, wanted.counts().skipped), (7, 0));
+    for device in wanted.devices() {
+        for model in [None, Some("OpenStage 60")] {
+            assert!(matches!(wanted.resolve(&device, model), phoneops::spec::Resolution::Ready(_)), "{device}");
+        }
+    }
+}
+
+#[test]
+fn every_example_loads_without_an_error() {
+    let files = files_below("examples", &["yaml", "yml"]);
+    let wanted = loaded(&files);
+    let errors = wanted.problems().iter().filter(|problem| problem.severity == Severity::Error);
+    let errors: Vec<String> = errors.map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+#[test]
+fn the_documents_of_the_readme_load_as_one_fleet() {
+    let blocks = blocks(&text_of("README.md"), "yaml");
+    assert!(!blocks.is_empty());
+    let files: Vec<_> = blocks.into_iter().map(|(line, text)| (format!("readme-{line}.yaml"), text)).collect();
+    let wanted = loaded(&files);
+    let problems: Vec<String> = wanted.problems().iter().map(ToString::to_string).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+    assert!(wanted.counts().phones > 0);
+}
+
+#[test]
+fn each_word_a_phone_can_get_has_a_row_in_the_readme_and_no_other_has() {
+    let page = text_of("README.md");
+    let rows = rows(&page);
+    let states = State::ALL.iter().map(|word| (word.as_str(), LATER_STATES.contains(word)));
+    let pending = PendingReason::ALL.iter().map(|word| (word.as_str(), LATER_PENDING.contains(word)));
+    let degraded = DegradedReason::ALL.iter().map(|word| (word.as_str(), LATER_DEGRADED.contains(word)));
+    for (word, later) in states.chain(pending).chain(degraded) {
+        assert_eq!(rows.contains(word), !later, "the row of {word} in the README");
+        assert!(page.contains(&format!("`{word}`")), "{word} is nowhere in the README");
+    }
+}
+
+#[test]
+fn the_readme_names_each_command_and_flag_and_no_other() {
+    let page = text_of("README.md");
+    let mut wrong = Vec::new();
+    let mut flags = BTreeSet::new();
+    for command in Cli::command().get_subcommands() {
+        let command_name = command.get_name();
+        if !page.contains(&format!("`phoneops {command_name}")) {
+            wrong.push(format!("phoneops {command_name} is missing"));
+        }
+        let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set());
+        flags.extend(arguments.filter_map(|argument| argument.get_long()).map(|flag| format!("--{flag}")));
+    }
+    let named: BTreeSet<String> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|code| code.starts_with("--"))
+        .map(|code| code.split([' ', '=']).next().unwrap_or_default().to_owned())
+        .collect();
+    wrong.extend(flags.difference(&named).map(|flag| format!("{flag} is missing")));
+    wrong
+        .extend(named.difference(&flags).filter(|flag| *flag != "--help").map(|flag| format!("{flag} does not exist")));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn each_file_and_test_that_the_pages_name_exists() {
+    let sources: String =
+        ["src", "tests"].iter().flat_map(|folder| files_below(folder, &["rs"])).map(|(_, text)| text).collect();
+    let mut missing = Vec::new();
+    for page in ["README.md", "ARCHITECTURE.md"] {
+        for word in text_of(page).split('`').skip(1).step_by(2) {
+            let is_name = |word: &str| word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            // a sentence is the name of a test
+            if is_name(word) && word.matches('_').count() >= 3 && !sources.contains(&format!("fn {word}(")) {
+                missing.push(format!("{page}: test {word}"));
+            }
+            let is_path =
+                ["src/", "tests/", "examples/", "benches/", "fuzz/", ".ci/"].iter().any(|top| word.starts_with(top));
+            if is_path && !word.contains([' ', '*']) && !project(word).exists() {
+                missing.push(format!("{page}: {word}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
