@@ -148,7 +148,7 @@ async fn what_is_counted_is_seen_in_the_metrics() {
         "phoneops_phone_requests_total{status=\"413\"} 1",
         "phoneops_tls_handshakes_total{version=\"TLSv1.3\"} 1",
         "phoneops_tls_handshake_failures_total{cause=\"not TLS\"} 1",
-        "phoneops_bound_hit_total{bound=\"body\"} 1",
+        "phoneops_listener_bounds_hit_total{bound=\"body\"} 1",
         "# TYPE phoneops_phone_connections gauge",
     ] {
         assert!(text.contains(line), "{line} in {text}");
