@@ -2,10 +2,13 @@
 //!
 //! A session is start-up, ReadItems of 60 managed items, a reply in sync, CleanUp: two requests. 16 phones are at it at
 //! once, with a new TLS connection for each session (full handshake, no resumption), and then with kept connections.
-//! The service is the real one, with its store, source, listener and log level. The bare server ([`baseline`]) has the same TLS
-//! settings and certificate, gets the same requests and answers with bytes of the same number. Phones, service and bare server share one
-//! process and take turns in short slices; the share is the median of the shares of neighbouring slices, so a busy
-//! machine moves both. Exits with 1 when the share with new connections is below 0.70.
+//! The service is the real one, with its store, source, listener and log level. The bare server ([`baseline`]) has the
+//! same TLS settings and certificate, gets the same requests and answers with bytes of the same number. Phones, service
+//! and bare server share one process and take turns in short slices; the share is the median of the shares of
+//! neighbouring slices, so a busy machine moves both. In the end the service has to have counted every session as one
+//! that ended in sync. Exits with 1 when the share with new connections is below 0.70.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a bench that cannot run ends at once")]
 
 mod baseline;
 mod client;
@@ -73,7 +76,7 @@ async fn run() -> Outcome<f64> {
     let bare = baseline::start(&folder.path().join("state/tls"), answers).await.map_err(|error| error.to_string())?;
 
     println!("sessions a second, {PHONES} phones at once, {MANAGED} managed items, medians of {ROUNDS} slices");
-    let mut done = PHONES;
+    let mut done = u32::try_from(PHONES)?;
     let mut shares = Vec::new();
     for (kind, sessions_each) in [("new connections", 1), ("kept connections", KEPT)] {
         let bare = Side { address: bare, lengths, sessions_each };
@@ -145,7 +148,7 @@ async fn rehearse(service: &Running, phones: &mut [Client]) -> Outcome<([usize; 
 }
 
 /// Both sides in turn; the share, and how many sessions the service has had.
-async fn compare(kind: &str, bare: Side, ours: Side, phones: &mut Vec<Client>) -> Outcome<(f64, usize)> {
+async fn compare(kind: &str, bare: Side, ours: Side, phones: &mut Vec<Client>) -> Outcome<(f64, u32)> {
     slice(bare, phones).await?;
     let (_, mut done) = slice(ours, phones).await?;
     let (mut of_bare, mut of_ours, mut shares) = (Vec::new(), Vec::new(), Vec::new());
@@ -154,7 +157,9 @@ async fn compare(kind: &str, bare: Side, ours: Side, phones: &mut Vec<Client>) -
         for turn in [round % 2, 1 - round % 2] {
             let (rate, sessions) = slice([bare, ours][turn], phones).await?;
             rates[turn] = rate;
-            done += sessions * turn;
+            if turn == 1 {
+                done += sessions;
+            }
         }
         of_bare.push(rates[0]);
         of_ours.push(rates[1]);
@@ -167,22 +172,22 @@ async fn compare(kind: &str, bare: Side, ours: Side, phones: &mut Vec<Client>) -
 }
 
 /// All phones at once for a while: sessions a second, and sessions.
-async fn slice(side: Side, phones: &mut Vec<Client>) -> Outcome<(f64, usize)> {
+async fn slice(side: Side, phones: &mut Vec<Client>) -> Outcome<(f64, u32)> {
     let start = Instant::now();
     let mut at_it = JoinSet::new();
     for phone in phones.drain(..) {
         at_it.spawn(keep_calling(side, phone, start + SLICE));
     }
-    let mut all = 0;
+    let mut all: u32 = 0;
     while let Some(ended) = at_it.join_next().await {
         let (phone, sessions) = ended??;
         phones.push(phone);
         all += sessions;
     }
-    Ok((all as f64 / start.elapsed().as_secs_f64(), all))
+    Ok((f64::from(all) / start.elapsed().as_secs_f64(), all))
 }
 
-async fn keep_calling(side: Side, mut phone: Client, end: Instant) -> Outcome<(Client, usize)> {
+async fn keep_calling(side: Side, mut phone: Client, end: Instant) -> Outcome<(Client, u32)> {
     let mut sessions = 0;
     while Instant::now() < end {
         let mut connection = phone.connect(side.address).await?;
@@ -201,7 +206,7 @@ async fn keep_calling(side: Side, mut phone: Client, end: Instant) -> Outcome<(C
 }
 
 /// Every session that was counted here ended in sync there.
-fn check(service: &Running, done: usize) -> Outcome<()> {
+fn check(service: &Running, done: u32) -> Outcome<()> {
     let metrics = service.shared().metrics.encode();
     let line = format!("phoneops_sessions_total{{reason=\"start-up\",result=\"in-sync\"}} {done}");
     if metrics.lines().any(|found| found == line) {

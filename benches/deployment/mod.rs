@@ -73,9 +73,13 @@ const INDEXED: [(&str, [u32; 6], &str); 2] = [
 /// The files of a deployment of `phones` phones: path and text.
 pub(crate) fn files(phones: usize) -> Vec<(String, String)> {
     let mut fleet = profile("fleet", "");
-    FLEET.into_iter().for_each(|(name, value)| line(&mut fleet, name, value));
+    for (name, value) in FLEET {
+        line(&mut fleet, name, value);
+    }
     let mut site = profile("site-berlin", "  profiles: [fleet]\n  site: berlin\n  policy: {mode: Enforce}\n");
-    SITE.into_iter().for_each(|(name, value)| line(&mut site, name, value));
+    for (name, value) in SITE {
+        line(&mut site, name, value);
+    }
     for (name, indexes, value) in INDEXED {
         let values: Vec<String> = indexes.into_iter().map(|index| format!("{index}: {value}")).collect();
         writeln!(site, "    {name}: {{{}}}", values.join(", ")).expect("a text");

@@ -90,7 +90,7 @@ pub struct Args {
     /// Contact-me requests a second for the whole service
     #[arg(long, env = "PHONEOPS_CONTACTS_PER_SECOND", default_value_t = 20, value_name = "N")]
     pub contacts_per_second: u32,
-    /// Ports that a phone's contact-me address may name
+    /// Ports that a phone's contact-me address may name; 0 = any
     #[arg(long, env = "PHONEOPS_CONTACT_PORT", default_value = "8085", value_name = "PORT", value_delimiter = ',')]
     pub contact_port: Vec<u16>,
     /// Largest message of a phone, in bytes
@@ -153,7 +153,7 @@ impl Args {
                 contact_spacing: self.contact_spacing,
                 contact_gap: self.contact_gap,
                 contacts_per_second: self.contacts_per_second,
-                contact_ports: self.contact_port.clone(),
+                contact_ports: if self.contact_port.contains(&0) { Vec::new() } else { self.contact_port.clone() },
                 ..fleet::Settings::default()
             },
             xml: Limits { body: self.body_limit, ..Limits::default() },

@@ -83,7 +83,7 @@ pub fn compare(catalogue: &Catalogue, desired: &[DesiredItem], observed: &Observ
                 None
             }
         };
-        if !catalogue.same(name, Some(wanted), text) {
+        if text != Some(wanted) && !catalogue.same(name, Some(wanted), text) {
             differences.push(Difference {
                 id: item.id.clone(),
                 desired: Arc::clone(&item.value),

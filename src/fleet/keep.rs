@@ -10,12 +10,9 @@ use super::{
     goal::Goal,
     observed::ObservedSet,
     phone::{Assessment, Newest, Phone},
-    record::{InForce, PhoneRecord},
+    record::{InForce, InForceItems, PhoneRecord},
 };
-use crate::{
-    spec::{Desired, DesiredItem, desired::LayerValue},
-    wpi::DeviceId,
-};
+use crate::{spec::Desired, wpi::DeviceId};
 
 impl Phone {
     /// A phone as the store knew it; what was in force stays so until the documents are read.
@@ -84,7 +81,7 @@ fn in_force_of(goal: &Goal) -> InForce {
         labels: Arc::clone(&desired.labels),
         site: desired.site.clone(),
         policy: Arc::clone(&desired.policy),
-        items: desired.items.iter().map(|item| (item.id.clone(), item.value.value.clone())).collect(),
+        items: InForceItems::from(&desired.items),
         digest: desired.digest,
         revision: goal.revision.clone(),
         undecided: desired.undecided,
@@ -93,14 +90,6 @@ fn in_force_of(goal: &Goal) -> InForce {
 }
 
 fn desired_of(device: &DeviceId, in_force: &InForce) -> Desired {
-    let mut items: Vec<DesiredItem> = in_force
-        .items
-        .iter()
-        .map(|(id, value)| DesiredItem {
-            value: Arc::new(LayerValue { id: id.clone(), value: value.clone(), origin: None }),
-        })
-        .collect();
-    items.sort_by(|a, b| a.id.cmp(&b.id));
     Desired {
         device: device.clone(),
         name: Arc::clone(&in_force.name),
@@ -108,7 +97,7 @@ fn desired_of(device: &DeviceId, in_force: &InForce) -> Desired {
         model: None::<SmolStr>,
         site: in_force.site.clone(),
         policy: Arc::clone(&in_force.policy),
-        items: items.into_boxed_slice(),
+        items: in_force.items.shared(),
         seeds: Box::default(),
         digest: in_force.digest,
         undecided: in_force.undecided,

@@ -1,6 +1,6 @@
 //! What a phone reported of its managed items, packed: 10,000 phones are kept in memory.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, sync::LazyLock};
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
@@ -14,8 +14,19 @@ use crate::{
 /// Longest value that is kept, in bytes; a longer one is kept as a status.
 const VALUE_LIMIT: usize = 16 * 1024;
 
-const KIND_TEXT: u8 = 0;
-const KIND_STATUS: u8 = 1;
+/// Bits of an entry's tag.
+const STATUS: u8 = 1;
+const INDEXED: u8 = 2;
+const KNOWN: u8 = 4;
+
+/// The names of the built-in catalogue, in order: where one of them stands takes two bytes. Good for one run only, so
+/// the store keeps names.
+static NAMES: LazyLock<Box<[SmolStr]>> = LazyLock::new(|| Catalogue::builtin().names().map(SmolStr::new).collect());
+
+fn number_of(name: &str) -> Option<u16> {
+    let place = NAMES.binary_search_by(|known| known.as_str().cmp(name)).ok()?;
+    u16::try_from(place).ok()
+}
 
 /// A text as it is kept, or the phone's word on why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,12 +195,17 @@ impl<'a> Iterator for Entries<'a> {
 
     fn next(&mut self) -> Option<Entry<'a>> {
         let tag = self.number(1)?;
-        let index = if tag & 2 == 0 { None } else { Some(Index(self.number(4)?)) };
-        let name_len = self.number(1)?;
+        let has = |bit: u8| tag & u32::from(bit) != 0;
+        let index = if has(INDEXED) { Some(Index(self.number(4)?)) } else { None };
+        let name = if has(KNOWN) {
+            NAMES.get(self.number(2)? as usize)?.as_str()
+        } else {
+            let len = self.number(1)?;
+            self.text(len as usize)?
+        };
         let value_len = self.number(2)?;
-        let name = self.text(name_len as usize)?;
         let value = self.text(value_len as usize)?;
-        let seen = if tag & 1 == u32::from(KIND_STATUS) { Seen::Status(value) } else { Seen::Text(value) };
+        let seen = if has(STATUS) { Seen::Status(value) } else { Seen::Text(value) };
         Some(Entry { name, index, seen })
     }
 }
@@ -203,20 +219,26 @@ impl Packer {
     }
 
     fn push(&mut self, name: &str, index: Option<Index>, seen: Seen<'_>) {
-        let (kind, value) = match seen {
-            Seen::Text(text) if text.len() <= VALUE_LIMIT => (KIND_TEXT, text),
-            Seen::Text(_) => (KIND_STATUS, "value too long to keep"),
-            Seen::Status(word) if word.len() <= VALUE_LIMIT => (KIND_STATUS, word),
-            Seen::Status(_) => (KIND_STATUS, ItemStatus::UndefinedStatus.as_str()),
+        let (status, value) = match seen {
+            Seen::Text(text) if text.len() <= VALUE_LIMIT => (0, text),
+            Seen::Text(_) => (STATUS, "value too long to keep"),
+            Seen::Status(word) if word.len() <= VALUE_LIMIT => (STATUS, word),
+            Seen::Status(_) => (STATUS, ItemStatus::UndefinedStatus.as_str()),
         };
         let (Ok(name_len), Ok(value_len)) = (u8::try_from(name.len()), u16::try_from(value.len())) else { return };
-        self.0.push(kind | if index.is_some() { 2 } else { 0 });
+        let known = number_of(name);
+        let indexed = if index.is_some() { INDEXED } else { 0 };
+        self.0.push(status | indexed | if known.is_some() { KNOWN } else { 0 });
         if let Some(Index(number)) = index {
             self.0.extend(number.to_le_bytes());
         }
-        self.0.push(name_len);
+        if let Some(number) = known {
+            self.0.extend(number.to_le_bytes());
+        } else {
+            self.0.push(name_len);
+            self.0.extend(name.as_bytes());
+        }
         self.0.extend(value_len.to_le_bytes());
-        self.0.extend(name.as_bytes());
         self.0.extend(value.as_bytes());
     }
 
@@ -309,6 +331,16 @@ mod tests {
         assert_eq!(readings.len(), 1);
         let set = ObservedSet::default().merged(&readings, |_| true);
         assert_eq!(set.get(&id("a", None)), Some(Seen::Text("new")));
+    }
+
+    #[test]
+    fn known_and_unknown_names_stand_side_by_side_in_order() {
+        let names = ["a-new-item", "e164", "sntp-addr", "zz-new-item"];
+        let list: Vec<_> = names.iter().map(|name| (id(name, None), text("x"))).collect();
+        let set = ObservedSet::default().merged(&Readings::new(list), |_| true);
+        assert_eq!(set.iter().map(|entry| entry.name).collect::<Vec<_>>(), names);
+        assert!(set.packed.len() < names.concat().len() + 4 * 5, "known names take no room");
+        assert!(Catalogue::builtin().names().all(|name| number_of(name).is_some()));
     }
 
     #[test]

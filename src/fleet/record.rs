@@ -3,11 +3,11 @@
 use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
 use crate::{
-    spec::{DesiredValue, Digest, Labels, Policy, Revision, SiteName},
+    spec::{DesiredItem, DesiredValue, Digest, Labels, Policy, Revision, SiteName, desired::LayerValue},
     wpi::{DeviceId, ItemId, ItemStatus},
 };
 
@@ -95,8 +95,8 @@ pub struct InForce {
     pub site: SiteName,
     /// Its policy.
     pub policy: Arc<Policy>,
-    /// Its items, sorted.
-    pub items: Vec<(ItemId, DesiredValue)>,
+    /// Its items.
+    pub items: InForceItems,
     /// Digest over all that.
     pub digest: Digest,
     /// The first revision that gave this digest.
@@ -106,6 +106,56 @@ pub struct InForce {
     pub undecided: bool,
     /// The files it stands in, its own first.
     pub files: Vec<Arc<str>>,
+}
+
+/// The items in force, sorted by id: those of the fleet itself, as a revision makes records of all phones at once. Origins
+/// are not kept and not compared.
+#[derive(Debug, Clone)]
+pub struct InForceItems(Arc<[DesiredItem]>);
+
+impl InForceItems {
+    /// The items for a phone that is known from the store only.
+    pub fn shared(&self) -> Arc<[DesiredItem]> {
+        Arc::clone(&self.0)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&ItemId, &DesiredValue)> {
+        self.0.iter().map(|item| (&item.id, &item.value.value))
+    }
+}
+
+impl From<&Arc<[DesiredItem]>> for InForceItems {
+    /// Takes over items that are sorted by id.
+    fn from(items: &Arc<[DesiredItem]>) -> Self {
+        Self(Arc::clone(items))
+    }
+}
+
+impl FromIterator<(ItemId, DesiredValue)> for InForceItems {
+    fn from_iter<I: IntoIterator<Item = (ItemId, DesiredValue)>>(items: I) -> Self {
+        let item = |(id, value)| DesiredItem { value: Arc::new(LayerValue { id, value, origin: None }) };
+        let mut items: Vec<DesiredItem> = items.into_iter().map(item).collect();
+        items.sort_by(|a, b| a.id.cmp(&b.id));
+        Self(items.into())
+    }
+}
+
+impl PartialEq for InForceItems {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Serialize for InForceItems {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for InForceItems {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Vec::<(ItemId, DesiredValue)>::deserialize(deserializer)?.into_iter().collect())
+    }
 }
 
 /// What a phone said of itself.

@@ -117,7 +117,7 @@ pub struct Desired {
     /// Its policy.
     pub policy: Arc<Policy>,
     /// Its items, sorted by id, each id once.
-    pub items: Box<[DesiredItem]>,
+    pub items: Arc<[DesiredItem]>,
     /// Values for a fresh phone, sorted by id.
     pub seeds: Box<[DesiredItem]>,
     /// Digest over device, values and policy.

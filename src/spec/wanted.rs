@@ -171,7 +171,7 @@ impl Wanted {
 
     pub(super) fn desired(&self, device: &DeviceId, phone: &Phone, merged: &Merged) -> Desired {
         let site = merged.site.clone().unwrap_or_default();
-        let items: Box<[DesiredItem]> = merged.items.iter().map(LayerItem::desired).collect();
+        let items: Arc<[DesiredItem]> = merged.items.iter().map(LayerItem::desired).collect();
         let seeds: Box<[DesiredItem]> = merged.seeds.iter().map(LayerItem::desired).collect();
         let site_file = self.sites.get(&site).map(|entry| entry.file.clone());
         let mut files = merged.files.clone();

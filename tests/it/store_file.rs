@@ -44,6 +44,7 @@ fn record_of(number: usize, managed: u32) -> PhoneRecord {
         items: items.iter().map(|id| (id.clone(), DesiredValue::Text("31".into()))).collect(),
         digest: Digest([7; 32]),
         revision: revision.clone(),
+        undecided: false,
         files: vec!["phones.yaml".into()],
     }));
     record.facts.model = Some("OpenStage 40".into());
