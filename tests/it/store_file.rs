@@ -36,7 +36,6 @@ fn record_of(number: usize, managed: u32) -> PhoneRecord {
     let items: Vec<_> = (0..managed).map(|index| item("function-key-def", Some(index))).collect();
     let mut record = PhoneRecord::new(device(number));
     record.in_force = Some(Arc::new(InForce {
-        undecided: false,
         name: format!("phone-{number}").into(),
         labels: Arc::new([("ward".to_owned(), "3".to_owned())].into()),
         site: SiteName::new("berlin"),
