@@ -2,7 +2,7 @@
 //! value, whether a scalar was quoted, keys that occur twice, anchors, aliases, tags and merge keys.
 //!
 //! - [`tree`]: nodes and marks
-//! - [`parse`]: the parser's events become trees, within bounds
+//! - [`mod@parse`]: the parser's events become trees, within bounds
 //! - [`plain`]: what an unquoted scalar means, and the traps in which YAML versions disagree
 //! - [`broken`]: what is said of a text that is not YAML
 
