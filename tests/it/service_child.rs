@@ -56,6 +56,8 @@ impl Program {
         command.args(["--dir", &at("docs"), "--state", &at("state"), "--secrets-dir", &at("secrets")]);
         command.args(["--phone-listen", &self.phones.to_string(), "--status-listen", "127.0.0.1:0"]);
         command.args([
+            "--contact-port",
+            "0",
             "--contact-spacing",
             "200ms",
             "--contact-gap",
@@ -124,9 +126,10 @@ impl Program {
         self.becomes(number, |view| view.state == state).await
     }
 
-    /// Settings of a phone that calls it and listens where the service asks by default.
+    /// Settings of a phone that calls it and listens on a port of its own.
     pub(crate) fn phone_settings(&self, number: u32, model: Model) -> SimSettings {
         let mut settings = SimSettings::new(mac(number), own_address(), Server::at(self.phones));
+        settings.contact_port = 0;
         settings.model = model;
         settings.seed = u64::from(number) + 1;
         settings.timing = Timing::quick();

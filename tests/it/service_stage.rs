@@ -44,10 +44,10 @@ alice:act:9c220f200955d76c0a38d308225e0ef10c5f971acaf2f8d1d8f732affa5bd1dc
 grafana:read:5a4806aaf8e14a7c4a89f70d1ef7b2324ddae2b85c417a9270d87b4db806b6a0
 ";
 
-/// The first of so many loopback addresses that no other phone of this test run has.
+/// The first of so many loopback addresses that no other phone of this process has; each test may be a process.
 pub(crate) fn own_block(addresses: u32) -> Ipv4Addr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let base = u32::from(Ipv4Addr::new(127, 60, 0, 1));
+    let base = u32::from(Ipv4Addr::new(127, 64, 0, 1)) + std::process::id() % 8192 * 512;
     Ipv4Addr::from(base + NEXT.fetch_add(addresses, Ordering::Relaxed))
 }
 
