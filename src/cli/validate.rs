@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// text with snippets, one JSON object per problem, or annotations for GitHub
-    #[arg(short, long, value_enum, default_value_t, env = "PHONEOPS_OUTPUT")]
+    #[arg(short, long, value_enum, default_value_t, env = "PHONEOPS_VALIDATE_OUTPUT")]
     output: Output,
     /// Also look whether every secret that is referred to is in this folder (or in the environment)
     #[arg(long, value_name = "DIR", env = "PHONEOPS_SECRETS_DIR")]

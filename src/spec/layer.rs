@@ -78,6 +78,8 @@ pub(super) struct Layer {
     pub(super) seeds: Vec<LayerItem>,
     /// What it takes out of the layers below.
     pub(super) unmanaged: Vec<Unmanaged>,
+    /// Those of them that the catalogue does not know, each with its place.
+    pub(super) unmanaged_unknown: Vec<(Unmanaged, Place)>,
 }
 
 /// An item that a layer takes out.
@@ -90,6 +92,14 @@ pub(super) enum Unmanaged {
 }
 
 impl Unmanaged {
+    /// The name of the item.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Name(name) => name.as_str(),
+            Self::Id(id) => id.name.as_str(),
+        }
+    }
+
     /// Whether it takes this one out.
     pub(super) fn covers(&self, id: &ItemId) -> bool {
         match self {
@@ -133,6 +143,8 @@ pub(super) struct Merged {
     pub(super) policy: Arc<Policy>,
     /// The site of the highest layer that names one.
     pub(super) site: Option<SiteName>,
+    /// Where that layer names it.
+    pub(super) site_place: Option<Place>,
     /// The files of the layers, highest first, each once.
     pub(super) files: Vec<Arc<str>>,
     /// Whether a layer could not be decided.
@@ -165,6 +177,7 @@ impl Merged {
         }
         if let Some(site) = &layer.site {
             self.site = Some(site.clone());
+            self.site_place.clone_from(&layer.site_place);
         }
     }
 

@@ -36,6 +36,7 @@ pub fn load(snapshot: &Snapshot, secrets: &dyn SecretReader) -> Wanted {
 pub fn load_watched(snapshot: &Snapshot, secrets: &dyn SecretReader, file_done: &mut dyn FnMut()) -> Wanted {
     let mut problems = Vec::new();
     let catalogue = catalogue(snapshot, &mut problems);
+    let catalogue_broken = !problems.is_empty();
     let mut read = files::Read::default();
     for file in snapshot.files.iter().filter(|file| *file.path != *OVERLAY) {
         read.file(&catalogue, file);
@@ -53,6 +54,7 @@ pub fn load_watched(snapshot: &Snapshot, secrets: &dyn SecretReader, file_done: 
         counts: read.counts,
         masks: std::mem::take(&mut read.masks),
         secrets: HashMap::new(),
+        catalogue_broken,
     };
     phones::declare(&mut wanted, read, &mut problems);
     phones::look_at_all(&mut wanted, secrets, &mut problems);

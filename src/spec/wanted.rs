@@ -28,6 +28,8 @@ use crate::{
 
 /// Most problems that are kept with one phone.
 pub const PHONE_PROBLEM_LIMIT: usize = 10;
+/// How many broken files a problem names.
+const BROKEN_NAMED: usize = 3;
 
 /// What the newest documents say of one phone.
 #[derive(Debug, Clone)]
@@ -70,6 +72,7 @@ pub struct Wanted {
     pub(super) counts: Counts,
     pub(super) masks: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
     pub(super) secrets: Secrets,
+    pub(super) catalogue_broken: bool,
 }
 
 /// One declared device.
@@ -117,7 +120,7 @@ impl Wanted {
             return invalid(phone.errors.clone());
         }
         let merged = phone.merged(model);
-        let mut problems = self.site_errors(merged.site.as_ref());
+        let mut problems = self.site_errors(&merged);
         problems.extend(user_errors(&merged));
         let desired = self.desired(device, phone, &merged);
         problems.extend(secret_errors(&self.secrets, &desired));
@@ -136,15 +139,26 @@ impl Wanted {
         )
     }
 
+    /// The site of that name; `None` when no document declares it, or one that has errors: then its networks and its
+    /// reach cannot be told.
+    pub fn declared_site(&self, name: &SiteName) -> Option<Site> {
+        self.sites.get(name).filter(|entry| entry.errors.is_empty()).map(|entry| entry.site.clone())
+    }
+
     /// Whether any document declares a site.
     pub fn has_sites(&self) -> bool {
         !self.sites.is_empty()
     }
 
-    /// Files that could not be read at all, or with a document that may declare a phone which cannot be told: phones
-    /// last seen in them are Invalid, not gone.
+    /// Files that could not be read as a whole, or with a document that may declare a phone or a site which cannot be
+    /// told: phones last seen in them are Invalid, not gone.
     pub fn broken_files(&self) -> &BTreeSet<Arc<str>> {
         &self.broken_files
+    }
+
+    /// Whether `catalogue.csv` has errors, so that the built-in catalogue stands in for it.
+    pub fn catalogue_broken(&self) -> bool {
+        self.catalogue_broken
     }
 
     /// The content of a secret; read when the revision was loaded.
@@ -191,9 +205,29 @@ impl Wanted {
         }
     }
 
-    fn site_errors(&self, site: Option<&SiteName>) -> Vec<Problem> {
+    fn site_errors(&self, merged: &Merged) -> Vec<Problem> {
         let fallback = SiteName::default();
-        self.sites.get(site.unwrap_or(&fallback)).map(|entry| entry.errors.clone()).unwrap_or_default()
+        let site = merged.site.as_ref().unwrap_or(&fallback);
+        match self.sites.get(site) {
+            Some(entry) => entry.errors.clone(),
+            None if *site == fallback => Vec::new(),
+            None => self.lost_site(site, merged.site_place.as_ref()).into_iter().collect(),
+        }
+    }
+
+    /// A site that may be declared in a file that cannot be read: its networks must not look as if they were open.
+    fn lost_site(&self, site: &SiteName, place: Option<&Place>) -> Option<Problem> {
+        let broken: Vec<&str> = self.broken_files.iter().take(BROKEN_NAMED).map(AsRef::as_ref).collect();
+        if broken.is_empty() {
+            return None;
+        }
+        let more = self.broken_files.len() - broken.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let message = format!(
+            "no PhoneSite `{site}` is declared; it may stand in a file with errors: {}{more}",
+            broken.join(", ")
+        );
+        Some(Problem::new(Severity::Error, place.cloned().unwrap_or_else(nowhere), code::UNKNOWN_SITE, message))
     }
 }
 
@@ -256,13 +290,16 @@ pub(super) fn references(desired: &Desired) -> impl Iterator<Item = (&SecretRef,
 }
 
 fn secret_problem(reference: &SecretRef, place: Option<&Place>, reason: &str) -> Problem {
-    let nowhere = Place { file: Arc::from(""), line: 0, column: 0, span: (0, 0) };
     Problem::new(
         Severity::Error,
-        place.cloned().unwrap_or(nowhere),
+        place.cloned().unwrap_or_else(nowhere),
         code::MISSING_SECRET,
         format!("the secret {reference} cannot be had: {reason}"),
     )
+}
+
+fn nowhere() -> Place {
+    Place { file: Arc::from(""), line: 0, column: 0, span: (0, 0) }
 }
 
 impl fmt::Debug for Wanted {

@@ -46,7 +46,7 @@ struct Ran {
 fn validate(folder: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_phoneops"));
     command.arg("validate").args(arguments).current_dir(folder);
-    command.env_remove("PHONEOPS_OUTPUT").env_remove("PHONEOPS_SECRETS_DIR");
+    command.env_remove("PHONEOPS_VALIDATE_OUTPUT").env_remove("PHONEOPS_SECRETS_DIR");
     let output = command.output().unwrap();
     Ran {
         code: output.status.code().unwrap(),

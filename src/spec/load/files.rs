@@ -21,7 +21,7 @@ use crate::{
         },
         snapshot::{FileContent, SourceFile},
         wanted::Counts,
-        yaml::{self, DOCUMENT_LIMIT, Document},
+        yaml::{self, DOCUMENT_LIMIT, Document, Parsed},
     },
 };
 
@@ -42,22 +42,32 @@ impl Read {
     /// Reads one file.
     pub(super) fn file(&mut self, catalogue: &Catalogue, file: &SourceFile) {
         self.counts.files += 1;
-        let documents = text(file).and_then(|text| Ok((text, parse(file, text)?)));
-        match documents {
-            Ok((text, documents)) => {
-                for document in documents {
-                    self.document(catalogue, &file.path, text, document);
-                }
-            }
+        let text = match text(file) {
+            Ok(text) => text,
             Err(problem) => {
-                self.broken_files.insert(file.path.clone());
-                self.unparsed.insert(file.path.clone());
+                self.broken(&file.path);
                 self.problems.push(problem);
+                return;
             }
+        };
+        let (documents, faults) = parse(file, text);
+        if !faults.is_empty() {
+            self.broken(&file.path);
         }
+        for document in documents {
+            self.document(catalogue, &file.path, text, document, &faults);
+        }
+        self.problems.extend(faults);
     }
 
-    fn document(&mut self, catalogue: &Catalogue, file: &Arc<str>, text: &str, document: Document) {
+    fn broken(&mut self, file: &Arc<str>) {
+        self.broken_files.insert(file.clone());
+        self.unparsed.insert(file.clone());
+    }
+
+    /// `faults` are those of its file: what stands in a file that is not YAML throughout counts as wrong itself,
+    /// because nobody knows where the mistake begins.
+    fn document(&mut self, catalogue: &Catalogue, file: &Arc<str>, text: &str, document: Document, faults: &[Problem]) {
         let Document { root, notes } = document;
         let mut findings = Findings::new(file.clone());
         let owner = envelope::owner(&mut findings, &root);
@@ -86,7 +96,7 @@ impl Read {
             }
             Some(Kind::Config) => {
                 let mut phone = phone_config::read(&mut findings, catalogue, &root, file);
-                phone.errors = findings.errors();
+                phone.errors = with(faults, &findings);
                 if phone.device.is_none() {
                     self.broken_files.insert(file.clone());
                 }
@@ -94,12 +104,15 @@ impl Read {
             }
             Some(Kind::Profile) => {
                 let mut profile = phone_profile::read(&mut findings, catalogue, &root, file);
-                profile.errors = findings.errors();
+                profile.errors = with(faults, &findings);
                 self.profiles.push(profile);
             }
             Some(Kind::Site) => {
                 let mut site = phone_site::read(&mut findings, &root, file);
-                site.errors = findings.errors();
+                site.errors = with(faults, &findings);
+                if site.site.is_none() {
+                    self.broken_files.insert(file.clone());
+                }
                 self.sites.push(site);
             }
         }
@@ -139,17 +152,21 @@ pub(super) fn text(file: &SourceFile) -> Result<&str, Problem> {
     }
 }
 
-fn parse(file: &SourceFile, text: &str) -> Result<Vec<Document>, Problem> {
+fn with(faults: &[Problem], findings: &Findings) -> Vec<Problem> {
+    faults.iter().cloned().chain(findings.errors()).collect()
+}
+
+fn parse(file: &SourceFile, text: &str) -> (Vec<Document>, Vec<Problem>) {
     let problem = |mark: yaml::Mark, code, message| {
         let place = Findings::new(file.path.clone()).place(mark);
         Problem::new(Severity::Error, place, code, message)
     };
-    let documents = yaml::parse(text).map_err(|fault| problem(fault.mark, fault.code, fault.message))?;
+    let Parsed { documents, faults } = yaml::parse(text);
     match documents.get(DOCUMENT_LIMIT) {
-        None => Ok(documents),
+        None => (documents, faults.into_iter().map(|fault| problem(fault.mark, fault.code, fault.message)).collect()),
         Some(first_too_many) => {
             let message = format!("the file has more than {DOCUMENT_LIMIT} documents; cut it into several files");
-            Err(problem(first_too_many.root.mark, code::TOO_MANY_DOCUMENTS, message))
+            (Vec::new(), vec![problem(first_too_many.root.mark, code::TOO_MANY_DOCUMENTS, message)])
         }
     }
 }

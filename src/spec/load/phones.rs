@@ -4,17 +4,20 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::files::Read;
-use crate::spec::{
-    chain::Chains,
-    code,
-    layer::{Layer, Merged},
-    phone_profile::PhoneProfile,
-    policy::LockoutItems,
-    problem::{Place, Problem, Severity},
-    site::SiteName,
-    snapshot::SecretReader,
-    suggest::did_you_mean,
-    wanted::{PHONE_PROBLEM_LIMIT, Phone, Secrets, SiteEntry, Wanted, references, secret_errors, user_errors},
+use crate::{
+    catalogue::Catalogue,
+    spec::{
+        chain::Chains,
+        code,
+        layer::{Layer, Merged, Unmanaged},
+        phone_profile::PhoneProfile,
+        policy::LockoutItems,
+        problem::{Place, Problem, Severity},
+        site::SiteName,
+        snapshot::SecretReader,
+        suggest::did_you_mean,
+        wanted::{PHONE_PROBLEM_LIMIT, Phone, Secrets, SiteEntry, Wanted, references, secret_errors, user_errors},
+    },
 };
 
 /// Puts sites and phones into `wanted`.
@@ -55,7 +58,9 @@ pub(super) fn declare(wanted: &mut Wanted, read: Read, problems: &mut Vec<Proble
     }
 
     let named = profiles.iter().map(|profile| &profile.layer).chain(phones.iter().map(|phone| &phone.layer));
-    problems.extend(named.filter_map(|layer| unknown_site(wanted, layer)));
+    let layers: Vec<&Layer> = named.collect();
+    problems.extend(layers.iter().filter_map(|layer| unknown_site(wanted, layer)));
+    problems.extend(unknown_unmanaged(&wanted.catalogue, &layers));
 
     let profiles = by_name(profiles);
     let mut chains = Chains::new(&profiles, &wanted.broken_files);
@@ -90,6 +95,22 @@ fn unknown_site(wanted: &Wanted, layer: &Layer) -> Option<Problem> {
     let hint = did_you_mean(site.as_str(), wanted.sites.keys().map(SiteName::as_str));
     let message = format!("no PhoneSite `{site}` is declared, so that its networks are not known{hint}");
     Some(Problem::new(Severity::Warning, place, code::UNKNOWN_SITE, message))
+}
+
+/// Entries of `unmanaged` that no catalogue knows and no document sets: they do nothing, so another item is meant.
+fn unknown_unmanaged(catalogue: &Catalogue, layers: &[&Layer]) -> Vec<Problem> {
+    let is_set = |out: &Unmanaged| {
+        layers.iter().any(|layer| layer.items.iter().chain(&layer.seeds).any(|item| out.covers(item.id())))
+    };
+    let unknown = layers.iter().flat_map(|layer| &layer.unmanaged_unknown);
+    let useless = unknown.filter(|(out, _)| !is_set(out)).map(|(out, place)| {
+        let name = out.name();
+        let hint = did_you_mean(name, catalogue.iter().map(|item| item.name.as_str()));
+        let message =
+            format!("`unmanaged` names `{name}`, which the catalogue does not know and no document sets{hint}");
+        Problem::new(Severity::Warning, place.clone(), code::UNKNOWN_ITEM, message)
+    });
+    useless.collect()
 }
 
 fn by_name(profiles: Vec<PhoneProfile>) -> BTreeMap<Arc<str>, Arc<PhoneProfile>> {

@@ -110,6 +110,10 @@ impl<'c> ItemReader<'c> {
         }
         let scalar = match &node.value {
             // what a text may hold depends on the item, so the catalogue is asked
+            Value::Scalar(text, Style::Block) if text.trim().is_empty() => {
+                findings.error(node.mark, code::BLOCK, format!("{what} {}", scalar::BLOCK));
+                return None;
+            }
             Value::Scalar(text, Style::Quoted | Style::Block) => Scalar::Text(text),
             _ => scalar::scalar(findings, node, &what)?,
         };

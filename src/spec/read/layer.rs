@@ -60,6 +60,8 @@ pub(in crate::spec) fn read(
     for (out, mark) in &unmanaged {
         contradiction(findings, &layer, out, *mark);
     }
+    let unknown = unmanaged.iter().filter(|(out, _)| catalogue.get(out.name()).is_none());
+    layer.unmanaged_unknown = unknown.map(|(out, mark)| (out.clone(), findings.place(*mark))).collect();
     layer.unmanaged = unmanaged.into_iter().map(|(out, _)| out).collect();
     (profiles, layer)
 }

@@ -8,7 +8,7 @@ use crate::{
         suggest::did_you_mean,
         yaml::{
             Mark, Node, Style, Value,
-            plain::{self, Plain},
+            plain::{self, Plain, Trap},
         },
     },
 };
@@ -109,6 +109,17 @@ pub(in crate::spec) fn word<T: Copy>(
     what: &str,
     words: &[(&str, T)],
 ) -> Option<T> {
+    if let (Some(raw), Value::Scalar(_, Style::Plain)) = (node.text(), &node.value)
+        && let Plain::Trap(trap @ Trap::YesNo(_)) = plain::read(raw)
+        && let Some((word, _)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(raw))
+    {
+        findings.error(
+            node.mark,
+            trap.code(),
+            format!("{what}: `{raw}` without quotes is a boolean for some tools; write \"{word}\""),
+        );
+        return None;
+    }
     let text = string(findings, node, what)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(*value);

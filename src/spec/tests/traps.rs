@@ -45,7 +45,7 @@ fn yes_no_on_and_off_are_traps_wherever_they_stand() {
         assert!(message(&found).contains(&format!("\"{word}\"")), "{}", message(&found));
     }
     let found = finds(&phone("01", "  policy: {mode: Off}"), &["5:18 yes-no"]);
-    assert!(message(&found).contains("\"Off\""));
+    assert!(message(&found).ends_with("write \"Off\"") && !message(&found).contains("false"), "{}", message(&found));
     finds(&phone("01", "  policy: {mode: \"Off\"}"), &[]);
 }
 
@@ -102,6 +102,14 @@ fn an_unquoted_bar_is_a_trap() {
     assert!(message(&found).contains("`|`"), "{}", message(&found));
     let found = finds(&item("realm: |\n      here"), &["6:12 block"]);
     assert!(message(&found).contains("`|`"), "{}", message(&found));
+}
+
+#[test]
+fn an_empty_block_clears_nothing() {
+    for sign in ['|', '>'] {
+        finds(&item(&format!("reg-addr: {sign}\n    realm: a")), &["6:15 block"]);
+        finds(&item(&format!("reg-addr: {sign}-\n\n    realm: a")), &["6:15 block"]);
+    }
 }
 
 #[test]

@@ -287,3 +287,66 @@ fn a_profile_that_is_below_another_one_already_is_pointed_out() {
     assert_eq!(places(&wanted), ["warning 5:17 profile-below"]);
     finds(&phone("01", "  profiles: [a, a]"), &["5:14 missing-profile", "5:17 profile-twice"]);
 }
+
+#[test]
+fn a_site_that_may_stand_in_a_broken_file_makes_its_phones_invalid() {
+    let site = "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: munich}\nspec:\n  networks: [198.51.100.0/24]\n";
+    let named = phone("01", "  site: munich");
+    let plain = phone("02", "  items: {realm: a}");
+    let good = wanted(&[("p.yaml", &named), ("q.yaml", &plain), ("sites.yaml", site)]);
+    ready(&good, "01", None);
+    let munich = crate::spec::SiteName::new("munich");
+    assert_eq!(good.declared_site(&munich).unwrap().networks.len(), 1);
+
+    let unread = wanted(&[("p.yaml", &named), ("q.yaml", &plain), ("sites.yaml", &format!("{site}  reach: [\n"))]);
+    let problems = invalid(&unread, "01");
+    assert!(problems.iter().any(|problem| problem.code == "syntax"), "{problems:#?}");
+    ready(&unread, "02", None);
+    assert!(unread.declared_site(&munich).is_none());
+
+    for broken in ["{", &site.replace("munich", "\"not a name\"")] {
+        let lost = wanted(&[("p.yaml", &named), ("q.yaml", &plain), ("sites.yaml", broken)]);
+        let problems = invalid(&lost, "01");
+        assert!(
+            problems[0].message.contains("`munich`") && problems[0].message.contains("sites.yaml"),
+            "{problems:#?}"
+        );
+        assert_eq!((&*problems[0].place.file, problems[0].place.line), ("p.yaml", 5));
+        ready(&lost, "02", None);
+    }
+
+    let wrong = wanted(&[("p.yaml", &named), ("sites.yaml", &site.replace("0/24", "7/24"))]);
+    invalid(&wrong, "01");
+    assert!(wrong.declared_site(&munich).is_none());
+    ready(&wanted(&[("p.yaml", &named)]), "01", None);
+}
+
+#[test]
+fn a_catalogue_with_errors_is_told_from_one_that_is_not_there() {
+    assert!(!wanted(&[]).catalogue_broken());
+    assert!(wanted(&[("catalogue.csv", "nonsense\n")]).catalogue_broken());
+}
+
+#[test]
+fn one_syntax_error_hides_no_other_document_of_its_file() {
+    let text = [phone("01", "  items: {realm: yes}"), phone("02", "  items: {realm: {"), phone("03", "  polcy: {}")]
+        .join("---\n");
+    let found = wanted(&[("a.yaml", &text)]);
+    let codes: Vec<_> = found.problems().iter().map(|problem| (problem.place.line, problem.code)).collect();
+    assert_eq!((codes.first(), codes.last()), (Some(&(5, "yes-no")), Some(&(19, "unknown-field"))), "{codes:?}");
+    assert!(codes.iter().any(|(_, code)| *code == "syntax"), "{codes:?}");
+    assert_eq!(found.devices(), [device("01"), device("03")]);
+    assert!(invalid(&found, "03").iter().any(|problem| problem.code == "syntax"));
+    assert!(found.broken_files().contains("a.yaml"));
+    assert!(found.masks("a.yaml").is_none(), "nobody can tell where secrets stand");
+}
+
+#[test]
+fn unmanaged_of_an_item_nobody_knows_or_sets_warns_with_the_one_that_was_meant() {
+    let found = finds(&phone("01", "  unmanaged: [sntp-adr]"), &["warning 5:15 unknown-item"]);
+    assert!(message(&found).contains("did you mean `sntp-addr`?"), "{}", message(&found));
+    finds(&phone("01", "  unmanaged: [sntp-addr]"), &[]);
+    let base = profile("a", "  items: {new-item: x}");
+    let found = wanted(&[("a.yaml", &base), ("p.yaml", &phone("01", "  profiles: [a]\n  unmanaged: [new-item]"))]);
+    assert!(found.problems().iter().all(|problem| &*problem.place.file == "a.yaml"), "{:#?}", found.problems());
+}

@@ -11,5 +11,5 @@ pub(in crate::spec) mod parse;
 pub(in crate::spec) mod plain;
 pub(in crate::spec) mod tree;
 
-pub(in crate::spec) use parse::{DOCUMENT_LIMIT, Document, parse};
+pub(in crate::spec) use parse::{DOCUMENT_LIMIT, Document, Parsed, parse};
 pub(in crate::spec) use tree::{Entry, Mark, Node, Style, Value};

@@ -1,6 +1,6 @@
 //! The parser's events become trees. Nothing is expanded, depth and size are bounded.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span};
 
@@ -37,19 +37,69 @@ pub(in crate::spec) struct Fault {
     pub(in crate::spec) message: String,
 }
 
-/// Reads all documents of a file. An error is the first place that is not YAML, or the bound that was hit.
-pub(in crate::spec) fn parse(text: &str) -> Result<Vec<Document>, Fault> {
+/// Most places of one file that are not YAML and are told; reading goes on behind each.
+const FAULT_LIMIT: usize = 10;
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(in crate::spec) struct Parsed {
+    /// The documents that could be read to their end.
+    pub(in crate::spec) documents: Vec<Document>,
+    /// The places that are not YAML, or the bound that was hit; none = this is the whole file.
+    pub(in crate::spec) faults: Vec<Fault>,
+}
+
+/// Reads all documents of a file. Behind a place that is not YAML it goes on at the next line that starts a document.
+pub(in crate::spec) fn parse(text: &str) -> Parsed {
+    let mut builder = Builder::new(text);
+    let mut faults = Vec::new();
+    let mut rest = Cow::Borrowed(text);
+    let mut from = 0;
+    while let Err(fault) = read(&rest, &mut builder) {
+        let is_bound = fault.code == code::TOO_MANY_NODES;
+        let read_to = builder.documents.last().map_or(0, |document| document.root.mark.end);
+        let next = next_document(text, from.max(fault.mark.start.max(read_to) as usize));
+        faults.push(fault);
+        let Some(next) = next.filter(|_| !is_bound && faults.len() < FAULT_LIMIT) else { break };
+        from = next + 1;
+        rest = Cow::Owned(blank_until(text, next));
+        builder.stack.clear();
+        builder.notes.clear();
+    }
+    Parsed { documents: builder.documents, faults }
+}
+
+fn read(text: &str, builder: &mut Builder<'_>) -> Result<(), Fault> {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.emit_unresolved_aliases = true;
     options.block_nesting_limit = DEPTH_LIMIT;
     options.flow_nesting_limit = DEPTH_LIMIT;
-    let mut builder = Builder::new(text);
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| broken::fault(text, &error))?;
         builder.take(event, &span)?;
     }
-    Ok(builder.documents)
+    Ok(())
+}
+
+/// Where the next line that starts a document begins, from that offset on.
+fn next_document(text: &str, from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += text.get(at..)?.find("---")?;
+        let starts_a_line = at == 0 || text.as_bytes().get(at - 1) == Some(&b'\n');
+        if starts_a_line && text.as_bytes().get(at + 3).is_none_or(u8::is_ascii_whitespace) {
+            return Some(at);
+        }
+        at += 3;
+    }
+}
+
+/// The text with everything before that offset made white space, so that places stay what they are.
+fn blank_until(text: &str, offset: usize) -> String {
+    let (before, rest) = text.split_at_checked(offset).unwrap_or((text, ""));
+    let blank = before.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' });
+    blank.chain(rest.chars()).collect()
 }
 
 enum Open {
