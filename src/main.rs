@@ -1,4 +1,4 @@
-//! Parse arguments, run one command, turn the result into an exit code.
+//! The program: hands over to [`phoneops::cli`], and tells errors on standard error.
 
 use std::{io::Write, process::ExitCode};
 

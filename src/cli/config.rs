@@ -1,4 +1,7 @@
 //! The settings file of `phoneops serve`: the same settings by their long names; flags and environment win.
+//!
+//! A setting that a flag or a variable gives is left out of what the file says. Folder and git repository are one
+//! choice: who gives one of them otherwise takes the other out of the file too.
 
 use std::{ffi::OsString, fs, path::Path};
 
@@ -13,11 +16,25 @@ pub fn with_config(arguments: Vec<OsString>) -> miette::Result<Vec<OsString>> {
         .into_diagnostic()
         .wrap_err_with(|| format!("settings file {}", Path::new(&file).display()))?;
     let name = Path::new(&file).display().to_string();
-    let from_file = flags(&text, &name, |variable| std::env::var_os(variable).is_some())?;
+    let given = |key: &str| is_flag_given(&arguments, key) || std::env::var_os(variable(key)).is_some();
+    let from_file = flags(&text, &name, given)?;
     let mut all: Vec<OsString> = arguments.iter().take(2).cloned().collect();
     all.extend(from_file.into_iter().map(OsString::from));
     all.extend(arguments.into_iter().skip(2));
     Ok(all)
+}
+
+/// The two settings of which one is given.
+pub const SOURCES: [&str; 2] = ["dir", "git"];
+
+/// Whether the command line has this flag.
+pub fn is_flag_given(arguments: &[OsString], key: &str) -> bool {
+    let flags = arguments.iter().filter_map(|argument| argument.to_str()?.strip_prefix("--"));
+    flags.into_iter().any(|flag| flag.split_once('=').map_or(flag, |(name, _)| name) == key)
+}
+
+fn variable(key: &str) -> String {
+    format!("PHONEOPS_{}", key.replace('-', "_").to_uppercase())
 }
 
 fn config_file(arguments: &[OsString]) -> Option<OsString> {
@@ -33,8 +50,8 @@ fn config_file(arguments: &[OsString]) -> Option<OsString> {
     std::env::var_os("PHONEOPS_CONFIG")
 }
 
-/// The flags that a settings file stands for, without those that the environment sets.
-fn flags(text: &str, file: &str, in_environment: impl Fn(&str) -> bool) -> miette::Result<Vec<String>> {
+/// The flags that a settings file stands for, without those that are given otherwise.
+fn flags(text: &str, file: &str, is_given: impl Fn(&str) -> bool) -> miette::Result<Vec<String>> {
     let settings: Value =
         serde_yaml::from_str(text).into_diagnostic().wrap_err_with(|| format!("settings file {file}"))?;
     let settings = match settings {
@@ -48,7 +65,8 @@ fn flags(text: &str, file: &str, in_environment: impl Fn(&str) -> bool) -> miett
         if key == "config" {
             bail!("settings file {file}: it cannot name another settings file");
         }
-        if in_environment(&format!("PHONEOPS_{}", key.replace('-', "_").to_uppercase())) {
+        let is_source = SOURCES.contains(&key.as_str());
+        if is_given(&key) || (is_source && SOURCES.iter().any(|source| is_given(source))) {
             continue;
         }
         let values = match value {
@@ -73,9 +91,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_become_flags_and_the_environment_wins() {
+    fn settings_become_flags_without_those_given_otherwise() {
         let text = "git: https://git.example/phones\ncontact-spacing: 5s\nreport-only: true\ntrusted-proxies: [10.0.0.1/32, 10.0.0.2/32]\nstate: /x\n";
-        let flags = flags(text, "phoneops.yaml", |variable| variable == "PHONEOPS_STATE").unwrap();
+        let flags = flags(text, "phoneops.yaml", |key| key == "state").unwrap();
         assert_eq!(
             flags,
             [
@@ -86,6 +104,14 @@ mod tests {
                 "--trusted-proxies=10.0.0.2/32"
             ]
         );
+    }
+
+    #[test]
+    fn a_flag_takes_its_setting_out_and_one_source_takes_out_the_other() {
+        let line = ["phoneops", "serve", "--dir=/a", "--phone-alias", "/x"].map(OsString::from);
+        let text = "git: https://git.example/phones\nphone-alias: [/y]\nphone-listen: 0.0.0.0:1\n";
+        let flags = flags(text, "phoneops.yaml", |key| is_flag_given(&line, key)).unwrap();
+        assert_eq!(flags, ["--phone-listen=0.0.0.0:1"]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The command line: one file a command.
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
+use miette::IntoDiagnostic;
 
 pub mod config;
 pub mod demo;
@@ -35,16 +36,16 @@ enum Command {
     Demo(demo::Args),
 }
 
-/// How a command ended. 0 good or in sync, 1 differs, 2 error, 3 some phones pending or unreachable.
+/// How a command ended, as scripts see it; each has its own exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 0
+    /// 0: done, and nothing is left to do.
     Good,
-    /// 1
+    /// 1: done, and something is not as it should be.
     Differs,
-    /// 2
+    /// 2: not done, or not to be done with what was given.
     Error,
-    /// 3
+    /// 3: nothing is wrong, but some phones are still awaited.
     Pending,
 }
 
@@ -61,7 +62,22 @@ impl From<Exit> for ExitCode {
 
 /// Reads the arguments of this process, those of a settings file included. Wrong ones end it with exit code 2.
 pub fn parse() -> miette::Result<Cli> {
-    Ok(Cli::parse_from(config::with_config(std::env::args_os().collect())?))
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let mut matches = command_for(&arguments).get_matches_from(config::with_config(arguments)?);
+    Cli::from_arg_matches_mut(&mut matches).into_diagnostic()
+}
+
+/// The command; where a flag names the source, the variable of the other source has no say.
+fn command_for(arguments: &[OsString]) -> clap::Command {
+    let [one, other] = config::SOURCES;
+    let mut command = Cli::command();
+    for (given, silent) in [(one, other), (other, one)] {
+        if config::is_flag_given(arguments, given) && !config::is_flag_given(arguments, silent) {
+            command =
+                command.mut_subcommand("serve", |serve| serve.mut_arg(silent, |source| source.env(Resettable::Reset)));
+        }
+    }
+    command
 }
 
 /// Runs one command; an error is printed by the caller and is exit code 2.
@@ -77,8 +93,6 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -95,6 +109,36 @@ mod tests {
             let variable = flag.get_env().unwrap_or_else(|| panic!("--{long} has no variable")).to_string_lossy();
             assert_eq!(variable, format!("PHONEOPS_{}", long.replace('-', "_").to_uppercase()));
         }
+    }
+
+    #[test]
+    fn a_source_by_flag_silences_the_variable_of_the_other() {
+        let variable = |line: &[&str], source: &str| {
+            let line: Vec<OsString> = line.iter().map(OsString::from).collect();
+            let command = command_for(&line);
+            let serve = command.find_subcommand("serve").unwrap();
+            serve.get_arguments().find(|flag| flag.get_id() == source).unwrap().get_env().is_some()
+        };
+        assert!(!variable(&["phoneops", "serve", "--git", "https://git.example/p"], "dir"));
+        assert!(variable(&["phoneops", "serve", "--git", "https://git.example/p"], "git"));
+        assert!(!variable(&["phoneops", "serve", "--dir=/a"], "git"));
+        assert!(variable(&["phoneops", "serve"], "dir") && variable(&["phoneops", "serve"], "git"));
+    }
+
+    #[test]
+    fn what_would_spin_or_stop_everything_is_refused() {
+        for wrong in [
+            "--git-interval=0s",
+            "--git-interval=500ms",
+            "--contact-spacing=0s",
+            "--contact-gap=0s",
+            "--contacts-per-second=0",
+            "--body-limit=0",
+        ] {
+            let error = Cli::try_parse_from(["phoneops", "serve", "--dir=/a", wrong]).unwrap_err().to_string();
+            assert!(error.contains(wrong.split('=').next().unwrap()), "{error}");
+        }
+        assert!(Cli::try_parse_from(["phoneops", "serve", "--dir=/a", "--git-interval=1s"]).is_ok());
     }
 
     #[test]

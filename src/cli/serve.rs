@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::ArgGroup;
+use clap::{ArgGroup, builder::BoolishValueParser};
 use ipnet::IpNet;
 use miette::IntoDiagnostic;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,7 +34,7 @@ pub struct Args {
     #[arg(long, env = "PHONEOPS_PATH", default_value = ".")]
     pub path: String,
     /// How often the branch is looked at
-    #[arg(long, env = "PHONEOPS_GIT_INTERVAL", default_value = "30s", value_parser = duration)]
+    #[arg(long, env = "PHONEOPS_GIT_INTERVAL", default_value = "30s", value_parser = interval)]
     pub git_interval: Duration,
     /// File with a token for https
     #[arg(long, env = "PHONEOPS_GIT_TOKEN_FILE", value_name = "FILE")]
@@ -64,7 +64,7 @@ pub struct Args {
     #[arg(long, env = "PHONEOPS_STATE", default_value = "/var/lib/phoneops", value_name = "DIR")]
     pub state: PathBuf,
     /// Put a broken or newer store aside and begin anew (no secret is written because of it)
-    #[arg(long, env = "PHONEOPS_REBUILD_STORE")]
+    #[arg(long, env = "PHONEOPS_REBUILD_STORE", value_parser = BoolishValueParser::new())]
     pub rebuild_store: bool,
     /// Certificate shown to phones; self-made when missing
     #[arg(long, env = "PHONEOPS_TLS_CERT", value_name = "FILE", requires = "tls_key")]
@@ -79,22 +79,22 @@ pub struct Args {
     #[arg(long, env = "PHONEOPS_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
     /// Only tell what differs: nothing is ever written, whatever the documents say
-    #[arg(long, env = "PHONEOPS_REPORT_ONLY")]
+    #[arg(long, env = "PHONEOPS_REPORT_ONLY", value_parser = BoolishValueParser::new())]
     pub report_only: bool,
     /// Least time between two contact-me requests to one phone
-    #[arg(long, env = "PHONEOPS_CONTACT_SPACING", default_value = "60s", value_parser = duration)]
+    #[arg(long, env = "PHONEOPS_CONTACT_SPACING", default_value = "60s", value_parser = some_time)]
     pub contact_spacing: Duration,
     /// Contact gap of phones whose dls-contact-interval is not known
-    #[arg(long, env = "PHONEOPS_CONTACT_GAP", default_value = "300s", value_parser = duration)]
+    #[arg(long, env = "PHONEOPS_CONTACT_GAP", default_value = "300s", value_parser = some_time)]
     pub contact_gap: Duration,
     /// Contact-me requests a second for the whole service
-    #[arg(long, env = "PHONEOPS_CONTACTS_PER_SECOND", default_value_t = 20, value_name = "N")]
+    #[arg(long, env = "PHONEOPS_CONTACTS_PER_SECOND", default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub contacts_per_second: u32,
     /// Ports that a phone's contact-me address may name; 0 = any
     #[arg(long, env = "PHONEOPS_CONTACT_PORT", default_value = "8085", value_name = "PORT", value_delimiter = ',')]
     pub contact_port: Vec<u16>,
     /// Largest message of a phone, in bytes
-    #[arg(long, env = "PHONEOPS_BODY_LIMIT", default_value_t = 1_000_000, value_name = "BYTES")]
+    #[arg(long, env = "PHONEOPS_BODY_LIMIT", default_value_t = 1_000_000, value_name = "BYTES", value_parser = bytes)]
     pub body_limit: usize,
     /// Folder of secrets that documents refer to by {file: NAME}
     #[arg(long, env = "PHONEOPS_SECRETS_DIR", value_name = "DIR")]
@@ -114,6 +114,25 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let length: jiff::SignedDuration =
         text.parse().map_err(|_| format!("{text:?} is no duration; write it like 30s, 5m or 1h30m"))?;
     Duration::try_from(length).map_err(|_| format!("{text:?} is negative"))
+}
+
+/// A duration that is none of zero.
+fn some_time(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|time| if time.is_zero() { Err("it must be longer than nothing".into()) } else { Ok(time) })
+}
+
+/// How often a remote is looked at: a second apart at least.
+fn interval(text: &str) -> Result<Duration, String> {
+    let least = Duration::from_secs(1);
+    duration(text).and_then(|time| if time < least { Err("it must be 1s or longer".into()) } else { Ok(time) })
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("a limit of nothing lets no message in; leave it out for 1000000".into()),
+        Ok(bytes) => Ok(bytes),
+        Err(_) => Err(format!("{text:?} is no number of bytes")),
+    }
 }
 
 fn tls_mode(word: &str) -> Result<TlsMode, String> {

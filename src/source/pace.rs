@@ -10,7 +10,7 @@ pub const BACKOFF_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Longest first step after an error, however long the interval.
 const FIRST_STEP: Duration = Duration::from_secs(5);
 
-/// Shortest wait after an error.
+/// Shortest wait.
 const FLOOR: Duration = Duration::from_millis(100);
 
 /// Interval with ±10 % jitter; after errors full jitter below a ceiling that doubles up to [`BACKOFF_LIMIT`].
@@ -31,7 +31,7 @@ impl Pace {
     /// The wait after a look that went well.
     pub fn after_good(&mut self) -> Duration {
         self.ceiling = first_step(self.interval);
-        self.interval.mul_f64(self.rng.random_range(0.9..=1.1))
+        self.interval.mul_f64(self.rng.random_range(0.9..=1.1)).max(FLOOR)
     }
 
     /// The wait after a look that failed.
@@ -70,8 +70,9 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_of_nothing_never_spins_on_errors() {
+    fn an_interval_of_nothing_never_spins() {
         let mut pace = Pace::new(Duration::ZERO, Some(3));
+        assert!((0..20).all(|_| pace.after_good() >= FLOOR));
         assert!((0..20).all(|_| pace.after_error() >= FLOOR));
     }
 }

@@ -1,5 +1,5 @@
-//! The contact-me form: the plain HTTP request that asks a phone to open a session, and the address it
-//! may go to.
+//! The contact-me form, with which a phone is told over HTTP to call in, and the address it may go
+//! to.
 //!
 //! - [`ContactMe`]: the form, written by the service and read by simulated phones
 //! - [`ContactUri`]: a phone's `contact-me-uri`, checked (R-303, R-1106)

@@ -12,6 +12,7 @@ mod api_access;
 mod api_answers;
 mod api_service;
 mod api_status_command;
+mod arguments;
 mod docs;
 mod licences;
 mod listener_contact;

@@ -52,6 +52,7 @@ impl Mirror {
             return Err(SourceError::Settings(format!("--branch: {:?} is no name of a branch", settings.branch)));
         }
         let broken = |detail: String| SourceError::Mirror { folder: settings.mirror.clone(), detail };
+        take_back(&settings.mirror).map_err(|error| broken(error.to_string()))?;
         fs::create_dir_all(&settings.mirror).map_err(|error| broken(error.to_string()))?;
         let repository = init(&settings.mirror).map_err(|error| broken(error.message().to_owned()))?;
         let marks = marks(&url, &branch);
@@ -211,6 +212,16 @@ fn beside(folder: &Path, ending: &str) -> PathBuf {
     folder.with_file_name(name)
 }
 
+/// Finishes a compaction that was killed while the mirror was away from its place.
+fn take_back(mirror: &Path) -> io::Result<()> {
+    if mirror.exists() {
+        return Ok(());
+    }
+    // the old one is away only when the new one is whole
+    let left = [beside(mirror, ".new"), beside(mirror, ".old")].into_iter().find(|folder| folder.exists());
+    left.map_or(Ok(()), |folder| fs::rename(folder, mirror))
+}
+
 fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -289,6 +300,21 @@ mod tests {
         let fifth = push(&remote, "five");
         assert_eq!(mirror.fetch().unwrap(), fifth);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_mirror_that_was_away_for_compaction_when_killed_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let remote = init(&folder.path().join("remote")).unwrap();
+        let first = push(&remote, "one");
+        let mut mirror = open(folder.path());
+        mirror.fetch().unwrap();
+        mirror.mark_good(first).unwrap();
+        drop(mirror);
+        for ending in ["mirror.old", "mirror.new"] {
+            fs::rename(folder.path().join("mirror"), folder.path().join(ending)).unwrap();
+            assert_eq!(open(folder.path()).last_good(), Some(first), "{ending}");
+        }
     }
 
     #[test]
