@@ -108,7 +108,7 @@ codes! {
     PROFILE_TWICE = "profile-twice";
     /// A profile that lies below an earlier one of the same list.
     PROFILE_BELOW = "profile-below";
-    /// A site that is not declared while others are.
+    /// A site that is not declared while others are, or while a broken file may declare it.
     UNKNOWN_SITE = "unknown-site";
     /// A name that no item can have.
     ITEM_NAME = "item-name";

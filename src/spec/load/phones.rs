@@ -1,7 +1,10 @@
 //! Documents become phones: names and devices that occur twice, the profiles below each phone, secrets, and what only
 //! layering shows.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::files::Read;
 use crate::{
@@ -9,7 +12,7 @@ use crate::{
     spec::{
         chain::Chains,
         code,
-        layer::{Layer, Merged, Unmanaged},
+        layer::{Layer, LayerItem, Merged, Unmanaged},
         phone_profile::PhoneProfile,
         policy::LockoutItems,
         problem::{Place, Problem, Severity},
@@ -18,6 +21,7 @@ use crate::{
         suggest::did_you_mean,
         wanted::{PHONE_PROBLEM_LIMIT, Phone, Secrets, SiteEntry, Wanted, references, secret_errors, user_errors},
     },
+    wpi::ItemId,
 };
 
 /// Puts sites and phones into `wanted`.
@@ -99,8 +103,12 @@ fn unknown_site(wanted: &Wanted, layer: &Layer) -> Option<Problem> {
 
 /// Entries of `unmanaged` that no catalogue knows and no document sets: they do nothing, so another item is meant.
 fn unknown_unmanaged(catalogue: &Catalogue, layers: &[&Layer]) -> Vec<Problem> {
-    let is_set = |out: &Unmanaged| {
-        layers.iter().any(|layer| layer.items.iter().chain(&layer.seeds).any(|item| out.covers(item.id())))
+    let items = layers.iter().flat_map(|layer| layer.items.iter().chain(&layer.seeds));
+    let set: BTreeSet<&ItemId> = items.filter(|item| item.class.unknown).map(LayerItem::id).collect();
+    let names: BTreeSet<&str> = set.iter().map(|id| id.name.as_str()).collect();
+    let is_set = |out: &Unmanaged| match out {
+        Unmanaged::Name(name) => names.contains(name.as_str()),
+        Unmanaged::Id(id) => set.contains(id),
     };
     let unknown = layers.iter().flat_map(|layer| &layer.unmanaged_unknown);
     let useless = unknown.filter(|(out, _)| !is_set(out)).map(|(out, place)| {
