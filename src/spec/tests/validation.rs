@@ -298,8 +298,7 @@ fn a_site_that_may_stand_in_a_broken_file_makes_its_phones_invalid() {
     let munich = crate::spec::SiteName::new("munich");
     assert_eq!(good.declared_site(&munich).unwrap().networks.len(), 1);
 
-    let unread =
-        wanted(&[("p.yaml", &named), ("q.yaml", &plain), ("sites.yaml", &format!("{site}    # more\n---\n{"))]);
+    let unread = wanted(&[("p.yaml", &named), ("q.yaml", &plain), ("sites.yaml", &format!("{site}---\n{{"))]);
     let problems = invalid(&unread, "01");
     assert!(problems.iter().any(|problem| problem.code == "syntax"), "{problems:#?}");
     ready(&unread, "02", None);
