@@ -27,7 +27,7 @@ pub enum ContactAnswer {
     /// Not before then (promise 4).
     RateLimited(Timestamp),
     /// It cannot be asked, and why.
-    CannotBeReached(&'static str),
+    CannotBeReached(String),
     /// Nobody knows such a phone.
     NotFound,
 }
@@ -146,17 +146,28 @@ impl Fleet {
     pub fn ask_to_call(&mut self, device: &DeviceId, now: Timestamp) -> ContactAnswer {
         let Some(phone) = self.phones.get_mut(device) else { return ContactAnswer::NotFound };
         if phone.goal.is_none() || !phone.declared() {
-            return ContactAnswer::CannotBeReached("no document declares this phone");
+            return ContactAnswer::CannotBeReached("no document declares this phone".to_owned());
         }
         if phone.flow.is_some() || matches!(phone.calling.step, CallStep::Requested { .. } | CallStep::Answered { .. })
         {
             return ContactAnswer::UnderWay;
         }
         if phone.mode() == Mode::Off {
-            return ContactAnswer::CannotBeReached("its mode is Off");
+            return ContactAnswer::CannotBeReached("its mode is Off".to_owned());
+        }
+        let site = self.phones.get(device).map(|phone| self.site_of(phone));
+        let facts = self.phones.get(device).map(|phone| phone.facts.clone()).unwrap_or_default();
+        if site.as_ref().is_some_and(|site| site.reach == Reach::Poll) {
+            return ContactAnswer::CannotBeReached("its site says `reach: Poll`".to_owned());
+        }
+        let (Some(uri), Some(peer)) = (&facts.contact_me_uri, facts.address) else {
+            return ContactAnswer::CannotBeReached("it has not called yet".to_owned());
+        };
+        if let Err(error) = ContactUri::check(uri, peer, None, &self.settings.contact_ports) {
+            return ContactAnswer::CannotBeReached(error.to_string());
         }
         if self.phones.get(device).and_then(|phone| self.contact_uri(phone)).is_none() {
-            return ContactAnswer::CannotBeReached("it has not told an address it may be asked at");
+            return ContactAnswer::CannotBeReached("it was last heard of outside its site's networks".to_owned());
         }
         if let Some(phone) = self.phones.get_mut(device) {
             phone.look_wanted = true;

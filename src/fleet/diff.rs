@@ -22,7 +22,7 @@ pub struct Difference {
     pub observed: Option<SmolStr>,
 }
 
-/// A non-empty list of items whose desired and observed values differ in meaning, sorted.
+/// What differs between wish and report, by meaning and sorted; there is at least one difference in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drift(Box<[Difference]>);
 

@@ -10,6 +10,7 @@ use super::{
     may_write::NoWrite,
     observed::Readings,
     phone::{Need, Newest, Phone},
+    record::Facts,
     schedule::after,
     session::{Ending, Move, Session, Surroundings},
 };
@@ -54,6 +55,7 @@ impl Fleet {
         let around = Surroundings {
             settings: &self.settings,
             wanted: self.wanted.as_deref(),
+            classes_known: self.classes_known,
             catalogue: &self.catalogue,
             site: &site,
             peer: flow.peer.ip(),
@@ -134,13 +136,24 @@ impl Fleet {
         let Some(phone) = self.phones.get_mut(device) else { return false };
         let model = phone.facts.model.clone();
         let peer = from.peer.ip().to_canonical();
+        let before = (phone.facts.contact_me_uri.clone(), phone.facts.address);
         phone.learn_facts(message);
         phone.unsaved |= phone.facts.address != Some(peer);
         phone.facts.address = Some(peer);
         let uri = phone.facts.contact_me_uri.as_deref();
-        if uri.is_some_and(|uri| ContactUri::check(uri, peer, None, &self.settings.contact_ports).is_err()) {
+        let ports = &self.settings.contact_ports;
+        if let Some(Err(error)) = uri.map(|uri| ContactUri::check(uri, peer, None, ports)) {
             self.counters.contact_uris_refused += 1;
+            if before != (phone.facts.contact_me_uri.clone(), Some(peer)) {
+                tracing::warn!(phone = %device, %error, "this phone cannot be asked to call");
+            }
         }
+        if before.1 != Some(peer) {
+            if let Some(old) = before.1.filter(|old| self.heard_at.get(old) == Some(device)) {
+                self.heard_at.remove(&old);
+            }
+        }
+        self.heard_at.insert(peer, device.clone());
         phone.facts.last_seen = Some(now);
         phone.calling.failure = None;
         phone.calling.gap_until = None;
@@ -179,6 +192,7 @@ impl Fleet {
         let around = Surroundings {
             settings: &self.settings,
             wanted: self.wanted.as_deref(),
+            classes_known: self.classes_known,
             catalogue: &self.catalogue,
             site: &site,
             peer,
@@ -221,7 +235,8 @@ impl Fleet {
             return plain_cleanup(nonce);
         }
         if message.reason == Reason::CleanUp {
-            let why = message.value("cleanup-reason").unwrap_or("no reason given").to_owned();
+            let why = message.value("cleanup-reason").unwrap_or("no reason given");
+            let why: String = why.chars().filter(|c| !c.is_control()).take(128).collect();
             self.close_flow(id, SessionResult::Failed, Some(format!("the phone gave up: {why}")), now);
             self.back_off(&device, now);
             self.after_call(&device, &message.reason, now);
@@ -237,6 +252,7 @@ impl Fleet {
         let around = Surroundings {
             settings: &self.settings,
             wanted: self.wanted.as_deref(),
+            classes_known: self.classes_known,
             catalogue: &self.catalogue,
             site: &site,
             peer: from.peer.ip().to_canonical(),
@@ -377,15 +393,8 @@ impl Fleet {
     /// repeats its replies, or somebody else, is not to cause contacts.
     fn call_back(&mut self, named: Option<DeviceId>, from: &From<'_>, now: Timestamp) {
         let peer = from.peer.ip().to_canonical();
-        let mut there = self.phones.values().filter(|phone| phone.facts.address == Some(peer));
-        let device = match named {
-            Some(named) => there.find(|phone| phone.device == named).map(|phone| phone.device.clone()),
-            None => match (there.next(), there.next()) {
-                (Some(phone), None) => Some(phone.device.clone()),
-                _ => None,
-            },
-        };
-        let Some(device) = device else { return };
+        let known = |device: &DeviceId| self.phones.get(device).is_some_and(|phone| phone.facts.address == Some(peer));
+        let Some(device) = named.or_else(|| self.heard_at.get(&peer).cloned()).filter(known) else { return };
         if let Some(phone) = self.phones.get_mut(&device)
             && phone.flow.is_none()
             && phone.newest != Newest::Gone
@@ -393,6 +402,13 @@ impl Fleet {
         {
             phone.look_wanted = true;
             self.schedule(&device, now);
+        }
+    }
+
+    /// This phone is not at its address any more.
+    fn leaves(&mut self, facts: &Facts, device: &DeviceId) {
+        if let Some(address) = facts.address.filter(|address| self.heard_at.get(address) == Some(device)) {
+            self.heard_at.remove(&address);
         }
     }
 
@@ -404,6 +420,11 @@ impl Fleet {
             self.undeclared.remove(&oldest);
             if let Some(phone) = self.phones.remove(&oldest) {
                 self.timers.reset(&oldest, phone.wake, None);
+                self.leaves(&phone.facts, &oldest);
+            }
+            if self.counters.undeclared_forgotten == 0 {
+                let most = self.settings.undeclared;
+                tracing::warn!(most, "more undeclared phones call than are remembered; those not heard of go first");
             }
             self.counters.undeclared_forgotten += 1;
             self.effects.push(Effect::Forget(oldest));

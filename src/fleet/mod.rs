@@ -1,4 +1,4 @@
-//! The decisions: what is said to which phone, and when. Synchronous, no I/O, no clock of its own: now is an argument.
+//! The decisions: what is said to which phone, and when. No call here waits, reads or asks the time; each is told it.
 //!
 //! [`Fleet`] holds all phones. Edges feed it with what happens ([`Fleet::message`], [`Fleet::take_wanted`],
 //! [`Fleet::contact_done`], [`Fleet::recorded`], [`Fleet::tick`]) and carry out the [`Effect`]s it leaves behind.
@@ -38,6 +38,7 @@ pub mod words;
 
 use std::{
     collections::{BTreeSet, HashMap},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -50,7 +51,7 @@ pub use settings::Settings;
 
 use crate::{
     catalogue::Catalogue,
-    spec::{Revision, Site, Wanted},
+    spec::{Revision, Site, SiteName, Wanted},
     wpi::DeviceId,
 };
 use flow::Flows;
@@ -87,6 +88,12 @@ pub struct Fleet {
     named: BTreeSet<(Arc<str>, DeviceId)>,
     /// Phones that call in and nobody wants.
     undeclared: BTreeSet<DeviceId>,
+    /// The phone last heard of at an address.
+    heard_at: HashMap<IpAddr, DeviceId>,
+    /// The last good document of each site: one that cannot be read any more does not open its networks.
+    sites: HashMap<SiteName, Site>,
+    /// Whether the catalogue is the source's: with a broken overlay since the start, classes are not known.
+    classes_known: bool,
     flows: Flows,
     timers: Timers,
     pace: Pace,
@@ -111,6 +118,9 @@ impl Fleet {
             phones: HashMap::new(),
             named: BTreeSet::new(),
             undeclared: BTreeSet::new(),
+            heard_at: HashMap::new(),
+            sites: HashMap::new(),
+            classes_known: false,
             flows: Flows::default(),
             timers: Timers::default(),
             tickets: 0,
@@ -131,6 +141,9 @@ impl Fleet {
             phone.assess(&self.catalogue);
             self.index(&phone);
             let device = phone.device.clone();
+            if let Some(address) = phone.facts.address {
+                self.heard_at.insert(address, device.clone());
+            }
             self.phones.insert(device.clone(), Box::new(phone));
             self.schedule(&device, now);
         }
@@ -177,9 +190,10 @@ impl Fleet {
 
     fn site_of(&self, phone: &Phone) -> Site {
         let name = phone.goal.as_ref().map(|goal| goal.desired.site.clone()).unwrap_or_default();
-        match &self.wanted {
-            Some(wanted) => wanted.site(&name),
-            None => Site { name, networks: Vec::new(), reach: crate::spec::Reach::default() },
+        match (self.sites.get(&name), &self.wanted) {
+            (Some(site), _) => site.clone(),
+            (None, Some(wanted)) => wanted.site(&name),
+            (None, None) => Site { name, networks: Vec::new(), reach: crate::spec::Reach::default() },
         }
     }
 

@@ -243,7 +243,7 @@ pub struct InFlight {
     pub items: Vec<ItemId>,
 }
 
-/// The value an item had before phoneops first changed it.
+/// How an item stood when phoneops was about to touch it for the first time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BeforeImage {
     /// Name and index.

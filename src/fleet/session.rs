@@ -109,6 +109,8 @@ pub struct Surroundings<'a> {
     pub settings: &'a Settings,
     /// The documents, for the content of secrets.
     pub wanted: Option<&'a Wanted>,
+    /// Whether the catalogue is that of the source; else no write leaves.
+    pub classes_known: bool,
     /// The catalogue in force.
     pub catalogue: &'a Catalogue,
     /// The phone's site.
@@ -376,7 +378,7 @@ impl Session {
             in_force: phone
                 .goal
                 .as_ref()
-                .filter(|_| phone.declared() && around.wanted.is_some())
+                .filter(|_| phone.declared() && around.wanted.is_some() && around.classes_known)
                 .map(|goal| &*goal.desired),
             goal: &self.goal,
             site: around.site,

@@ -52,13 +52,10 @@ impl Fleet {
         if phone.flow.is_some() {
             return State::Reconciling;
         }
-        if phone.wrong_site {
-            return State::Pending;
-        }
-        if phone.facts.last_seen.is_none() {
-            return State::Unknown;
-        }
         let need = phone.need(self.settings.report_only, now);
+        if phone.facts.last_seen.is_none() {
+            return if phone.wrong_site { State::Pending } else { State::Unknown };
+        }
         if need.is_some_and(|need| need != Need::Sweep) {
             return State::Pending;
         }
@@ -124,9 +121,16 @@ impl Fleet {
 
     /// The phone that last called from this address, by name or device id.
     pub fn last_heard_at(&self, address: std::net::IpAddr) -> Option<String> {
-        let there = self.phones.values().filter(|phone| phone.facts.address == Some(address));
-        let phone = there.max_by_key(|phone| phone.facts.last_seen)?;
+        let phone = self.phones.get(self.heard_at.get(&address.to_canonical())?)?;
         Some(phone.name().map_or_else(|| phone.device.to_string(), ToString::to_string))
+    }
+
+    /// Phones that nobody declares, the newest caller first, at most `limit`.
+    pub fn undeclared(&self, limit: usize, now: Timestamp) -> Vec<PhoneView> {
+        let mut phones: Vec<&Phone> =
+            self.undeclared.iter().filter_map(|device| self.phones.get(device).map(Box::as_ref)).collect();
+        phones.sort_by_key(|phone| std::cmp::Reverse(phone.facts.last_seen));
+        phones.into_iter().take(limit).map(|phone| self.view(phone, now)).collect()
     }
 
     /// A page of phones: named ones by name, undeclared ones behind.
@@ -233,12 +237,23 @@ impl Fleet {
         let secret = self.catalogue.is_secret(difference.id.name.as_str());
         let desired = difference.desired.value.as_text().filter(|_| !secret).unwrap_or(MASK);
         let observed = difference.observed.as_deref().map(|text| if secret { MASK } else { text });
+        let (desired, observed) = (without_credentials(desired), observed.map(without_credentials));
         DriftView {
             item: difference.id.name.to_string(),
             index: difference.id.index.map(|index| index.0),
-            desired: desired.to_owned(),
-            observed: observed.map(ToOwned::to_owned),
+            desired,
+            observed,
         }
+    }
+}
+
+/// A text as people may see it: user and password of a URL are masked (R-1109).
+fn without_credentials(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest.get(..end).and_then(|authority| authority.rfind('@')) {
+        Some(at) => format!("{scheme}://{MASK}{}", rest.get(at..).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -255,4 +270,18 @@ fn refused(phone: &Phone) -> Vec<RefusedView> {
     let refused = phone.refused.iter().map(|refused| of(&refused.id, refused.status.as_str()));
     let lacking = phone.assessment.comparison.lacking.iter().map(|lacking| of(&lacking.id, lacking.status.as_str()));
     refused.chain(lacking).take(LIST_LIMIT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_credentials;
+
+    #[test]
+    fn credentials_in_a_url_are_masked_and_nothing_else_is() {
+        assert_eq!(without_credentials("http://ada:pw@host/x?y=a@b"), "http://***@host/x?y=a@b");
+        assert_eq!(without_credentials("ftp://ada@host"), "ftp://***@host");
+        for plain in ["http://host/a@b", "ada@example.org", "192.0.2.5", "", "://", "http://"] {
+            assert_eq!(without_credentials(plain), plain);
+        }
+    }
 }

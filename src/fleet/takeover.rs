@@ -1,6 +1,6 @@
 //! What the fleet does with a new revision: each phone's desired state is resolved anew; what is valid is in force.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
@@ -11,7 +11,7 @@ use super::{
     phone::{Newest, Phone},
 };
 use crate::{
-    spec::{Resolution, Wanted},
+    spec::{Resolution, SiteName, Wanted},
     wpi::DeviceId,
 };
 
@@ -51,7 +51,11 @@ impl Fleet {
     /// and handed to [`Self::apply`], in any portions; meanwhile each phone keeps what it had.
     pub fn announce(&mut self, wanted: &Arc<Wanted>, now: Timestamp) -> Vec<ToResolve> {
         let before = self.wanted.replace(Arc::clone(wanted));
-        self.catalogue = Arc::clone(wanted.catalogue());
+        self.keep_sites(before.as_deref(), wanted);
+        if !wanted.catalogue_broken() {
+            self.catalogue = Arc::clone(wanted.catalogue());
+            self.classes_known = true;
+        }
         let gone = |phone: &Phone| (phone.declared() || phone.goal.is_some()) && !wanted.declares(&phone.device);
         let gone: Vec<DeviceId> =
             self.phones.values().filter(|phone| gone(phone)).map(|phone| phone.device.clone()).collect();
@@ -70,6 +74,20 @@ impl Fleet {
             phones.push(ToResolve { device, model: phone.facts.model.clone() });
         }
         phones
+    }
+
+    /// Notes the site documents of a revision. One that cannot be read any more stays as it was; one that is gone is gone.
+    fn keep_sites(&mut self, before: Option<&Wanted>, wanted: &Wanted) {
+        let whole = wanted.broken_files().is_empty();
+        let mut names: BTreeSet<SiteName> = self.sites.keys().cloned().collect();
+        names.extend(before.into_iter().chain([wanted]).flat_map(Wanted::site_names));
+        for name in names {
+            if let Some(site) = wanted.declared_site(&name) {
+                self.sites.insert(name, site);
+            } else if whole && !wanted.site_names().any(|known| known == name) {
+                self.sites.remove(&name);
+            }
+        }
     }
 
     /// The second half of a takeover, for some phones.

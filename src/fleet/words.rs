@@ -44,17 +44,17 @@ words! {
         Held,
         /// A session is under way.
         Reconciling,
-        /// It wants a session or a write and has to wait.
+        /// There is something to read or write, and a reason why not yet.
         Pending,
-        /// Some items cannot or may not be put right; the others are proven.
+        /// Some differences stay, because the phone or the policy says so; all else is proven.
         Degraded,
-        /// It differs, and Report asks for no more.
+        /// There are differences, and its mode is only to tell them.
         Drifted,
-        /// Proven by a read newer than the last write.
+        /// A read that came after the last write found no difference.
         InSync,
         /// Declared, not heard of yet.
         Unknown,
-        /// Calls in, nobody wants it: listed, never written to.
+        /// No document names it: shown in lists and otherwise left alone.
         Undeclared,
         /// Vanished from the YAML, not yet released.
         Abandoned,

@@ -7,7 +7,6 @@ use crate::{
     fleet::{
         self, Counters,
         view::{PAGE_LIMIT, Page, PhoneView, Query},
-        words::State,
     },
     phone::{FailedHandshakes, HandshakeFailure},
     report::{ContactAnswer, FailedHandshake, FleetAccess, Readiness, Undeclared, metrics::FleetCounts},
@@ -47,7 +46,7 @@ impl FleetAccess for Access {
             fleet::ContactAnswer::Queued(at) => ContactAnswer::Queued { at },
             fleet::ContactAnswer::UnderWay => ContactAnswer::AlreadyUnderWay,
             fleet::ContactAnswer::RateLimited(next) => ContactAnswer::RateLimited { next },
-            fleet::ContactAnswer::CannotBeReached(why) => ContactAnswer::CannotBeReached { why: why.to_owned() },
+            fleet::ContactAnswer::CannotBeReached(why) => ContactAnswer::CannotBeReached { why },
             fleet::ContactAnswer::NotFound => ContactAnswer::NotFound,
         }
     }
@@ -68,9 +67,7 @@ impl FleetAccess for Access {
     }
 
     fn undeclared(&self) -> Undeclared {
-        let query = Query { state: Some(State::Undeclared), limit: Some(PAGE_LIMIT), ..Query::default() };
-        let mut phones = self.page(&query).phones;
-        phones.sort_by_key(|phone| std::cmp::Reverse(phone.last_seen));
+        let phones = self.shared.with_fleet(|fleet, now| fleet.undeclared(PAGE_LIMIT, now));
         Undeclared { phones, handshakes: self.failures.list().into_iter().map(shown).collect() }
     }
 

@@ -118,7 +118,11 @@ fn tell(snapshot: &Snapshot, wanted: &Wanted) {
     let problems = wanted.problems();
     let revision = snapshot.revision.short();
     tracing::info!(revision, author, subject, phones, problems = problems.len(), "revision taken over");
-    for problem in problems.iter().take(LOGGED) {
+    let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|problem| problem.severity == Severity::Error);
+    for problem in errors.iter().take(LOGGED) {
+        tracing::error!(revision, "{problem}");
+    }
+    for problem in warnings.iter().take(LOGGED.saturating_sub(errors.len())) {
         tracing::warn!(revision, "{problem}");
     }
     if problems.len() > LOGGED {

@@ -1,6 +1,8 @@
 //! A phone's request: decode, decide, record, encode.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
 
 use super::shared::Shared;
 use crate::{
@@ -8,6 +10,9 @@ use crate::{
     phone::{PhoneAnswer, PhoneHandler, PhoneRequest},
     wpi::{Action, PhoneMessage, ServerMessage, phone_message::Nonce, xml::DecodeError},
 };
+
+/// How long a phone waits for the record of its write.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers phones out of the fleet.
 #[derive(Debug)]
@@ -45,7 +50,8 @@ impl PhoneHandler for Handler {
         match answer {
             Ok((message, set_cookie)) => send(&message, set_cookie),
             Err((ticket, stored)) => {
-                let stored = stored.await.unwrap_or(false);
+                // a store that hangs is as good as away; the record may still arrive, and then costs a read
+                let stored = timeout(STORE_PATIENCE, stored).await.is_ok_and(|stored| stored.unwrap_or(false));
                 match shared.with_fleet(|fleet, now| fleet.recorded(ticket, stored, &nonce, now)) {
                     Answer::Send { message, set_cookie } => send(&message, set_cookie),
                     Answer::Record { .. } => {

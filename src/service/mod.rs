@@ -18,7 +18,7 @@ mod saver;
 pub mod settings;
 pub mod shared;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -39,6 +39,9 @@ use crate::{
 
 /// The name of the API's Unix socket in the state folder.
 pub const SOCKET: &str = "api.sock";
+
+/// How long the end of the service waits for the store.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -148,9 +151,14 @@ impl Running {
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         let _ = (&mut self.listener).await;
-        self.shared.saver.flush().await;
+        let stored = async {
+            self.shared.saver.flush().await;
+            self.store.close().await;
+        };
+        if tokio::time::timeout(STORE_PATIENCE, stored).await.is_err() {
+            tracing::error!("the store hangs; what was not stored is read again from the phones");
+        }
         self.tasks.shutdown().await;
-        self.store.close().await;
     }
 
     /// Returns when a part of the service has ended although nobody stopped it, which is a bug: then the service is to

@@ -1,6 +1,6 @@
 //! Records on their way to the store: the newest of each phone, written in batches, in order.
 //!
-//! Bounded by the number of phones. A record that must be stored before a write leaves goes the same way, so that no
+//! Bounded by the number of phones that are remembered. A record that must be stored before a write leaves goes the same way, so that no
 //! older one can overtake it.
 
 use std::{
@@ -8,7 +8,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::{Notify, oneshot, watch as watch_channel};
+use tokio::{
+    sync::{Notify, oneshot, watch as watch_channel},
+    task::JoinSet,
+};
 
 use super::shared::Shared;
 use crate::{fleet::record::PhoneRecord, store::Store, wpi::DeviceId};
@@ -71,13 +74,16 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
     loop {
         saver.more.notified().await;
         let Waiting { records, callers } = std::mem::take(&mut *saver.lock());
-        let stored = hand_over(&store, &records).await;
+        let batch: Vec<_> = records.values().flatten().map(Arc::clone).collect();
+        let stored = batch.is_empty() || store.save(batch).await.is_ok();
         for caller in callers {
             let _ = caller.send(stored);
         }
-        if !stored {
+        if stored {
+            forget(&store, records.iter().filter(|(_, record)| record.is_none()).map(|(device, _)| device)).await;
+        } else {
             let mut waiting = saver.lock();
-            for (device, record) in records {
+            for (device, record) in records.into_iter().filter(|(_, record)| record.is_some()) {
                 waiting.records.entry(device).or_insert(record);
             }
         }
@@ -93,13 +99,15 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
     }
 }
 
-async fn hand_over(store: &Store, records: &HashMap<DeviceId, Option<Arc<PhoneRecord>>>) -> bool {
-    let batch: Vec<_> = records.values().flatten().map(Arc::clone).collect();
-    let mut stored = batch.is_empty() || store.save(batch).await.is_ok();
-    for device in records.iter().filter(|(_, record)| record.is_none()).map(|(device, _)| device) {
-        stored = stored && store.remove(device.clone()).await.is_ok();
+/// Removes records. One that stays because the store is away is an undeclared phone that is heard of again.
+async fn forget(store: &Store, devices: impl Iterator<Item = &DeviceId>) {
+    let mut removals = JoinSet::new();
+    for device in devices.cloned() {
+        let store = store.clone();
+        // all are in the store's queue at once, so that they share a commit
+        removals.spawn(async move { store.remove(device).await });
     }
-    stored
+    removals.join_all().await;
 }
 
 /// Tells the fleet whether the store can be written.

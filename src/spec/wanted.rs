@@ -145,6 +145,11 @@ impl Wanted {
         self.sites.get(name).filter(|entry| entry.errors.is_empty()).map(|entry| entry.site.clone())
     }
 
+    /// The names of all sites that a document declares, with errors or without.
+    pub fn site_names(&self) -> impl Iterator<Item = SiteName> {
+        self.sites.keys().cloned()
+    }
+
     /// Whether any document declares a site.
     pub fn has_sites(&self) -> bool {
         !self.sites.is_empty()

@@ -286,3 +286,20 @@ fn replies_that_belong_to_no_flow_cause_one_contact_and_no_more() {
     stage.say(&stranger, stray);
     assert_eq!(stage.view(MAC).state, State::InSync, "nobody else can call it out of its state");
 }
+
+#[test]
+fn a_person_is_told_why_a_phone_cannot_be_asked() {
+    let mut stage = Stage::with(ENFORCED);
+    let device = DeviceId::new(MAC).unwrap();
+    let why = |stage: &mut Stage| match stage.fleet.ask_to_call(&device, stage.now) {
+        ContactAnswer::CannotBeReached(why) => why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(why(&mut stage), "it has not called yet");
+    let mut phone = Phone::new(MAC);
+    let mut message = phone.initial(Reason::InventoryChanges, Vec::new());
+    message.items[2].text = crate::wpi::ItemText::plain("http://127.0.0.9:80/contact_dls.html/ContactDLS");
+    stage.say(&phone, message);
+    assert!(why(&mut stage).contains("80"), "R-1106: {}", why(&mut stage));
+    assert_eq!(stage.fleet.counters().contact_uris_refused, 1);
+}

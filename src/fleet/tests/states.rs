@@ -170,3 +170,39 @@ fn the_undeclared_phone_not_heard_of_for_longest_makes_room() {
         "nor is it stored"
     );
 }
+
+#[test]
+fn a_site_whose_document_breaks_keeps_its_networks() {
+    let site = "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: berlin}\nspec: {networks: [192.0.2.0/24]}\n";
+    let fleet = ENFORCED.replace("profiles: [site-berlin]", "profiles: [site-berlin]\n  site: berlin");
+    let mut stage = Stage::with("");
+    stage.push_files(&[("fleet.yaml", &fleet), ("sites.yaml", site)]);
+    let mut phone = Phone::new(MAC);
+    phone.peer = "192.0.2.40:999".parse().unwrap();
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view(MAC).state, State::InSync);
+    for broken in ["kind: [unclosed", &site.replace("192.0.2.0/24", "nonsense")] {
+        stage.push_files(&[("fleet.yaml", &fleet), ("sites.yaml", broken)]);
+        assert_eq!(stage.view(MAC).state, State::Invalid, "its site cannot be told");
+        let mut stranger = Phone::new(MAC);
+        stranger.peer = "198.51.100.7:999".parse().unwrap();
+        assert_eq!(stranger.session(&mut stage, Reason::StartUp).actions(), [crate::wpi::Action::CleanUp], "R-1104");
+    }
+}
+
+#[test]
+fn a_broken_overlay_leaves_the_classes_that_were_known() {
+    let overlay = "name,effect\nsntp-addr,lockout\n";
+    let mut stage = Stage::with("");
+    stage.push_files(&[("fleet.yaml", ENFORCED), ("catalogue.csv", overlay)]);
+    let writes = Phone::new(MAC).session(&mut stage, Reason::StartUp).writes();
+    assert_eq!(writes, [["daylight-save", "sntp-tz-offset"]]);
+    let broken = format!("{overlay}sntp-addr,nonsense\n");
+    stage.push_files(&[("fleet.yaml", ENFORCED), ("catalogue.csv", &broken)]);
+    assert_eq!(Phone::new(MAC).session(&mut stage, Reason::StartUp).writes(), [["daylight-save", "sntp-tz-offset"]]);
+
+    let mut first = Stage::empty(crate::fleet::Settings::default());
+    first.push_files(&[("fleet.yaml", ENFORCED), ("catalogue.csv", &broken)]);
+    let session = Phone::new(MAC).session(&mut first, Reason::StartUp);
+    assert!(session.writes().is_empty(), "classes that were never known allow nothing");
+}
