@@ -153,15 +153,16 @@ pub(super) struct Identity {
     pub(super) key: PKey<Private>,
 }
 
-/// Tells whether a pair of files is still the same: time, inode and length of both.
+/// Tells whether a pair of files is still the same: times, inode and length of both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp([Option<(i64, i64, u64, u64)>; 2]);
+pub(super) struct Stamp([Option<([i64; 4], [u64; 2])>; 2]);
 
 impl CertificateFiles {
     pub(super) fn stamp(&self) -> Stamp {
         Stamp([&self.certificate, &self.key].map(|file| {
             let meta = fs::metadata(file).ok()?;
-            Some((meta.mtime(), meta.mtime_nsec(), meta.ino(), meta.len()))
+            let times = [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()];
+            Some((times, [meta.ino(), meta.len()]))
         }))
     }
 

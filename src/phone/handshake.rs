@@ -28,6 +28,9 @@ pub const ADDRESS_LIMIT: usize = 100;
 /// Least time between two log lines about one address.
 const LINE_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How long the name of the phone at an address is taken as known: to look for it walks over all phones.
+const PHONE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Why a handshake failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
@@ -134,6 +137,8 @@ struct Entry {
     failure: HandshakeFailure,
     /// when a line was last written about it
     said: Option<Instant>,
+    /// when its phone was last looked for
+    looked: Instant,
 }
 
 type PhoneLookup = Box<dyn Fn(IpAddr) -> Option<String> + Send + Sync>;
@@ -168,10 +173,13 @@ impl FailedHandshakes {
             tracing::debug!(%address, "a connection ended without a byte");
             return;
         }
-        let now = Instant::now();
+        self.record_at(Instant::now(), address, cause, opening, mode, detail);
+    }
+
+    fn record_at(&self, now: Instant, address: IpAddr, cause: Cause, opening: &Opening, mode: TlsMode, detail: &str) {
         let offered = opening.highest().map(|version| version.to_string());
         let remedy = remedy(cause, opening, mode).map(str::to_owned);
-        let phone = (self.phone_at)(address);
+        let (phone, looked) = self.phone(address, now);
         let mut entries = self.lock();
         let known = entries.iter().position(|entry| entry.failure.address == address);
         let known = known.and_then(|position| entries.remove(position));
@@ -188,7 +196,19 @@ impl FailedHandshakes {
         if entries.len() >= ADDRESS_LIMIT {
             entries.pop_front();
         }
-        entries.push_back(Entry { failure, said: if speak { Some(now) } else { said } });
+        entries.push_back(Entry { failure, said: if speak { Some(now) } else { said }, looked });
+    }
+
+    /// The phone at an address, and when it was looked for; the list is not locked meanwhile.
+    fn phone(&self, address: IpAddr, now: Instant) -> (Option<String>, Instant) {
+        let known = self
+            .lock()
+            .iter()
+            .rev()
+            .find(|entry| entry.failure.address == address)
+            .filter(|entry| now.saturating_duration_since(entry.looked) < PHONE_INTERVAL)
+            .map(|entry| (entry.failure.phone.clone(), entry.looked));
+        known.unwrap_or_else(|| ((self.phone_at)(address), now))
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Entry>> {
@@ -265,6 +285,23 @@ mod tests {
         let json = serde_json::to_value(&failures[0]).unwrap();
         assert_eq!(json["cause"], "unsupported protocol");
         assert_eq!(json["remedy"], "--tls legacy would admit it");
+    }
+
+    #[test]
+    fn the_phone_at_an_address_is_looked_for_once_a_minute() {
+        let looks = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&looks);
+        let list = FailedHandshakes::new(move |_| {
+            *counted.lock().unwrap() += 1;
+            Some(format!("phone-{}", counted.lock().unwrap()))
+        });
+        let (start, address) = (Instant::now(), IpAddr::from([192, 0, 2, 33]));
+        for (after, phone) in [(0, "phone-1"), (1, "phone-1"), (59, "phone-1"), (60, "phone-2"), (119, "phone-2")] {
+            let now = start + Duration::from_secs(after);
+            list.record_at(now, address, Cause::Timeout, &Opening::Cut, TlsMode::Modern, "x");
+            assert_eq!(list.list()[0].phone.as_deref(), Some(phone), "after {after} s");
+        }
+        assert_eq!(*looks.lock().unwrap(), 2);
     }
 
     #[derive(Clone, Default)]

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, future::Future, io, net::SocketAddr, sync::Arc,
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{Semaphore, watch},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
@@ -101,6 +101,7 @@ impl PhoneListener {
         let mut connections = JoinSet::new();
         let mut looks = interval(reload_interval.max(Duration::from_millis(10)));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = Look::default();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             let (stream, from) = tokio::select! {
@@ -112,8 +113,7 @@ impl PhoneListener {
                 }
                 _ = looks.tick() => {
                     let shared = Arc::clone(&shared);
-                    // waiting for it would stop the loop on a slow mount; a second look then waits in the pool
-                    drop(tokio::task::spawn_blocking(move || shared.tls.reload_if_changed()));
+                    look.unless_under_way(move || shared.tls.reload_if_changed());
                     continue;
                 }
             };
@@ -138,6 +138,19 @@ impl PhoneListener {
         };
         // each connection keeps the grace time itself; this is for one that does not
         let _ = timeout(shared.limits.grace + Duration::from_secs(1), all).await;
+    }
+}
+
+/// The look at the certificate files. It may hang with their mount: the accept loop never waits for it, and no second
+/// one is begun beside it.
+#[derive(Debug, Default)]
+struct Look(Option<JoinHandle<()>>);
+
+impl Look {
+    fn unless_under_way(&mut self, look: impl FnOnce() + Send + 'static) {
+        if self.0.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.0 = Some(tokio::task::spawn_blocking(look));
+        }
     }
 }
 
@@ -193,6 +206,27 @@ fn checked(aliases: Vec<String>) -> Result<BTreeSet<String>, ListenerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_look_that_hangs_is_not_joined_by_others() {
+        let (began, mut looks) = tokio::sync::mpsc::unbounded_channel();
+        let (release, gate) = std::sync::mpsc::channel::<()>();
+        let mut look = Look::default();
+        let first = began.clone();
+        look.unless_under_way(move || {
+            first.send("first").unwrap();
+            gate.recv().unwrap_err();
+        });
+        assert_eq!(looks.recv().await, Some("first"));
+        for _ in 0..3 {
+            let second = began.clone();
+            look.unless_under_way(move || second.send("beside").unwrap());
+        }
+        drop(release);
+        look.0.take().unwrap().await.unwrap();
+        look.unless_under_way(move || began.send("next").unwrap());
+        assert_eq!((looks.recv().await, looks.recv().await), (Some("next"), None));
+    }
 
     #[test]
     fn an_alias_is_a_plain_path() {

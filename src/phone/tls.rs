@@ -112,7 +112,13 @@ pub(super) struct Tls {
     mode: TlsMode,
     files: CertificateFiles,
     context: RwLock<SslContext>,
-    stamp: Mutex<Stamp>,
+    taken: Mutex<Taken>,
+}
+
+/// Which state of the files is in use, and what was last said of one that cannot be.
+struct Taken {
+    stamp: Stamp,
+    complaint: Option<String>,
 }
 
 impl Tls {
@@ -120,7 +126,7 @@ impl Tls {
     pub(super) fn open(mode: TlsMode, files: CertificateFiles) -> Result<Self, CertificateError> {
         let stamp = files.stamp();
         let context = load(mode, &files)?;
-        Ok(Self { mode, files, context: RwLock::new(context), stamp: Mutex::new(stamp) })
+        Ok(Self { mode, files, context: RwLock::new(context), taken: Mutex::new(Taken { stamp, complaint: None }) })
     }
 
     pub(super) fn mode(&self) -> TlsMode {
@@ -132,22 +138,28 @@ impl Tls {
         Ssl::new(&self.context.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes changed files over; a broken pair is logged once and the old one stays. Blocks on the file system.
+    /// Takes changed files over. While they cannot be used the old pair stays, each call tries again, and each problem
+    /// is logged once. Blocks on the file system.
     pub(super) fn reload_if_changed(&self) {
         let stamp = self.files.stamp();
-        {
-            let mut known = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
-            if *known == stamp {
-                return;
-            }
-            *known = stamp;
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.stamp == stamp {
+            taken.complaint = None;
+            return;
         }
         match load(self.mode, &self.files) {
             Ok(context) => {
                 *self.context.write().unwrap_or_else(PoisonError::into_inner) = context;
+                *taken = Taken { stamp, complaint: None };
                 tracing::info!(certificate = %self.files.certificate.display(), "certificate reloaded");
             }
-            Err(error) => tracing::warn!("changed certificate not taken over, the old one stays: {error}"),
+            Err(error) => {
+                let complaint = error.to_string();
+                if taken.complaint.as_ref() != Some(&complaint) {
+                    tracing::warn!("changed certificate not taken over, the old one stays: {complaint}");
+                    taken.complaint = Some(complaint);
+                }
+            }
         }
     }
 }
@@ -162,10 +174,14 @@ fn load(mode: TlsMode, files: &CertificateFiles) -> Result<SslContext, Certifica
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Cursor, Read, Write};
+    use std::{
+        fs,
+        io::{self, Cursor, Read, Write},
+        sync::Arc,
+    };
 
     use super::*;
-    use crate::phone::client_hello::Opening;
+    use crate::phone::{certificate::CertificateSource, client_hello::Opening};
 
     /// A peer that only listens.
     #[derive(Debug, Default)]
@@ -213,6 +229,46 @@ mod tests {
         };
         assert_eq!(numbers(MODERN), sorted(&[&MODERN_CIPHERS]));
         assert_eq!(numbers(LEGACY), sorted(&[&MODERN_CIPHERS, &LEGACY_ONLY_CIPHERS, &LEGACY_1_2_CIPHERS]));
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reload_that_failed_is_tried_again_and_said_once() {
+        let state = tempfile::tempdir().unwrap();
+        let files = CertificateSource::SelfMade { state: state.path().to_owned() }.files().unwrap();
+        let tls = Tls::open(TlsMode::Modern, files.clone()).unwrap();
+        let shown = || tls.ssl().unwrap().certificate().unwrap().to_der().unwrap();
+        let old = shown();
+        let other = tempfile::tempdir().unwrap();
+        let new = CertificateSource::SelfMade { state: other.path().to_owned() }.files().unwrap();
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            fs::copy(&new.certificate, &files.certificate).unwrap();
+            for _ in 0..3 {
+                tls.reload_if_changed();
+                assert_eq!(shown(), old);
+                assert_ne!(tls.taken.lock().unwrap().stamp, files.stamp(), "what failed does not count as taken");
+            }
+            fs::copy(&new.key, &files.key).unwrap();
+            tls.reload_if_changed();
+        });
+        assert_ne!(shown(), old);
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.matches("not taken over").count(), 1, "{text}");
+        assert_eq!(text.matches("certificate reloaded").count(), 1, "{text}");
     }
 
     #[test]

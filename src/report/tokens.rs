@@ -5,7 +5,7 @@
 //! openssl rand -hex 32 | tee alice.token | tr -d '\n' | sha256sum    # goes behind `alice:act:`
 //! ```
 //!
-//! The file is looked at on each request and read again when it changed. Lines that cannot be read then are logged and
+//! The file is looked at on each request and read again when it changed or could not be read. Lines that cannot be read then are logged and
 //! give no access, so that a removed token is gone at once, whatever else is wrong; so is every token when the file is.
 
 use std::{
@@ -85,11 +85,18 @@ impl TokensError {
     }
 }
 
-/// Which state of the file was read: when it changed, its size, which file it is.
-type Stamp = (i64, i64, u64, u64);
+/// Which state of the file was read: when its content and its entry changed, its size, which file it is.
+type Stamp = ([i64; 4], [u64; 2]);
 
-/// What was read, and of which state; none while the file is away.
-type Known = (Option<Stamp>, Vec<Token>);
+/// What was read.
+#[derive(Debug)]
+struct Known {
+    /// Of which state; none while it cannot be read.
+    stamp: Option<Stamp>,
+    tokens: Vec<Token>,
+    /// What was last said of a file that cannot be read.
+    complaint: Option<String>,
+}
 
 /// The tokens of a file, kept up to date.
 #[derive(Debug)]
@@ -106,7 +113,7 @@ impl Tokens {
         if !problems.is_empty() {
             return Err(TokensError::Lines { file: file.to_owned(), problems });
         }
-        Ok(Self { file: file.to_owned(), known: Mutex::new((Some(stamp), tokens)) })
+        Ok(Self { file: file.to_owned(), known: Mutex::new(Known { stamp: Some(stamp), tokens, complaint: None }) })
     }
 
     /// Whose token this is. All lines are compared, in a time that does not tell how much of one was right.
@@ -115,7 +122,7 @@ impl Tokens {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         self.refresh(&mut known);
         let mut found = None;
-        for token in &known.1 {
+        for token in &known.tokens {
             if bool::from(token.hash.ct_eq(&hash)) {
                 found = Some(token.clone());
             }
@@ -125,7 +132,7 @@ impl Tokens {
 
     fn refresh(&self, known: &mut Known) {
         let now = fs::metadata(&self.file).ok().as_ref().map(stamp_of);
-        if now == known.0 {
+        if now.is_some() && now == known.stamp {
             return;
         }
         *known = match read(&self.file) {
@@ -135,18 +142,22 @@ impl Tokens {
                 for problem in problems {
                     tracing::error!(file = %self.file.display(), %problem, "this token gives no access");
                 }
-                (Some(stamp), tokens)
+                Known { stamp: Some(stamp), tokens, complaint: None }
             }
             Err(error) => {
-                tracing::error!(file = %self.file.display(), %error, "tokens cannot be read: none gives access");
-                (now, Vec::new())
+                let complaint = error.to_string();
+                if known.complaint.as_ref() != Some(&complaint) {
+                    tracing::error!(file = %self.file.display(), %error, "tokens cannot be read: none gives access");
+                }
+                Known { stamp: None, tokens: Vec::new(), complaint: Some(complaint) }
             }
         };
     }
 }
 
 fn stamp_of(metadata: &fs::Metadata) -> Stamp {
-    (metadata.mtime(), metadata.mtime_nsec(), metadata.len(), metadata.ino())
+    let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
+    (times, [metadata.len(), metadata.ino()])
 }
 
 fn read(path: &Path) -> io::Result<(Stamp, String)> {
@@ -155,11 +166,11 @@ fn read(path: &Path) -> io::Result<(Stamp, String)> {
     if metadata.len() > FILE_LIMIT {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a tokens file has at most 1 MB"));
     }
+    let mut text = String::new();
+    file.take(FILE_LIMIT).read_to_string(&mut text)?;
     if metadata.mode() & 0o004 != 0 {
         tracing::warn!(file = %path.display(), "every user of this machine can read the tokens file; chmod o-r helps");
     }
-    let mut text = String::new();
-    file.take(FILE_LIMIT).read_to_string(&mut text)?;
     Ok((stamp_of(&metadata), text))
 }
 
@@ -276,6 +287,22 @@ mod tests {
         assert_eq!(tokens.find("b"), None);
         fs::write(&file, line("bob", "read", "b")).unwrap();
         assert_eq!(tokens.find("b").unwrap().rights, Rights::Read);
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_read_is_tried_again_though_it_looks_the_same() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("tokens");
+        fs::write(&file, line("alice", "act", "a")).unwrap();
+        let tokens = Tokens::load(&file).unwrap();
+        fs::write(&file, b"\xff").unwrap();
+        assert_eq!(tokens.find("a"), None);
+        let known = tokens.known.lock().unwrap();
+        assert_eq!((known.stamp, known.complaint.is_some()), (None, true));
+        drop(known);
+        fs::write(&file, line("alice", "act", "a")).unwrap();
+        assert!(tokens.find("a").is_some());
+        assert_eq!(tokens.known.lock().unwrap().complaint, None);
     }
 
     #[test]

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::{
+    birth,
     error::StoreError,
-    folder::{Inode, inode, private_file, suffixed},
+    folder::{Inode, inode, make_private, suffixed},
 };
 use crate::{fleet::record::PhoneRecord, spec::Revision, wpi::DeviceId};
 
@@ -79,12 +80,14 @@ pub(super) struct Settings {
 impl Database {
     /// Opens the file, made anew when there is none, and checks all of it. An existing file is not written to.
     pub(super) fn open(file: &Path, settings: Settings) -> Result<Self, StoreError> {
-        let known = private_file(file)
+        if birth::is_missing(file)? {
+            let make_draft = |draft: &Path| connect(draft, settings).and_then(|connection| create(&connection));
+            birth::make(file, |draft| make_draft(draft).map_err(|error| of_sqlite(file, &error)))?;
+        }
+        make_private(file)
             .map_err(|error| StoreError::Unusable { file: file.to_owned(), detail: error.to_string() })?;
         let connection = connect(file, settings).map_err(|error| of_sqlite(file, &error))?;
-        if check(file, &connection, known)? == Kind::Empty {
-            create(&connection).map_err(|error| of_sqlite(file, &error))?;
-        }
+        check(file, &connection)?;
         Ok(Self {
             connection,
             file: file.to_owned(),
@@ -214,14 +217,8 @@ fn connect(file: &Path, settings: Settings) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Kind {
-    Empty,
-    Ours,
-}
-
 /// Looks at whose file it is, how new, and whether it is sound; changes nothing.
-fn check(file: &Path, connection: &Connection, known: bool) -> Result<Kind, StoreError> {
+fn check(file: &Path, connection: &Connection) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| of_sqlite(file, &error);
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(failed);
     let (application, schema) = (number("application_id")?, number("user_version")?);
@@ -231,10 +228,7 @@ fn check(file: &Path, connection: &Connection, known: bool) -> Result<Kind, Stor
         if application != 0 || schema != 0 || tables != 0 {
             return Err(StoreError::Foreign { file: file.to_owned() });
         }
-        if known {
-            tracing::warn!(file = %file.display(), "the store is empty; phones are read again");
-        }
-        return Ok(Kind::Empty);
+        return Err(StoreError::Corrupt { file: file.to_owned(), detail: "it is a database without any table".into() });
     }
     if schema > SCHEMA {
         return Err(StoreError::Newer { file: file.to_owned(), found: schema, known: SCHEMA });
@@ -243,7 +237,7 @@ fn check(file: &Path, connection: &Connection, known: bool) -> Result<Kind, Stor
     if verdict != "ok" {
         return Err(StoreError::Corrupt { file: file.to_owned(), detail: format!("it is damaged: {verdict}") });
     }
-    Ok(Kind::Ours)
+    Ok(())
 }
 
 fn create(connection: &Connection) -> rusqlite::Result<()> {

@@ -48,16 +48,15 @@ fn process_in(file: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-/// Makes the file when it is missing, and private (0600) in any case; `SQLite` gives its side files the same mode.
-/// Answers whether there was anything in it.
-pub(super) fn private_file(file: &Path) -> io::Result<bool> {
-    let handle = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(file)?;
+/// Makes the file private (0600); `SQLite` gives its side files the same mode.
+pub(super) fn make_private(file: &Path) -> io::Result<()> {
+    let handle = OpenOptions::new().read(true).append(true).open(file)?;
     let metadata = handle.metadata()?;
     if metadata.mode() & 0o077 != 0 {
         handle.set_permissions(Permissions::from_mode(0o600))?;
         tracing::warn!(file = %file.display(), "the store could be read by others; its mode is now 0600");
     }
-    Ok(metadata.len() > 0)
+    Ok(())
 }
 
 /// Moves the file and its side files to `<file>.broken-<time>`, which is free; answers that name.
@@ -65,7 +64,7 @@ pub(super) fn put_aside(file: &Path, now: Timestamp) -> io::Result<PathBuf> {
     let stamp = now.strftime("%Y%m%dT%H%M%SZ");
     let mut aside = suffixed(file, &format!(".broken-{stamp}"));
     let mut count = 1;
-    while aside.try_exists()? {
+    while ["", "-wal", "-shm"].iter().any(|side| suffixed(&aside, side).exists()) {
         count += 1;
         aside = suffixed(file, &format!(".broken-{stamp}-{count}"));
     }

@@ -4,6 +4,7 @@
 //! - [`error`]: why a store does not open, and why a write did not reach it
 //! - `writer`: the one thread that writes; all requests that wait share one commit
 //! - `database`: the file itself: schema, checks, reading, writing
+//! - `birth`: whether there is no file yet, and the first one made whole
 //! - `folder`: the state folder: lock, file modes, putting a broken file aside
 //!
 //! **Guarantees.** A save that was answered `Ok` is on disk (WAL, `synchronous=FULL`): a process killed right after it
@@ -13,6 +14,7 @@
 //! **Caveats.** A save that was answered [`StoreAway`] is not kept anywhere: when [`Store::writable`] turns true again
 //! the caller saves what it still wants kept. Secrets are not in the file by type: a record holds references.
 
+mod birth;
 mod database;
 pub mod error;
 mod folder;

@@ -9,13 +9,16 @@ use super::{
     xml::{
         error::Fault,
         pull::{Pull, local},
-        text::trim,
+        text::{cut, trim},
         write::{Place, escaped_len, push_escaped},
     },
 };
 
 /// Bytes that an item of a real reply takes at least; sizes the list ahead.
 const ITEM_BYTES: usize = 40;
+
+/// Most characters of a status word that are kept; it stays in records for as long as the item is refused.
+const STATUS_LIMIT: usize = 128;
 
 /// What an item list amounts to while it is read.
 #[derive(Debug, Default)]
@@ -85,9 +88,10 @@ fn read_status(text: &str) -> Option<ItemStatus> {
     if text.is_empty() {
         None
     } else if text.contains(['\t', '\r', '\n']) {
-        Some(ItemStatus::from_wire(&text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")))
+        let word = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+        Some(ItemStatus::from_wire(cut(&word, STATUS_LIMIT)))
     } else {
-        Some(ItemStatus::from_wire(text))
+        Some(ItemStatus::from_wire(cut(text, STATUS_LIMIT)))
     }
 }
 

@@ -9,6 +9,8 @@ use super::{
     item_list::{item_len, push_list},
     xml::{
         DecodeError, Limits,
+        error::Fault,
+        text::cut,
         write::{Place, push_attribute, push_escaped, push_root},
     },
 };
@@ -18,6 +20,21 @@ mod decode;
 /// The opaque text that the answer repeats byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nonce(pub SmolStr);
+
+impl Nonce {
+    /// Most bytes of a nonce that is read; real ones have 23 to 32.
+    pub const LIMIT: usize = 1_024;
+
+    pub(in crate::wpi) fn read(text: &str) -> Result<Self, Fault> {
+        if text.len() > Self::LIMIT {
+            return Err(Fault::NonceTooLong(text.len()));
+        }
+        Ok(Self(SmolStr::new(text)))
+    }
+}
+
+/// Most characters of a word of a phone that is kept.
+const WORD_LIMIT: usize = 64;
 
 /// Which part of a reply this is; absent means final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,14 +102,14 @@ pub enum Reason {
     Solicited,
     /// `reply-to`: the answer to the last action.
     ReplyTo {
-        /// The action answered, as the phone wrote it.
+        /// The action answered, as the phone wrote it, cut to 64 characters.
         action: SmolStr,
         /// How it went.
         status: ReplyStatus,
     },
     /// `clean-up`: the phone gives up.
     CleanUp,
-    /// Any other word, verbatim: answered by `CleanUp`.
+    /// Any other word, cut to 64 characters: answered by `CleanUp`.
     Unknown(SmolStr),
 }
 
@@ -125,7 +142,7 @@ impl Reason {
             "solicited" => Self::Solicited,
             "reply-to" => Self::ReplyTo { action, status },
             "clean-up" => Self::CleanUp,
-            other => Self::Unknown(SmolStr::new(other)),
+            other => Self::Unknown(SmolStr::new(cut(other, WORD_LIMIT))),
         }
     }
 }

@@ -23,6 +23,11 @@ impl Secret {
         self.0.is_empty()
     }
 
+    /// How many bytes it has, for bounds; the length is all that is told.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The text, for the wire encoder of this module alone.
     pub(in crate::wpi) fn expose(&self) -> &str {
         &self.0

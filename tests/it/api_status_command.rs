@@ -95,8 +95,10 @@ async fn the_unix_socket_and_a_token_work_too() {
 async fn watching_into_a_pipe_prints_only_what_changed() {
     let service = service(MadeUp::default()).await;
     let server = format!("http://{}", service.address);
-    let mut child =
-        command(&server, &["--watch", "--watch-interval", "0.1", "-o", "json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command(&server, &["--watch", "--watch-interval", "100ms", "-o", "json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let (sender, mut lines) = mpsc::channel(10);
     let pipe = BufReader::new(child.stdout.take().unwrap());
     let reader = spawn_blocking(move || pipe.lines().try_for_each(|line| sender.blocking_send(line.unwrap())));
@@ -111,4 +113,20 @@ async fn watching_into_a_pipe_prints_only_what_changed() {
     child.kill().unwrap();
     child.wait().unwrap();
     reader.await.unwrap().unwrap();
+}
+
+#[test]
+fn a_watch_ends_at_ctrl_c_also_while_the_service_does_not_answer() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("http://{}", silent.local_addr().unwrap());
+    let mut child = command(&server, &["--watch", "--watch-interval", "100ms"]).stdout(Stdio::null()).spawn().unwrap();
+    let (mut first, _) = silent.accept().unwrap();
+    let body = r#"{"revision":null,"phones":[],"continue":null}"#;
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    assert!(std::io::Read::read(&mut first, &mut [0; 1024]).unwrap() > 0);
+    std::io::Write::write_all(&mut first, format!("{head}{body}").as_bytes()).unwrap();
+    let _second = silent.accept().unwrap();
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

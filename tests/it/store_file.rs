@@ -246,6 +246,28 @@ async fn a_database_of_another_program_is_never_written_to() {
 }
 
 #[tokio::test]
+async fn an_emptied_or_lost_file_is_no_new_store_and_rebuilding_puts_it_aside_with_what_stands_beside_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let (file, wal) = (temp.path().join(FILE_NAME), temp.path().join(format!("{FILE_NAME}-wal")));
+    fs::write(&file, "").unwrap();
+    assert_eq!(refused(temp.path()), "corrupt");
+    fs::write(&wal, "writes").unwrap();
+    assert_eq!(refused(temp.path()), "corrupt");
+    fs::remove_file(&file).unwrap();
+    let error = Store::open(temp.path(), &options()).unwrap_err();
+    assert_eq!((error.category(), file.exists()), ("corrupt", false));
+    fs::write(&file, "").unwrap();
+
+    let (store, restored) = Store::open(temp.path(), &OpenOptions { rebuild: true, ..options() }).unwrap();
+    let aside = restored.put_aside.unwrap();
+    assert_eq!(fs::read(&aside).unwrap(), b"");
+    assert_eq!(fs::read(format!("{}-wal", aside.display())).unwrap(), b"writes");
+    store.save(vec![Arc::new(record(1))]).await.unwrap();
+    store.close().await;
+    assert_eq!(Store::open(temp.path(), &options()).unwrap().1.records.len(), 1);
+}
+
+#[tokio::test]
 async fn rebuilding_puts_a_broken_file_aside_and_leaves_a_sound_one_alone() {
     let temp = tempfile::tempdir().unwrap();
     let rebuild = OpenOptions { rebuild: true, ..options() };

@@ -18,13 +18,15 @@ use std::{
 
 use jiff::Timestamp;
 use miette::{IntoDiagnostic, WrapErr};
+use serde::Serialize;
 
-use super::Exit;
+use super::{Exit, serve::duration};
 use crate::fleet::{
     view::{PhoneView, Query},
     words::State,
 };
 use client::{Client, ClientError};
+use text::clean;
 
 pub mod client;
 pub mod one;
@@ -40,11 +42,11 @@ pub struct Args {
     /// Look again and again: redraw on a terminal, else print what changed
     #[arg(long, env = "PHONEOPS_WATCH")]
     watch: bool,
-    /// Time between two looks of --watch, in seconds
-    #[arg(long, env = "PHONEOPS_WATCH_INTERVAL", value_name = "SECONDS", default_value_t = 2.0)]
-    watch_interval: f64,
+    /// Time between two looks of --watch, such as 2s or 1m; from 100ms to 1h
+    #[arg(long, env = "PHONEOPS_WATCH_INTERVAL", value_name = "TIME", default_value = "2s", value_parser = duration)]
+    watch_interval: Duration,
     /// How to print; json is one object a line
-    #[arg(short, long, env = "PHONEOPS_OUTPUT", value_enum, default_value_t = Format::Table)]
+    #[arg(short, long, env = "PHONEOPS_STATUS_OUTPUT", value_enum, default_value_t = Format::Table)]
     output: Format,
     /// The running service: `http://HOST:PORT`, `https://HOST` or `unix:/path/to/api.sock`
     #[arg(long, env = "PHONEOPS_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
@@ -170,11 +172,40 @@ impl Printer {
         }
         Ok(text)
     }
+
+    /// Those that are no longer listed, in the same form as those that changed.
+    fn gone(&self, phones: &[PhoneView]) -> miette::Result<String> {
+        let mut text = String::new();
+        for phone in phones {
+            let gone = Parting { name: phone.name.as_deref(), mac: &phone.mac, gone: true };
+            match self.format {
+                Format::Json => {
+                    text.push_str(&serde_json::to_string(&gone).into_diagnostic()?);
+                    text.push('\n');
+                }
+                Format::Yaml => text.extend(["---\n", &serde_yaml::to_string(&[gone]).into_diagnostic()?]),
+                Format::Table => {
+                    let name = phone.name.as_deref().map_or_else(|| "-".to_owned(), clean);
+                    text.extend([name.as_str(), "   ", &clean(&phone.mac), "   gone\n"]);
+                }
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// What is told of a phone that is no longer listed.
+#[derive(Debug, Serialize)]
+struct Parting<'a> {
+    name: Option<&'a str>,
+    mac: &'a str,
+    /// Always true: tells this object from a phone.
+    gone: bool,
 }
 
 impl Args {
     fn interval(&self) -> Duration {
-        Duration::try_from_secs_f64(self.watch_interval.clamp(0.1, 3600.0)).unwrap_or(Duration::from_secs(2))
+        self.watch_interval.clamp(Duration::from_millis(100), Duration::from_secs(3600))
     }
 }
 
@@ -202,6 +233,29 @@ mod tests {
         let text = printer.all(&phones, Timestamp::UNIX_EPOCH).unwrap();
         let read: Vec<PhoneView> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(read, phones);
+    }
+
+    #[test]
+    fn a_phone_that_is_gone_is_told_in_each_form() {
+        let told = |format| Printer { format, detailed: false, colours: true }.gone(&[phone("a")]).unwrap();
+        assert_eq!(told(Format::Table), "a   00:1A:E8:11:22:33   gone\n");
+        assert_eq!(told(Format::Json), "{\"name\":\"a\",\"mac\":\"00:1A:E8:11:22:33\",\"gone\":true}\n");
+        assert_eq!(told(Format::Yaml), "---\n- name: a\n  mac: 00:1A:E8:11:22:33\n  gone: true\n");
+    }
+
+    #[test]
+    fn the_time_between_looks_is_a_duration_and_the_output_of_status_has_a_variable_of_its_own() {
+        use clap::Args as _;
+        let command = Args::augment_args(clap::Command::new("status"));
+        let interval = |text: &str| {
+            let matches = command.clone().try_get_matches_from(["status", "--watch-interval", text]).ok()?;
+            Some(<Args as clap::FromArgMatches>::from_arg_matches(&matches).unwrap().interval())
+        };
+        assert_eq!(interval("2s"), Some(Duration::from_secs(2)));
+        assert_eq!(interval("1ms"), Some(Duration::from_millis(100)));
+        assert_eq!(interval("2"), None);
+        let output = command.get_arguments().find(|argument| argument.get_id() == "output").unwrap();
+        assert_eq!(output.get_env().unwrap(), "PHONEOPS_STATUS_OUTPUT");
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::{
 };
 
 use jiff::Timestamp;
+use miette::IntoDiagnostic;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Args, Printer, client::Client, look, print, verdict};
 use crate::{cli::Exit, fleet::view::PhoneView};
@@ -13,7 +15,8 @@ use crate::{cli::Exit, fleet::view::PhoneView};
 /// Home, and clear to the end: what was drawn before is overwritten without a flash.
 const REDRAW: &str = "\x1b[H\x1b[2J";
 
-/// Watches until Ctrl-C; ends as the last look did. The first look has to succeed, later ones are tried again.
+/// Watches until Ctrl-C, which is heard also while a look is under way; ends as the last look did. The first look has
+/// to succeed, later ones are tried again.
 pub(super) async fn watch(
     args: &Args,
     client: &Client,
@@ -21,7 +24,11 @@ pub(super) async fn watch(
     out: &mut dyn Write,
     terminal: bool,
 ) -> miette::Result<Exit> {
-    let mut phones = look(args, client).await?;
+    let mut interrupts = signal(SignalKind::interrupt()).into_diagnostic()?;
+    let mut phones = tokio::select! {
+        _ = interrupts.recv() => miette::bail!("stopped before {} answered", args.server),
+        phones = look(args, client) => phones?,
+    };
     let mut shown = Shown::default();
     let mut changed = shown.changed(&phones);
     let mut first = true;
@@ -31,8 +38,14 @@ pub(super) async fn watch(
         let text = match (terminal, first) {
             (true, _) => format!("{REDRAW}{}", printer.all(&phones, Timestamp::now())?),
             (false, true) => printer.all(&phones, Timestamp::now())?,
-            (false, false) if changed.is_empty() => String::new(),
-            (false, false) => printer.changed(&changed, Timestamp::now())?,
+            (false, false) => {
+                let gone = printer.gone(&changed.gone)?;
+                if changed.phones.is_empty() {
+                    gone
+                } else {
+                    printer.changed(&changed.phones, Timestamp::now())? + &gone
+                }
+            }
         };
         if !print(out, &text)? {
             return Ok(verdict(&phones));
@@ -40,10 +53,14 @@ pub(super) async fn watch(
         first = false;
         changed = loop {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => return Ok(verdict(&phones)),
+                _ = interrupts.recv() => return Ok(verdict(&phones)),
                 () = tokio::time::sleep(args.interval()) => {}
             }
-            match look(args, client).await {
+            let looked = tokio::select! {
+                _ = interrupts.recv() => return Ok(verdict(&phones)),
+                looked = look(args, client) => looked,
+            };
+            match looked {
                 Ok(now) => {
                     phones = now;
                     away = false;
@@ -59,22 +76,32 @@ pub(super) async fn watch(
     }
 }
 
+/// What is to be told after a look.
+#[derive(Debug, Default, PartialEq)]
+struct Changed {
+    /// New, or not as they were.
+    phones: Vec<PhoneView>,
+    /// No longer listed, as they were shown last.
+    gone: Vec<PhoneView>,
+}
+
 /// What was shown last of each phone, without the times that only tick.
 #[derive(Debug, Default)]
 struct Shown(BTreeMap<String, PhoneView>);
 
 impl Shown {
-    /// The phones that are new or not as they were; they count as shown now. Those that are gone are forgotten.
-    fn changed(&mut self, phones: &[PhoneView]) -> Vec<PhoneView> {
+    /// The phones that are new, not as they were, or gone; all count as shown now.
+    fn changed(&mut self, phones: &[PhoneView]) -> Changed {
         let mut known = std::mem::take(&mut self.0);
-        let mut changed = Vec::new();
+        let mut changed = Changed::default();
         for phone in phones {
             let still = PhoneView { last_seen: None, last_proof: None, ..phone.clone() };
             if known.remove(&phone.mac).as_ref() != Some(&still) {
-                changed.push(phone.clone());
+                changed.phones.push(phone.clone());
             }
             self.0.insert(phone.mac.clone(), still);
         }
+        changed.gone = known.into_values().collect();
         changed
     }
 }
@@ -91,12 +118,16 @@ mod tests {
     fn only_what_changed_is_printed_again_and_a_ticking_time_is_no_change() {
         let named = |name: &str| PhoneView { mac: name.to_uppercase(), ..phone(name) };
         let mut shown = Shown::default();
-        assert_eq!(shown.changed(&[named("a"), named("b")]).len(), 2);
+        let only = |phones: &[PhoneView]| Changed { phones: phones.to_vec(), gone: Vec::new() };
+        assert_eq!(shown.changed(&[named("a"), named("b")]), only(&[named("a"), named("b")]));
         let ticked = PhoneView { last_seen: Some(at(5)), last_proof: Some(at(5)), ..named("a") };
-        assert_eq!(shown.changed(&[ticked.clone(), named("b")]), []);
+        assert_eq!(shown.changed(&[ticked.clone(), named("b")]), only(&[]));
         let drifted = PhoneView { state: State::Drifted, ..named("b") };
-        assert_eq!(shown.changed(&[ticked, drifted.clone()]), [drifted]);
-        assert_eq!(shown.changed(&[named("b")]).len(), 1);
-        assert_eq!(shown.changed(&[named("a"), named("b")]), [named("a")], "one that was gone is new");
+        assert_eq!(shown.changed(&[ticked, drifted.clone()]), only(&[drifted]));
+        let left = shown.changed(&[named("b")]);
+        assert_eq!(left.phones, [named("b")]);
+        assert_eq!(left.gone.iter().map(|phone| phone.mac.as_str()).collect::<Vec<_>>(), ["A"], "told once");
+        assert_eq!(shown.changed(&[named("b")]), only(&[]));
+        assert_eq!(shown.changed(&[named("a"), named("b")]), only(&[named("a")]), "one that was gone is new");
     }
 }

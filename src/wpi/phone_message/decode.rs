@@ -3,14 +3,14 @@
 use quick_xml::events::BytesStart;
 use smol_str::SmolStr;
 
-use super::{Fragment, Nonce, PhoneMessage, ROOT, Reason, ReplyStatus};
+use super::{Fragment, Nonce, PhoneMessage, ROOT, Reason, ReplyStatus, WORD_LIMIT};
 use crate::wpi::{
     item_list::ItemList,
     xml::{
         DecodeError, Limits,
         error::{Fault, bearable},
         pull::{Pull, local},
-        text::{readable, trim},
+        text::{cut, readable, trim},
     },
 };
 
@@ -57,12 +57,14 @@ impl Draft {
         if self.messages > 1 {
             return pull.skip(start);
         }
+        let mut nonce = None;
         pull.attributes(start, |name, text| match local(name) {
-            "nonce" => self.nonce = Some(Nonce(SmolStr::new(text))),
+            "nonce" => nonce = Some(Nonce::read(text)),
             "maxItems" => self.max_items = trim(text).parse().ok().filter(|count| *count > 0),
             "fragment" => self.fragment = Some(Fragment::from_wire(trim(text))),
             _ => {}
         })?;
+        self.nonce = nonce.transpose()?;
         while let Some(child) = pull.child()? {
             match child.local_name().into_inner() {
                 "ReasonForContact" => self.read_reason(pull, &child)?,
@@ -80,7 +82,7 @@ impl Draft {
         self.reasons += 1;
         let (mut action, mut status) = (SmolStr::default(), ReplyStatus::Failed);
         pull.attributes(start, |name, text| match local(name) {
-            "action" => action = SmolStr::new(trim(text)),
+            "action" => action = SmolStr::new(cut(trim(text), WORD_LIMIT)),
             "status" => status = ReplyStatus::from_wire(trim(text)),
             "fragment" if self.fragment.is_none() => self.fragment = Some(Fragment::from_wire(trim(text))),
             _ => {}

@@ -98,11 +98,13 @@ impl Draft {
         if self.messages > 1 {
             return pull.skip(start);
         }
+        let mut nonce = None;
         pull.attributes(start, |name, text| {
             if local(name) == "nonce" {
-                self.nonce = Some(Nonce(SmolStr::new(text)));
+                nonce = Some(Nonce::read(text));
             }
         })?;
+        self.nonce = nonce.transpose()?;
         while let Some(child) = pull.child()? {
             match child.local_name().into_inner() {
                 "Action" => {

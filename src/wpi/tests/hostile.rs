@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::wpi::{
-    PhoneMessage, Reason, ServerMessage,
+    ItemStatus, PhoneMessage, Reason, ReplyStatus, ServerMessage,
     xml::{DecodeError, Limits},
 };
 
@@ -176,4 +176,24 @@ proptest! {
         let _ = ServerMessage::decode(body.as_bytes(), &Limits::default(), true);
         let _ = ServerMessage::decode(body.as_bytes(), &Limits::default(), false);
     }
+}
+
+#[test]
+fn words_of_a_phone_are_kept_up_to_a_bound_and_a_nonce_beyond_one_is_not_answered() {
+    let body = |nonce: usize, action: &str, reason: &str, status: &str| {
+        format!(
+            "<WorkpointMessage><Message nonce=\"{}\"><ReasonForContact action=\"{action}\">{reason}</ReasonForContact>\
+             <ItemList><Item name=\"e164\" status=\"{status}\"/></ItemList></Message></WorkpointMessage>",
+            "n".repeat(nonce)
+        )
+    };
+    let decode = |body: &str| PhoneMessage::decode(body.as_bytes(), &Limits::default());
+    let long = "ä".repeat(10_000);
+    let message = decode(&body(1_024, &long, "reply-to", &long)).unwrap();
+    assert_eq!(message.nonce.unwrap().0.len(), 1_024);
+    assert_eq!(message.reason, Reason::ReplyTo { action: "ä".repeat(64).into(), status: ReplyStatus::Failed });
+    assert_eq!(message.items[0].status, Some(ItemStatus::Other("ä".repeat(128).into())));
+    assert_eq!(decode(&body(1, "", &long, "")).unwrap().reason, Reason::Unknown("ä".repeat(64).into()));
+    let error = decode(&body(1_025, "", "start-up", "")).unwrap_err();
+    assert_eq!((error.category(), error.is_answerable(), error.nonce()), ("nonce-too-long", false, None));
 }

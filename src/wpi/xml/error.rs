@@ -51,6 +51,14 @@ pub enum DecodeError {
         /// The bound.
         limit: usize,
     },
+    /// A nonce that no phone makes; the answer would have to repeat it, so there is none.
+    #[error("the nonce of the message has {bytes} bytes, at most {limit} are repeated")]
+    NonceTooLong {
+        /// Its length.
+        bytes: usize,
+        /// The bound.
+        limit: usize,
+    },
     /// No element at all.
     #[error("the message is empty")]
     Empty,
@@ -109,6 +117,7 @@ impl DecodeError {
             Self::TooDeep { .. } => "too-deep",
             Self::TooManyAttributes { .. } => "too-many-attributes",
             Self::TooManyItems { .. } => "too-many-items",
+            Self::NonceTooLong { .. } => "nonce-too-long",
             Self::Empty => "empty",
             Self::WrongRoot { .. } => "wrong-root",
             Self::TrailingContent { .. } => "trailing-content",
@@ -146,6 +155,7 @@ pub(in crate::wpi) enum Fault {
     TooDeep,
     TooManyAttributes,
     TooManyItems,
+    NonceTooLong(usize),
     Empty,
     TrailingContent,
     NotExact(&'static str),

@@ -13,6 +13,7 @@ use super::{
     error::Fault,
     text::{attribute, is_space, resolve, trim_cow},
 };
+use crate::wpi::phone_message::Nonce;
 
 /// A pull reader over one text. Whoever is given an element by [`Pull::root`] or [`Pull::child`] looks at its
 /// attributes by [`Pull::attributes`] and then reads it to its end: by [`Pull::child`] until there is none,
@@ -193,6 +194,7 @@ impl<'a> Pull<'a> {
             Fault::TooDeep => DecodeError::TooDeep { limit: self.limits.depth },
             Fault::TooManyAttributes => DecodeError::TooManyAttributes { limit: self.limits.attributes },
             Fault::TooManyItems => DecodeError::TooManyItems { limit: self.limits.items },
+            Fault::NonceTooLong(bytes) => DecodeError::NonceTooLong { bytes, limit: Nonce::LIMIT },
             Fault::Empty => DecodeError::Empty,
             Fault::TrailingContent => DecodeError::TrailingContent { before },
             Fault::NotExact(what) => DecodeError::NotExact(what),

@@ -77,6 +77,11 @@ pub(in crate::wpi) fn resolve(reference: &str) -> Result<char, Fault> {
     Ok(if is_forbidden(c) { char::REPLACEMENT_CHARACTER } else { c })
 }
 
+/// The text up to so many characters.
+pub(in crate::wpi) fn cut(text: &str, characters: usize) -> &str {
+    text.char_indices().nth(characters).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
 /// The text of an attribute, references resolved, otherwise byte for byte.
 pub(in crate::wpi) fn attribute(raw: &str) -> Result<String, Fault> {
     if raw.contains('<') {
