@@ -148,10 +148,9 @@ impl Fleet {
                 tracing::warn!(phone = %device, %error, "this phone cannot be asked to call");
             }
         }
-        if before.1 != Some(peer) {
-            if let Some(old) = before.1.filter(|old| self.heard_at.get(old) == Some(device)) {
-                self.heard_at.remove(&old);
-            }
+        let moved = before.1.filter(|old| *old != peer && self.heard_at.get(old) == Some(device));
+        if let Some(old) = moved {
+            self.heard_at.remove(&old);
         }
         self.heard_at.insert(peer, device.clone());
         phone.facts.last_seen = Some(now);

@@ -277,8 +277,7 @@ impl Session {
             return Move::End(Ending::Failed("not reading"));
         };
         let verify = *verify;
-        reply.bytes +=
-            message.items.iter().map(|item| item.id.name.as_str().len() + item.text.shown().len()).sum::<usize>();
+        reply.bytes += message.items.iter().map(kept_bytes).sum::<usize>();
         reply.items.extend(message.items);
         if reply.bytes > around.settings.reply_bytes {
             return Move::End(Ending::Failed("the reply is too large"));
@@ -489,6 +488,15 @@ impl Session {
         phone.assess(around.catalogue);
         Move::End(Ending::Done)
     }
+}
+
+/// What an item takes while its reply is put together; a secret counts with its length.
+fn kept_bytes(item: &Item) -> usize {
+    let text = match &item.text {
+        ItemText::Plain(text) => text.len(),
+        ItemText::Secret(secret) => secret.len(),
+    };
+    size_of::<Item>() + item.id.name.as_str().len() + text
 }
 
 fn comparing(desired: &Desired, catalogue: &Catalogue) -> Vec<ItemId> {

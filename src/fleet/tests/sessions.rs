@@ -394,6 +394,25 @@ fn fragments_without_end_end_the_session() {
 }
 
 #[test]
+fn a_reply_too_large_ends_the_session_and_a_secret_counts_with_its_length() {
+    let mut stage = Stage::empty(Settings { reply_bytes: 100_000, ..Settings::default() });
+    stage.push(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    let first = phone.initial(Reason::StartUp, Vec::new());
+    let mut answer = stage.say(&phone, first).message;
+    let mut parts = 0;
+    while answer.action != Action::CleanUp {
+        parts += 1;
+        let mut hidden = Item::plain(id("x-pwd"), "");
+        hidden.text = crate::wpi::ItemText::Secret(crate::wpi::Secret::new("x".repeat(40_000)));
+        let mut part = phone.reply(Action::ReadItems, ReplyStatus::Accepted, vec![hidden]);
+        part.fragment = Fragment::Next;
+        answer = stage.say(&phone, part).message;
+    }
+    assert_eq!(parts, 3, "R-806");
+}
+
+#[test]
 fn a_read_that_the_phone_does_not_take_is_tried_again_later_and_not_at_once() {
     let mut stage = Stage::with(ENFORCED);
     let mut phone = Phone::new(MAC);
