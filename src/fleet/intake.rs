@@ -1,5 +1,7 @@
 //! What the fleet does with a phone's message: finds its session or opens one, and answers.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 
 use super::{
@@ -15,7 +17,7 @@ use super::{
     session::{Ending, Move, Session, Surroundings},
 };
 use crate::{
-    spec::Mode,
+    spec::{Mode, Site},
     wpi::{
         Action, DeviceId, Item, ItemId, ItemName, PhoneMessage, Reason, ServerMessage, contact::ContactUri,
         phone_message::Nonce,
@@ -52,16 +54,7 @@ impl Fleet {
         let Some(mut flow) = self.flows.close(ticket) else { return plain_cleanup(nonce.clone()) };
         let Some(mut phone) = self.phones.remove(&flow.device) else { return plain_cleanup(nonce.clone()) };
         let site = self.site_of(&phone);
-        let around = Surroundings {
-            settings: &self.settings,
-            wanted: self.wanted.as_deref(),
-            classes_known: self.classes_known,
-            catalogue: &self.catalogue,
-            site: &site,
-            peer: flow.peer.ip(),
-            store_away: self.store_away,
-            now,
-        };
+        let around = self.surroundings(&site, flow.peer.ip(), now);
         let next = flow.session.recorded(&mut phone, stored, &around);
         self.phones.insert(flow.device.clone(), phone);
         self.step(flow, next, now)
@@ -126,6 +119,19 @@ impl Fleet {
         wrong
     }
 
+    fn surroundings<'a>(&'a self, site: &'a Site, peer: IpAddr, now: Timestamp) -> Surroundings<'a> {
+        Surroundings {
+            settings: &self.settings,
+            wanted: self.wanted.as_deref(),
+            classes_known: self.classes_known,
+            catalogue: &self.catalogue,
+            site,
+            peer: peer.to_canonical(),
+            store_away: self.store_away,
+            now,
+        }
+    }
+
     /// Takes note of a phone that calls. Whether there is anything to talk about with it.
     fn meet(&mut self, device: &DeviceId, message: &PhoneMessage, from: &From<'_>, now: Timestamp) -> bool {
         if !self.phones.contains_key(device) {
@@ -188,16 +194,7 @@ impl Fleet {
             return Err((SessionResult::Nothing, None));
         }
         let site = self.site_of(phone);
-        let around = Surroundings {
-            settings: &self.settings,
-            wanted: self.wanted.as_deref(),
-            classes_known: self.classes_known,
-            catalogue: &self.catalogue,
-            site: &site,
-            peer,
-            store_away: self.store_away,
-            now,
-        };
+        let around = self.surroundings(&site, peer, now);
         let look = match &message.reason {
             Reason::StartUp if unchanged(phone, &goal, message, &around) => {
                 phone.last_proof = Some(now);
@@ -248,16 +245,7 @@ impl Fleet {
         flow.peer = from.peer;
         flow.connection = from.connection;
         let site = self.site_of(&phone);
-        let around = Surroundings {
-            settings: &self.settings,
-            wanted: self.wanted.as_deref(),
-            classes_known: self.classes_known,
-            catalogue: &self.catalogue,
-            site: &site,
-            peer: from.peer.ip().to_canonical(),
-            store_away: self.store_away,
-            now,
-        };
+        let around = self.surroundings(&site, from.peer.ip().to_canonical(), now);
         phone.facts.last_seen = Some(now);
         let next = flow.session.reply(&mut phone, message, &around);
         self.phones.insert(device, phone);
