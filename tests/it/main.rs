@@ -13,6 +13,7 @@ mod api_answers;
 mod api_service;
 mod api_status_command;
 mod arguments;
+mod demo;
 mod docs;
 mod licences;
 mod listener_contact;
