@@ -82,6 +82,9 @@ pub struct Counters {
 pub struct Fleet {
     settings: Settings,
     wanted: Option<Arc<Wanted>>,
+    /// The newest revision that all its phones have been resolved for, and how many of the next one are not yet.
+    taken: Option<Revision>,
+    unresolved: usize,
     catalogue: Arc<Catalogue>,
     phones: HashMap<DeviceId, Box<Phone>>,
     /// Phones with a name, by name; the order of the API.
@@ -114,6 +117,8 @@ impl Fleet {
             pace: Pace::new(settings.contacts_per_second),
             settings,
             wanted: None,
+            taken: None,
+            unresolved: 0,
             catalogue: Catalogue::builtin(),
             phones: HashMap::new(),
             named: BTreeSet::new(),
@@ -183,9 +188,9 @@ impl Fleet {
         (self.timers.len(), self.flows.len())
     }
 
-    /// The newest revision that was taken over.
+    /// The newest revision that was taken over as a whole.
     pub fn revision(&self) -> Option<&Revision> {
-        self.wanted.as_ref().map(|wanted| wanted.revision())
+        self.taken.as_ref()
     }
 
     fn site_of(&self, phone: &Phone) -> Site {

@@ -314,31 +314,31 @@ impl Session {
         if let Some(next) = self.round_again(phone, around) {
             return next;
         }
+        let Job::Enforce(_) = &self.job else { return Self::finish(phone) };
         let Some(goal) = phone.goal.clone() else { return Move::End(Ending::Done) };
         let ids = batch::with_groups(around.catalogue, &goal.desired, &phone.writable(around.catalogue));
-        let mut items = Vec::new();
-        if matches!(self.job, Job::Enforce(_)) {
-            items = items_to_write(phone, &goal.desired, &ids, around);
-            let profile = phone.profile();
-            items.retain(|item| {
-                let refusal = around.catalogue.refuses(&profile, item);
-                if let Some(why) = refusal {
-                    refuse_as_wanted(phone, &item.id, why, around.now);
-                }
-                refusal.is_none()
-            });
-        }
+        let mut items = items_to_write(phone, &goal.desired, &ids, around);
+        let profile = phone.profile();
+        let all = items.len();
+        items.retain(|item| {
+            let refusal = around.catalogue.refuses(&profile, item);
+            if let Some(why) = refusal {
+                refuse_as_wanted(phone, &item.id, why, around.now);
+            }
+            refusal.is_none()
+        });
+        let unsent = items.len() < all;
         let plan = batch::plan(around.catalogue, items, &self.nonce, self.max_items, phone.cautious);
         for id in &plan.too_large {
             refuse_as_wanted(phone, id, "does not fit in one message with its group", around.now);
         }
-        match &mut self.job {
-            Job::Look => Self::finish(phone, around),
-            Job::Enforce(writer) => {
-                writer.messages = plan.messages;
-                self.next_message(phone, around)
-            }
+        if unsent || !plan.too_large.is_empty() {
+            phone.assess(around.catalogue);
         }
+        if let Job::Enforce(writer) = &mut self.job {
+            writer.messages = plan.messages;
+        }
+        self.next_message(phone, around)
     }
 
     /// Records the next message's items as in flight, or reads back what was written.
@@ -346,10 +346,10 @@ impl Session {
         if let Some(next) = self.round_again(phone, around) {
             return next;
         }
-        let Job::Enforce(writer) = &mut self.job else { return Self::finish(phone, around) };
+        let Job::Enforce(writer) = &mut self.job else { return Self::finish(phone) };
         let Some(items) = writer.messages.pop_front() else {
             if writer.written.is_empty() {
-                return Self::finish(phone, around);
+                return Self::finish(phone);
             }
             let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
             let mut ids: Vec<ItemId> = writer.written.keys().filter(compares).cloned().collect();
@@ -445,11 +445,11 @@ impl Session {
             }
             phone.assess(around.catalogue);
         }
-        Self::finish(phone, around)
+        Self::finish(phone)
     }
 
-    fn finish(phone: &mut Phone, around: &Surroundings<'_>) -> Move {
-        phone.assess(around.catalogue);
+    /// The end of a session whose phone was assessed after its last read, write or refusal.
+    fn finish(phone: &mut Phone) -> Move {
         if phone.proven() {
             phone.last_proof = phone.read_at;
         }

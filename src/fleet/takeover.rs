@@ -73,6 +73,8 @@ impl Fleet {
             }
             phones.push(ToResolve { device, model: phone.facts.model.clone() });
         }
+        self.unresolved = phones.len();
+        self.finish_takeover();
         phones
     }
 
@@ -92,6 +94,7 @@ impl Fleet {
 
     /// The second half of a takeover, for some phones.
     pub fn apply(&mut self, phones: Vec<Resolved>, now: Timestamp) {
+        self.unresolved = self.unresolved.saturating_sub(phones.len());
         for Resolved { asked, resolution } in phones {
             let model = self.phones.get(&asked.device).and_then(|phone| phone.facts.model.clone());
             if model == asked.model {
@@ -99,6 +102,14 @@ impl Fleet {
             } else {
                 self.resolve(&asked.device, now);
             }
+        }
+        self.finish_takeover();
+    }
+
+    /// The revision counts as taken over once none of its phones is left.
+    fn finish_takeover(&mut self) {
+        if self.unresolved == 0 {
+            self.taken = self.wanted.as_ref().map(|wanted| wanted.revision().clone());
         }
     }
 
@@ -110,7 +121,7 @@ impl Fleet {
     }
 
     fn take_resolution(&mut self, device: &DeviceId, resolution: Resolution, now: Timestamp) {
-        let Some(revision) = self.revision().cloned() else { return };
+        let Some(revision) = self.wanted.as_ref().map(|wanted| wanted.revision().clone()) else { return };
         let mut phone = self.phones.remove(device).unwrap_or_else(|| Box::new(Phone::new(device.clone())));
         self.unindex(&phone);
         let was_abandoned = phone.goal.is_some() && !phone.declared();

@@ -206,3 +206,19 @@ fn a_broken_overlay_leaves_the_classes_that_were_known() {
     let session = Phone::new(MAC).session(&mut first, Reason::StartUp);
     assert!(session.writes().is_empty(), "classes that were never known allow nothing");
 }
+
+#[test]
+fn a_revision_counts_as_taken_over_when_all_its_phones_are() {
+    let mut stage = Stage::with(ENFORCED);
+    let texts = [("fleet.yaml", ENFORCED)];
+    let next = crate::spec::Snapshot::of_texts(crate::spec::Revision::new("next"), texts);
+    let wanted = std::sync::Arc::new(crate::spec::load(&next, &crate::spec::SecretsUnread));
+    let phones = stage.fleet.announce(&wanted, stage.now);
+    assert_eq!(
+        stage.fleet.revision().map(crate::spec::Revision::as_str),
+        Some("r1"),
+        "its phones have the old one yet"
+    );
+    stage.fleet.apply(phones.into_iter().map(|phone| phone.resolve(&wanted)).collect(), stage.now);
+    assert_eq!(stage.fleet.revision().map(crate::spec::Revision::as_str), Some("next"));
+}
