@@ -10,11 +10,17 @@ use tokio::net::TcpSocket;
 use crate::{
     listener_support::{PATH, Phone, request},
     service_child::Program,
-    service_stage::{LONG, config, has, idle, mac, profile, ready, times_written, told},
+    service_stage::{LONG, config, has, idle, mac, profile, ready, times_written, told, until},
 };
 
 fn enforced(items: &str) -> String {
     profile("Enforce", items) + "---\n" + &config(0, "")
+}
+
+/// The only record of a store that another process writes.
+fn record(store: &std::path::Path) -> String {
+    let database = rusqlite::Connection::open(store).unwrap();
+    database.query_row("SELECT record FROM phone", [], |row| row.get(0)).unwrap()
 }
 
 async fn asked_to_write(phone: &SimPhone, writes: usize) {
@@ -62,7 +68,10 @@ async fn killed_after_a_secret_was_sent_it_repeats_it_at_most_once() {
     assert!(times_written(&phone, "ldap-pwd") <= 2, "{:#?}", told(&phone, 0));
     assert_eq!(times_written(&phone, "sntp-addr"), 2, "once for each value: {:#?}", told(&phone, 0));
     assert_eq!(has(&phone, "sntp-addr"), "192.0.2.200");
-    // and never again
+    // and never again, once that is on disk
+    let store = program.state().join("phoneops.db");
+    let stored = || !record(&store).contains("\"due\"");
+    until(stored, || "nothing is due on disk".to_owned()).await;
     program.kill();
     let flows = phone.counts().flows;
     program.start();
