@@ -8,7 +8,7 @@
 //! - [`phone`]: one phone, [`goal`]: what is in force for it, [`observed`]: what it reported, packed
 //! - [`record`]: what must not be forgotten of a phone, and [`keep`], which turns one into the other
 //! - [`diff`]: desired against observed
-//! - [`session`]: one session, [`batch`]: its writes cut into messages, [`flow`]: which message belongs to it
+//! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes
 //! - [`call`], [`schedule`]: asking phones to call, timers, backoff
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
@@ -29,6 +29,7 @@ pub mod observed;
 pub mod phone;
 pub mod record;
 pub mod schedule;
+mod sending;
 pub mod session;
 pub mod settings;
 mod show;

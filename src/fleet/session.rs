@@ -4,7 +4,6 @@
 //! write and before the end; when it changed, the session goes round again (R-618 and R-1403 hold).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
 
@@ -14,7 +13,7 @@ use super::{
     may_write::{Ask, NoWrite, Permit, may_write},
     observed::Readings,
     phone::Phone,
-    record::{BeforeImage, InFlight},
+    sending::{Sending, content_hash, items_to_write, record_in_flight},
     settings::Settings,
 };
 use crate::{
@@ -49,23 +48,6 @@ enum Step {
     Reading { asked: Vec<ItemId>, reply: Reply, verify: bool },
     Recording(Sending),
     Writing(Sending),
-}
-
-/// One message of a write: its items, what each asked for when it was made, and the before-images it added.
-#[derive(Debug, Default)]
-struct Sending {
-    items: Vec<Item>,
-    wanted: Vec<(ItemId, DesiredValue)>,
-    images: Vec<ItemId>,
-}
-
-impl Sending {
-    /// The message did not leave, or changed nothing: its before-images are taken back.
-    fn undo(&self, phone: &mut Phone) {
-        phone.in_flight = None;
-        phone.before_images.retain(|image| !self.images.contains(&image.id));
-        phone.unsaved = true;
-    }
 }
 
 /// A reply as its fragments come in.
@@ -519,62 +501,4 @@ fn note_contact_gap(phone: &mut Phone, items: &[Item]) {
     if let Some(seconds) = gap.and_then(|item| item.text.as_plain()?.parse().ok()) {
         phone.facts.contact_gap = Some(seconds);
     }
-}
-
-/// What of `ids` is sent. A group of which a secret cannot be read is left out whole (R-1210).
-fn items_to_write(phone: &Phone, desired: &Desired, ids: &BTreeSet<ItemId>, around: &Surroundings<'_>) -> Vec<Item> {
-    let lacking = &phone.assessment.comparison.lacking;
-    let mut unreadable = BTreeSet::new();
-    let mut items = Vec::new();
-    for id in ids {
-        let Some(item) = desired.get(id) else { continue };
-        let barred = super::may_write::bar(around.catalogue, &desired.policy, id).is_some();
-        if barred || phone.refused_as_is(id) || lacking.iter().any(|lacking| lacking.id == *id) {
-            continue;
-        }
-        let text = match &item.value.value {
-            DesiredValue::Text(text) => Some(ItemText::Plain(text.clone())),
-            DesiredValue::Secret(reference) => {
-                around.wanted.and_then(|wanted| wanted.secret(reference, desired)).map(ItemText::Secret)
-            }
-        };
-        match text {
-            Some(text) => items.push(Item { id: id.clone(), text, status: None }),
-            None => drop(unreadable.insert(around.catalogue.group(id))),
-        }
-    }
-    items.retain(|item| !unreadable.contains(&around.catalogue.group(&item.id)));
-    items
-}
-
-/// Notes the write in flight and what its items were before; the before-images that are new.
-fn record_in_flight(phone: &mut Phone, items: &[Item], around: &Surroundings<'_>) -> Vec<ItemId> {
-    let Some(goal) = phone.goal.clone() else { return Vec::new() };
-    let revision = goal.revision.clone();
-    let mut images = Vec::new();
-    for item in items.iter().filter(|item| around.catalogue.compares(item.id.name.as_str())) {
-        if phone.before_images.iter().any(|image| image.id == item.id) {
-            continue;
-        }
-        let old = phone.observed.get(&item.id).and_then(|seen| seen.text().map(smol_str::SmolStr::new));
-        if old.as_deref() != item.text.as_plain() {
-            images.push(item.id.clone());
-            let id = item.id.clone();
-            phone.before_images.push(BeforeImage { id, old, revision: revision.clone(), at: around.now });
-        }
-    }
-    let ids = items.iter().map(|item| item.id.clone()).collect();
-    phone.in_flight = Some(InFlight { at: around.now, revision, items: ids });
-    images
-}
-
-/// Two messages with the same items, texts and references are the same content.
-fn content_hash(items: &[Item], wanted: &Vec<(ItemId, DesiredValue)>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for item in items {
-        item.id.hash(&mut hasher);
-        item.text.as_plain().hash(&mut hasher);
-    }
-    wanted.hash(&mut hasher);
-    hasher.finish()
 }
