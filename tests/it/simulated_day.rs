@@ -1,0 +1,249 @@
+//! A day of a thousand phones in simulated time: calls, reboots, users' changes, two windows, three revisions on top of
+//! the first, and an item that one model refuses and another that it does not have. At the end every phone is in the
+//! state that follows from the documents and from what the phone really has; a checker works that out by itself.
+//! A failure names the seed; `PHONEOPS_TEST_SEED` repeats it.
+
+use std::{fmt::Write, time::Duration};
+
+use jiff::Timestamp;
+use phoneops::{
+    fleet::words::{PendingReason, State},
+    wpi::ItemId,
+};
+use rand::RngExt;
+
+use crate::day_world::{Event, Handset, Law, World, after, item, mac};
+
+const PHONES: usize = 1_000;
+const HOUR: Duration = Duration::from_secs(3_600);
+/// The start of the day in Berlin, where the windows are; no clock is changed on it.
+const MIDNIGHT: &str = "2026-03-02T23:00:00Z";
+
+/// What becomes of a phone's differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Group {
+    Report,
+    Always,
+    /// 2 to 5 in the morning.
+    Night,
+    /// 20 to 22.
+    Evening,
+}
+
+const GROUPS: [(Group, &str, &str); 4] = [
+    (Group::Report, "report", "mode: Report"),
+    (Group::Always, "always", "mode: Enforce"),
+    (
+        Group::Night,
+        "night",
+        "mode: Enforce, windows: [{schedule: \"0 2 * * *\", duration: 3h, timeZone: Europe/Berlin}]",
+    ),
+    (
+        Group::Evening,
+        "evening",
+        "mode: Enforce, windows: [{schedule: \"0 20 * * *\", duration: 2h, timeZone: Europe/Berlin}]",
+    ),
+];
+
+fn group(phone: usize) -> Group {
+    GROUPS[phone % 4].0
+}
+
+/// Old phones of few abilities: they refuse one item and lack another.
+fn old(phone: usize) -> bool {
+    phone % 10 == 3
+}
+
+fn never_on(phone: usize) -> bool {
+    phone % 97 == 5
+}
+
+fn in_call_to_the_end(phone: usize) -> bool {
+    phone % 53 == 7
+}
+
+fn off_to_the_end(phone: usize) -> bool {
+    phone % 61 == 9
+}
+
+/// The items of the profile that all have, by revision.
+fn common(revision: u32) -> Vec<(&'static str, String)> {
+    let mut items = vec![
+        ("inactivity-timeout", "30".to_owned()),
+        ("missed-call-led", "3".to_owned()),
+        ("sntp-addr", format!("192.0.2.{revision}")),
+        ("video-allowed", "false".to_owned()),
+    ];
+    if revision >= 2 {
+        items.push(("pickup-group-uri", "group@pbx.example".to_owned()));
+    }
+    items
+}
+
+fn documents(revision: u32) -> Vec<(String, String)> {
+    let head = |kind: &str, name: &str| {
+        format!("apiVersion: phoneops.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n")
+    };
+    let mut profiles = head("PhoneProfile", "fleet") + "  items:\n";
+    for (name, value) in common(revision) {
+        let quoted = value.parse::<u32>().is_err() && value != "false";
+        let quote = if quoted { "\"" } else { "" };
+        writeln!(profiles, "    {name}: {quote}{value}{quote}").unwrap();
+    }
+    for (_, name, policy) in GROUPS {
+        write!(profiles, "---\n{}  profiles: [fleet]\n  policy: {{{policy}}}\n", head("PhoneProfile", name)).unwrap();
+    }
+    let mut configs = String::new();
+    for phone in 0..PHONES {
+        let (_, profile, _) = GROUPS[phone % 4];
+        let config = head("PhoneConfig", &format!("phone-{phone}"));
+        let site = phone % 5;
+        write!(
+            configs,
+            "{config}  phone: {{mac: \"{}\"}}\n  site: site-{site}\n  profiles: [{profile}]\n  items: {{system-name: \
+             \"Phone {phone}\"}}\n---\n",
+            mac(phone)
+        )
+        .unwrap();
+    }
+    vec![("profiles.yaml".to_owned(), profiles), ("phones.yaml".to_owned(), configs)]
+}
+
+/// What the documents allow and want, worked out without the program.
+struct Documents {
+    revision: u32,
+    midnight: Timestamp,
+}
+
+impl Law for Documents {
+    fn may_write(&self, phone: usize, now: Timestamp) -> bool {
+        let hour = now.duration_since(self.midnight).as_hours() % 24;
+        match group(phone) {
+            Group::Report => false,
+            Group::Always => true,
+            Group::Night => (2..5).contains(&hour),
+            Group::Evening => (20..22).contains(&hour),
+        }
+    }
+
+    fn wanted(&self, phone: usize, item: &ItemId) -> Option<String> {
+        let name = item.name.as_str();
+        if name == "system-name" {
+            return Some(format!("Phone {phone}"));
+        }
+        common(self.revision).into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    fn pushed(&mut self) {
+        self.revision += 1;
+    }
+}
+
+/// The state that follows from what the phone has, what is wanted, and what stands in the way; by hand.
+fn expected(world: &World<Documents>, phone: usize) -> (State, Option<PendingReason>) {
+    let handset = &world.phones[phone];
+    if never_on(phone) {
+        return (State::Unknown, None);
+    }
+    let names = common(world.law.revision).into_iter().map(|(name, _)| name).chain(["system-name"]);
+    let differs = |id: &ItemId| world.law.wanted(phone, id).as_deref() != Some(handset.value(id));
+    let has = |id: &ItemId| handset.lacks.as_ref() != Some(id);
+    let differing: Vec<ItemId> = names.map(item).filter(|id| has(id) && differs(id)).collect();
+    if differing.is_empty() {
+        return (State::InSync, None);
+    }
+    if group(phone) == Group::Report {
+        return (State::Drifted, None);
+    }
+    if differing.iter().all(|id| handset.refuses.as_ref() == Some(id)) {
+        return (State::Degraded, None);
+    }
+    let reason = if !world.law.may_write(phone, world.now) {
+        PendingReason::WindowClosed
+    } else if !handset.powered {
+        PendingReason::Unreachable
+    } else {
+        assert!(handset.in_call, "phone {phone} was forgotten: it differs in {differing:?}");
+        PendingReason::InCall
+    };
+    (State::Pending, Some(reason))
+}
+
+fn handset(phone: usize) -> Handset {
+    if !old(phone) {
+        return Handset::new(phone, "OpenStage 40", "V3 R5.12.0");
+    }
+    let mut handset = Handset::new(phone, "OpenStage 20", "V2 R1.20.0");
+    handset.refuses = Some(item("missed-call-led"));
+    handset.lacks = Some(item("video-allowed"));
+    handset
+}
+
+/// Plans what people and power do on that day.
+fn plan(world: &mut World<Documents>, midnight: Timestamp) {
+    let at = |hours: f64| after(midnight, Duration::from_secs_f64(hours * 3_600.0));
+    for (number, hours) in (1..).zip([0.0, 6.0, 12.0, 21.0]) {
+        world.at(at(hours), Event::Push(documents(number)));
+    }
+    for phone in (0..PHONES).filter(|phone| !never_on(*phone)) {
+        let on = world.rng.random_range(0.01..0.2);
+        world.at(at(on), Event::PowerOn(phone));
+        for _ in 0..world.rng.random_range(0..4) {
+            let start = world.rng.random_range(7.0..19.0);
+            let minutes = world.rng.random_range(1.0..15.0);
+            world.at(at(start), Event::CallStart(phone));
+            world.at(at(start + minutes / 60.0), Event::CallEnd(phone));
+        }
+        if world.rng.random_bool(0.1) {
+            let off = world.rng.random_range(1.0..20.0);
+            world.at(at(off), Event::PowerOff(phone));
+            let on = off + world.rng.random_range(0.01..0.1);
+            world.at(at(on), Event::PowerOn(phone));
+        }
+        let last = if off_to_the_end(phone) { 20.0 } else { 22.5 };
+        if world.rng.random_bool(0.15) {
+            for _ in 0..world.rng.random_range(1..=2) {
+                let when = world.rng.random_range(1.0..last);
+                let value = world.rng.random_range(31..100_000);
+                world.at(at(when), Event::LocalChange(phone, "inactivity-timeout", value.to_string()));
+            }
+        }
+        if off_to_the_end(phone) {
+            world.at(at(20.5), Event::PowerOff(phone));
+        } else if in_call_to_the_end(phone) {
+            world.at(at(20.8), Event::CallStart(phone));
+        }
+    }
+}
+
+#[test]
+fn after_a_day_every_phone_is_in_the_state_that_the_rules_say() {
+    let seed = std::env::var("PHONEOPS_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_260_302);
+    println!("PHONEOPS_TEST_SEED={seed}");
+    let midnight: Timestamp = MIDNIGHT.parse().unwrap();
+    let law = Documents { revision: 0, midnight };
+    let mut world = World::new(law, (0..PHONES).map(handset).collect(), midnight, seed);
+    plan(&mut world, midnight);
+    world.run_until(after(midnight, 24 * HOUR));
+    let mut wrong = Vec::new();
+    let mut seen = std::collections::BTreeMap::<_, usize>::new();
+    for phone in 0..PHONES {
+        let view = world.view(phone);
+        let told = (view.state, view.pending.as_ref().map(|pending| pending.reason));
+        let expected = expected(&world, phone);
+        if told != expected {
+            wrong.push(format!("phone {phone}, {:?}: told {told:?}, expected {expected:?}", group(phone)));
+        }
+        *seen.entry(expected).or_default() += 1;
+    }
+    assert_eq!(wrong, [""; 0], "{} of {PHONES} are wrong", wrong.len());
+    println!("{seen:?} after {} sessions", world.sessions);
+    for reason in [PendingReason::WindowClosed, PendingReason::Unreachable, PendingReason::InCall] {
+        assert!(seen.contains_key(&(State::Pending, Some(reason))), "the day has a phone that waits: {reason}");
+    }
+    for state in [State::InSync, State::Degraded, State::Drifted, State::Unknown] {
+        assert!(seen.contains_key(&(state, None)), "the day has a phone that is {state}");
+    }
+    let reported = (0..PHONES).filter(|phone| group(*phone) == Group::Report);
+    assert_eq!(reported.map(|phone| world.phones[phone].writes).sum::<u32>(), 0);
+}
