@@ -75,19 +75,19 @@ impl Fleet {
         if let Some(old) = self.phones.get(&device).and_then(|phone| phone.flow) {
             self.close_flow(old, SessionResult::Superseded, None, now);
         }
-        if self.flows.len() >= self.settings.flows {
-            self.counters.overload += 1;
-            return cleanup(nonce, item("cleanup-reason", "overload"));
-        }
         if !self.meet(&device, message, from, now) {
             return plain_cleanup(nonce);
         }
+        if self.overloaded(&device, &message.reason, now) {
+            return cleanup(nonce, item("cleanup-reason", "overload"));
+        }
+        let site = self.phones.get(&device).map(|phone| self.site_of(phone).name).unwrap_or_default();
         let Some(mut phone) = self.phones.remove(&device) else { return plain_cleanup(nonce) };
         let opened = self.open(&mut phone, message, from, now);
         self.phones.insert(device.clone(), phone);
         match opened {
             Ok((session, next)) => {
-                let flow = Flow { cookie, device, peer: from.peer, connection: from.connection, last: now, session };
+                let flow = Flow { cookie, device, site, peer: from.peer, connection: from.connection, last: now, session };
                 self.step(flow, next, now)
             }
             Err((result, problem)) => {
@@ -160,8 +160,7 @@ impl Fleet {
         }
         self.heard_at.insert(peer, device.clone());
         phone.facts.last_seen = Some(now);
-        phone.calling.failure = None;
-        phone.calling.gap_until = None;
+        phone.calling.heard();
         if message.reason == Reason::StartUp {
             phone.wishes = 0;
         }
@@ -440,7 +439,7 @@ impl Fleet {
         self.effects.push(Effect::Report(Box::new(report)));
     }
 
-    fn report_call(&mut self, device: &DeviceId, reason: &Reason, result: SessionResult, problem: Option<String>) {
+    pub(super) fn report_call(&mut self, device: &DeviceId, reason: &Reason, result: SessionResult, problem: Option<String>) {
         let Some(phone) = self.phones.get(device) else { return };
         let report = bare_report(phone, reason, result, problem);
         self.effects.push(Effect::Report(Box::new(report)));

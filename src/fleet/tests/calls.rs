@@ -116,6 +116,7 @@ fn failures_are_retried_ever_more_seldom() {
 fn ten_thousand_pending_phones_are_asked_at_a_pace_and_hold_no_more_than_an_entry_each() {
     let mut stage = Stage::empty(Settings {
         contacts_per_second: 100,
+        site_contacts_per_second: 1_000,
         contacts_in_flight: 20_000,
         undeclared: 10,
         ..Settings::default()
