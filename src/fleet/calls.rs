@@ -222,12 +222,14 @@ impl Fleet {
 
     /// Decides when this phone is asked next, and sets its entry in the timer queue.
     pub(super) fn schedule(&mut self, device: &DeviceId, now: Timestamp) {
+        self.renew_doors(device, now);
         let Some(phone) = self.phones.get(device) else { return };
         let need = phone.need(self.settings.report_only, now);
         let held_back = need == Some(Need::Write) && self.store_away && !phone.look_wanted;
         let reachable = phone.flow.is_none() && !held_back && self.contact_uri(phone).is_some();
+        let report_only = self.settings.report_only;
         let Some(phone) = self.phones.get_mut(device) else { return };
-        let waits = need.is_some_and(|need| need != Need::Sweep);
+        let waits = need.is_some_and(|need| need != Need::Sweep) || phone.held_up(report_only, now).is_some();
         phone.waiting_since = if waits { phone.waiting_since.or(Some(now)) } else { None };
         match phone.calling.step {
             CallStep::Idle | CallStep::Waiting { .. } if need.is_some() && reachable => {
@@ -259,13 +261,14 @@ impl Fleet {
     }
 
     fn set_timer(&mut self, device: &DeviceId, now: Timestamp) {
+        let opening = self.phones.get(device).and_then(|phone| self.opening_of(phone, now));
         let Some(phone) = self.phones.get_mut(device) else { return };
         let flow = phone.flow.and_then(|id| self.flows.get(id)).map(|flow| after(flow.last, self.settings.flow_idle));
         let sweep = (phone.calling.step == CallStep::Idle && phone.declared())
             .then(|| phone.sweep_at())
             .flatten()
             .filter(|at| *at > now);
-        let wake = [phone.calling.deadline(), flow, sweep].into_iter().flatten().min();
+        let wake = [phone.calling.deadline(), flow, sweep, opening].into_iter().flatten().min();
         self.timers.reset(device, phone.wake, wake);
         phone.wake = wake;
     }

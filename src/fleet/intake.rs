@@ -173,6 +173,7 @@ impl Fleet {
         if phone.facts.model != model && phone.declared() {
             self.resolve(device, now);
         }
+        self.renew_doors(device, now);
         true
     }
 
@@ -198,6 +199,12 @@ impl Fleet {
             Reason::StartUp if unchanged(phone, &goal, message, &around) => {
                 phone.last_proof = Some(now);
                 return Err((SessionResult::InSync, None));
+            }
+            Reason::Solicited if phone.need(self.settings.report_only, now).is_none() => {
+                if let Some(held) = phone.held_up(self.settings.report_only, now) {
+                    return Err((SessionResult::Waits, Some(NoWrite::from(held).to_string())));
+                }
+                self.wanted.is_none()
             }
             Reason::StartUp | Reason::Solicited | Reason::Status => self.wanted.is_none(),
             Reason::LocalChanges if message.value("configuration-attached-flag") == Some("true") => {
@@ -290,6 +297,9 @@ impl Fleet {
         let mut wish = None;
         let (result, problem) = match ending {
             Ending::Done => (self.result(flow), None),
+            Ending::Waits(why) if why.is_of_the_clock() && !flow.session.accepted.is_empty() => {
+                (self.result(flow), Some(why.to_string()))
+            }
             Ending::Waits(why) => (SessionResult::Waits, Some(why.to_string())),
             Ending::Failed(why) => (SessionResult::Failed, Some((*why).to_owned())),
             Ending::Busy => {
@@ -301,6 +311,7 @@ impl Fleet {
         match ending {
             Ending::Failed(_) | Ending::Waits(NoWrite::SessionLimit) => self.back_off(&device, now),
             Ending::Done => self.settle(&device, flow.session.writes(), now),
+            Ending::Waits(why) if why.is_of_the_clock() => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(_) | Ending::Busy => {}
         }
         self.after_call(&device, &flow.session.reason, now);

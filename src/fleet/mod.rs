@@ -9,7 +9,7 @@
 //! - [`record`]: what must not be forgotten of a phone, and [`keep`], which turns one into the other
 //! - [`diff`]: desired against observed
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
-//! - [`may_write`]: the one gate that every write passes
+//! - [`may_write`]: the one gate that every write passes; [`doors`]: whether the clock lets it
 //! - [`call`], [`schedule`], [`turns`]: asking phones to call: how far it has come, timers and backoff, whose turn it is
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people
@@ -20,6 +20,7 @@ pub mod batch;
 pub mod call;
 mod calls;
 pub mod diff;
+pub mod doors;
 pub mod effect;
 pub mod flow;
 pub mod goal;

@@ -94,12 +94,12 @@ impl Default for Settings {
 
 impl Settings {
     /// The least time between two contact-me requests to phones of a site.
-    pub fn spacing_of(&self, _site: &Site) -> Duration {
-        Duration::from_secs(1) / self.site_contacts_per_second.max(1)
+    pub fn spacing_of(&self, site: &Site) -> Duration {
+        site.limits.contact_spacing.unwrap_or(Duration::from_secs(1) / self.site_contacts_per_second.max(1))
     }
 
     /// Most flows of a site at once.
-    pub fn flows_of(&self, _site: &Site) -> usize {
-        self.site_flows
+    pub fn flows_of(&self, site: &Site) -> usize {
+        site.limits.sessions.map_or(self.site_flows, |most| most as usize)
     }
 }

@@ -56,7 +56,8 @@ impl Fleet {
         if phone.facts.last_seen.is_none() {
             return if phone.wrong_site { State::Pending } else { State::Unknown };
         }
-        if need.is_some_and(|need| need != Need::Sweep) {
+        let held_up = phone.held_up(self.settings.report_only, now).is_some();
+        if held_up || need.is_some_and(|need| need != Need::Sweep) {
             return State::Pending;
         }
         let enforces = phone.mode() == Mode::Enforce && !self.settings.report_only;
@@ -79,6 +80,8 @@ impl Fleet {
         };
         let reason = if phone.wrong_site {
             PendingReason::WrongSite
+        } else if let Some(held) = phone.held_up(self.settings.report_only, now) {
+            return PendingView { reason: held.reason(), since: phone.waiting_since, next: held.until() };
         } else if matches!(phone.calling.step, CallStep::InCall { .. }) {
             return PendingView { reason: PendingReason::InCall, since: None, next: None };
         } else if need == Some(Need::Write) && self.store_away {
