@@ -41,6 +41,8 @@ pub struct Writer {
     messages: VecDeque<Vec<Item>>,
     written: BTreeMap<ItemId, DesiredValue>,
     sent: HashSet<u64>,
+    /// Why the messages behind those that were written wait for another time.
+    cut: Option<NoWrite>,
 }
 
 #[derive(Debug)]
@@ -191,11 +193,12 @@ impl Session {
         let items = std::mem::take(&mut sending.items);
         let content = content_hash(&items, &sending.wanted);
         let permit = if stored { self.permit(phone, items, around) } else { Err(NoWrite::StoreAway) };
+        let permit = match &mut self.job {
+            Job::Enforce(writer) => permit.inspect(|_| drop(writer.sent.insert(content))),
+            Job::Look => Err(NoWrite::Report),
+        };
         match permit {
             Ok(permit) => {
-                if let Job::Enforce(writer) = &mut self.job {
-                    writer.sent.insert(content);
-                }
                 self.step = Step::Writing(sending);
                 self.actions += 1;
                 Move::Write(permit)
@@ -224,10 +227,12 @@ impl Session {
         if let Job::Enforce(writer) = &mut self.job {
             writer.messages.clear();
             writer.written.clear();
+            writer.cut = None;
         }
-        let may_still_write = goal.desired.policy.mode == Mode::Enforce;
-        if !may_still_write {
-            self.job = Job::Look;
+        match goal.desired.policy.mode {
+            Mode::Enforce => {}
+            Mode::Report => self.job = Job::Look,
+            Mode::Off => return Move::End(Ending::Done),
         }
         self.ask(phone, comparing(&goal.desired, around.catalogue), false, around)
     }
@@ -330,15 +335,7 @@ impl Session {
         }
         let Job::Enforce(writer) = &mut self.job else { return Self::finish(phone) };
         let Some(items) = writer.messages.pop_front() else {
-            if writer.written.is_empty() {
-                return Self::finish(phone);
-            }
-            let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
-            let mut ids: Vec<ItemId> = writer.written.keys().filter(compares).cloned().collect();
-            if ids.is_empty() {
-                ids = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
-            }
-            return self.ask(phone, ids, true, around);
+            return self.read_back(phone, around);
         };
         let wanted = items.iter().filter_map(|item| Some((item.id.clone(), phone.wants(&item.id)?))).collect();
         if writer.sent.contains(&content_hash(&items, &wanted)) {
@@ -350,6 +347,20 @@ impl Session {
         let images = record_in_flight(phone, &items, around);
         self.step = Step::Recording(Sending { items, wanted, images });
         Move::Record
+    }
+
+    /// Reads what was written in this round.
+    fn read_back(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
+        let Job::Enforce(writer) = &self.job else { return Self::finish(phone) };
+        if writer.written.is_empty() {
+            return Self::finish(phone);
+        }
+        let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
+        let mut ids: Vec<ItemId> = writer.written.keys().filter(compares).cloned().collect();
+        if ids.is_empty() {
+            ids = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
+        }
+        self.ask(phone, ids, true, around)
     }
 
     fn permit(&self, phone: &Phone, items: Vec<Item>, around: &Surroundings<'_>) -> Result<Permit, NoWrite> {
@@ -372,11 +383,19 @@ impl Session {
         may_write(&ask, items, around.now)
     }
 
-    /// A write may not leave: goes round again when another state is in force, else ends and waits.
+    /// A write may not leave: goes round again when another state is in force, else ends and waits. When only its time
+    /// is over, what was written so far is proven first.
     fn stop(&mut self, phone: &mut Phone, why: NoWrite, around: &Surroundings<'_>) -> Move {
-        match self.round_again(phone, around) {
-            Some(next) => next,
-            None => Move::End(Ending::Waits(why)),
+        if let Some(next) = self.round_again(phone, around) {
+            return next;
+        }
+        match &mut self.job {
+            Job::Enforce(writer) if why.is_of_the_clock() && !writer.written.is_empty() => {
+                writer.messages.clear();
+                writer.cut = Some(why);
+                self.read_back(phone, around)
+            }
+            _ => Move::End(Ending::Waits(why)),
         }
     }
 
@@ -426,6 +445,9 @@ impl Session {
                 }
             }
             phone.assess(around.catalogue);
+            if let Some(why) = writer.cut.clone() {
+                return Move::End(Ending::Waits(why));
+            }
         }
         Self::finish(phone)
     }

@@ -1,9 +1,11 @@
 //! The decisions, tried on a phone of a few lines: no sockets, no clock.
 
 mod calls;
+mod fairness;
 mod flows;
 mod promise_one;
 mod sessions;
 mod stage;
 mod states;
+mod windows;
 mod writes;
