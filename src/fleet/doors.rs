@@ -5,13 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    Fleet,
-    call::CallStep,
-    may_write::NoWrite,
-    phone::Phone,
-    words::PendingReason,
-};
+use super::{Fleet, call::CallStep, may_write::NoWrite, phone::Phone, words::PendingReason};
 use crate::{
     spec::{Mode, Opening, Policy, windows_open},
     wpi::DeviceId,

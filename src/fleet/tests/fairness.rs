@@ -141,7 +141,8 @@ fn old_phones_are_asked_one_in_ten_seconds_and_hold_nobody_up() {
     let begin = stage.now;
     stage.pass(60 * SECOND);
     let late = |old: bool| -> Vec<i64> {
-        let of = stage.contacts.iter().filter(|(device, ..)| (0..5).any(|number| *device == self::device(number)) == old);
+        let of =
+            stage.contacts.iter().filter(|(device, ..)| (0..5).any(|number| *device == self::device(number)) == old);
         of.map(|(.., at)| at.duration_since(begin).as_secs()).collect()
     };
     let (old, modern) = (late(true), late(false));
