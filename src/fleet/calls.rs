@@ -261,14 +261,14 @@ impl Fleet {
     }
 
     fn set_timer(&mut self, device: &DeviceId, now: Timestamp) {
-        let opening = self.phones.get(device).and_then(|phone| self.opening_of(phone, now));
+        let doors = self.phones.get(device).and_then(|phone| self.doors_turn(phone, now));
         let Some(phone) = self.phones.get_mut(device) else { return };
         let flow = phone.flow.and_then(|id| self.flows.get(id)).map(|flow| after(flow.last, self.settings.flow_idle));
         let sweep = (phone.calling.step == CallStep::Idle && phone.declared())
             .then(|| phone.sweep_at())
             .flatten()
             .filter(|at| *at > now);
-        let wake = [phone.calling.deadline(), flow, sweep, opening].into_iter().flatten().min();
+        let wake = [phone.calling.deadline(), flow, sweep, doors].into_iter().flatten().min();
         self.timers.reset(device, phone.wake, wake);
         phone.wake = wake;
     }

@@ -5,13 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    Fleet,
-    call::CallStep,
-    may_write::NoWrite,
-    phone::Phone,
-    words::PendingReason,
-};
+use super::{Fleet, call::CallStep, may_write::NoWrite, phone::Phone, words::PendingReason};
 use crate::{
     spec::{Mode, Opening, Policy, windows_open},
     wpi::DeviceId,
@@ -95,7 +89,7 @@ impl Doors {
 
 impl Phone {
     /// What keeps its writes back by the clock, whether there are any or not.
-    fn held(&self, now: Timestamp) -> Option<Held> {
+    pub(super) fn held(&self, now: Timestamp) -> Option<Held> {
         let policy = &self.goal.as_ref()?.desired.policy;
         if policy.windows.is_empty() && policy.pause.is_none() {
             None
@@ -106,11 +100,15 @@ impl Phone {
         }
     }
 
-    /// Something differs that would be written, and may be only at another time. `report_only` = the whole service is
+    /// Whether something differs that is to be written, now or at another time. `report_only` = the whole service is
     /// in Report.
+    pub fn wants_write(&self, report_only: bool) -> bool {
+        self.declared() && self.mode() == Mode::Enforce && !report_only && self.assessment.writable
+    }
+
+    /// What keeps a write back that this phone wants.
     pub fn held_up(&self, report_only: bool, now: Timestamp) -> Option<Held> {
-        let enforces = self.declared() && self.mode() == Mode::Enforce && !report_only;
-        if enforces && self.assessment.writable { self.held(now) } else { None }
+        if self.wants_write(report_only) { self.held(now) } else { None }
     }
 }
 
@@ -133,8 +131,11 @@ impl Fleet {
         }
     }
 
-    /// When the next opening of a phone is to be looked at, if something waits for it.
-    pub(super) fn opening_of(&self, phone: &Phone, now: Timestamp) -> Option<Timestamp> {
-        phone.held_up(self.settings.report_only, now)?.until().filter(|until| *until > now)
+    /// When the doors of a phone that wants a write open or close next.
+    pub(super) fn doors_turn(&self, phone: &Phone, now: Timestamp) -> Option<Timestamp> {
+        if !phone.wants_write(self.settings.report_only) {
+            return None;
+        }
+        phone.doors.holds.map(|(_, until)| until).filter(|until| *until > now && *until < Timestamp::MAX)
     }
 }

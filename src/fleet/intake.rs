@@ -87,7 +87,8 @@ impl Fleet {
         self.phones.insert(device.clone(), phone);
         match opened {
             Ok((session, next)) => {
-                let flow = Flow { cookie, device, site, peer: from.peer, connection: from.connection, last: now, session };
+                let flow =
+                    Flow { cookie, device, site, peer: from.peer, connection: from.connection, last: now, session };
                 self.step(flow, next, now)
             }
             Err((result, problem)) => {
@@ -450,7 +451,13 @@ impl Fleet {
         self.effects.push(Effect::Report(Box::new(report)));
     }
 
-    pub(super) fn report_call(&mut self, device: &DeviceId, reason: &Reason, result: SessionResult, problem: Option<String>) {
+    pub(super) fn report_call(
+        &mut self,
+        device: &DeviceId,
+        reason: &Reason,
+        result: SessionResult,
+        problem: Option<String>,
+    ) {
         let Some(phone) = self.phones.get(device) else { return };
         let report = bare_report(phone, reason, result, problem);
         self.effects.push(Effect::Report(Box::new(report)));

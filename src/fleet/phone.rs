@@ -243,8 +243,7 @@ impl Phone {
         if policy.mode == Mode::Off {
             return None;
         }
-        let enforces = policy.mode == Mode::Enforce && !report_only;
-        if enforces && self.assessment.writable && self.held(now).is_none() {
+        if self.wants_write(report_only) && self.held(now).is_none() {
             return Some(Need::Write);
         }
         let unknown = self.read_at.is_none() || !self.assessment.comparison.unread.is_empty();

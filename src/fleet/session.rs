@@ -194,7 +194,9 @@ impl Session {
         let content = content_hash(&items, &sending.wanted);
         let permit = if stored { self.permit(phone, items, around) } else { Err(NoWrite::StoreAway) };
         let permit = match &mut self.job {
-            Job::Enforce(writer) => permit.inspect(|_| drop(writer.sent.insert(content))),
+            Job::Enforce(writer) => permit.inspect(|_| {
+                writer.sent.insert(content);
+            }),
             Job::Look => Err(NoWrite::Report),
         };
         match permit {

@@ -17,10 +17,8 @@ use phoneops::{
 
 /// Words of the vocabulary that no phone of this version can get.
 const LATER_STATES: [State; 1] = [State::Held];
-const LATER_PENDING: [PendingReason; 7] = [
-    PendingReason::WindowClosed,
+const LATER_PENDING: [PendingReason; 5] = [
     PendingReason::Turn,
-    PendingReason::Paused,
     PendingReason::Braked,
     PendingReason::MobileUser,
     PendingReason::ForeignServer,

@@ -37,6 +37,7 @@ mod service_secret;
 mod service_stage;
 mod service_status;
 mod service_store_away;
+mod service_windows;
 mod sim_faults;
 mod sim_flows;
 mod sim_server;

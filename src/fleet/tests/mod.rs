@@ -3,6 +3,7 @@
 mod calls;
 mod fairness;
 mod flows;
+mod modes;
 mod promise_one;
 mod sessions;
 mod stage;
