@@ -70,7 +70,7 @@ impl Phone {
         self.fresh &= new.desired.undecided;
         self.doubtful.clear();
         self.cautious = false;
-        self.heals = (Timestamp::UNIX_EPOCH, 0);
+        self.keep_drifts(old.as_ref(), &new);
         self.unsaved = true;
         self.goal = Some(new);
     }

@@ -7,7 +7,9 @@
 //! - [`words`]: every word a user may see as an identifier
 //! - [`phone`]: one phone, [`goal`]: what is in force for it, [`observed`]: what it reported, packed
 //! - [`record`]: what must not be forgotten of a phone, and [`keep`], which turns one into the other
-//! - [`diff`]: desired against observed
+//! - [`diff`]: desired against observed; [`drift`]: what a phone went away from, [`ignore`]: what is no drift,
+//!   [`tug_of_war`]: who else writes, [`sweep`]: when a phone is read without cause
+//! - [`news`]: what a session brought to light, [`history`]: the changes among it
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes
 //! - [`call`], [`schedule`]: asking phones to call, timers, backoff
@@ -19,12 +21,16 @@ pub mod batch;
 pub mod call;
 mod calls;
 pub mod diff;
+pub mod drift;
 pub mod effect;
 pub mod flow;
 pub mod goal;
+pub mod history;
+mod ignore;
 mod intake;
 mod keep;
 pub mod may_write;
+pub mod news;
 pub mod observed;
 pub mod phone;
 pub mod record;
@@ -33,7 +39,9 @@ mod sending;
 pub mod session;
 pub mod settings;
 mod show;
+mod sweep;
 pub mod takeover;
+mod tug_of_war;
 pub mod view;
 pub mod words;
 
@@ -59,6 +67,7 @@ use flow::Flows;
 use phone::Phone;
 use record::PhoneRecord;
 use schedule::{Pace, Timers};
+use tug_of_war::TugsOfWar;
 
 /// How often a bound was hit or a rule broken; read by the metrics.
 #[derive(Debug, Default, Clone)]
@@ -76,6 +85,8 @@ pub struct Counters {
     pub contact_uris_refused: u64,
     /// Messages from outside a site's networks.
     pub wrong_site: u64,
+    /// Items that drift beyond the number that is remembered of a phone.
+    pub drift_forgotten: u64,
 }
 
 /// All phones, and what is to be done about them.
@@ -101,6 +112,7 @@ pub struct Fleet {
     flows: Flows,
     timers: Timers,
     pace: Pace,
+    tugs: TugsOfWar,
     tickets: u64,
     /// Contact-me requests under way.
     requested: usize,
@@ -129,6 +141,7 @@ impl Fleet {
             classes_known: false,
             flows: Flows::default(),
             timers: Timers::default(),
+            tugs: TugsOfWar::default(),
             tickets: 0,
             requested: 0,
             store_away: false,
@@ -144,7 +157,9 @@ impl Fleet {
         for record in records {
             let mut phone = Phone::from_record(record);
             phone.calling.last_request = Some(now);
+            phone.apply_ignore_rules(now);
             phone.assess(&self.catalogue);
+            self.tugs.remember(&phone);
             self.index(&phone);
             let device = phone.device.clone();
             if let Some(address) = phone.facts.address {

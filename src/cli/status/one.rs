@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use super::text::{ago, ahead, clean};
 use crate::{
-    fleet::view::{DriftView, PendingView, PhoneView},
+    fleet::{
+        view::{DriftView, IgnoredView, PendingView, PhoneView, TugView},
+        words::TugOfWar,
+    },
     spec::Revision,
 };
 
@@ -32,14 +35,29 @@ fn describe(out: &mut String, phone: &PhoneView, now: Timestamp) -> std::fmt::Re
     optional(out, "Address", phone.address.as_deref())?;
     line(out, "Seen", &time(phone.last_seen, now))?;
     line(out, "Proven", &time(phone.last_proof, now))?;
-    line(out, "Items", &format!("{} managed, {} differ", phone.managed, phone.drift_count))?;
+    line(out, "Items", &items(phone))?;
     if !phone.drift.is_empty() {
         writeln!(out, "\nDrift (observed → desired)")?;
-        let rows: Vec<_> = phone.drift.iter().map(|drift| (id(&drift.item, drift.index), change(drift))).collect();
+        let rows: Vec<_> = phone.drift.iter().map(|drift| (id(&drift.item, drift.index), change(drift, now))).collect();
         list(out, &rows)?;
         if let Some(more @ 1..) = phone.drift_count.checked_sub(phone.drift.len()) {
             writeln!(out, "  … and {more} more")?;
         }
+    }
+    if !phone.tug_of_war.is_empty() {
+        writeln!(out, "\nTug of war (not put right any more)")?;
+        let rows: Vec<_> =
+            phone.tug_of_war.iter().map(|held| (id(&held.item, held.index), why_held(held, now))).collect();
+        list(out, &rows)?;
+    }
+    if !phone.ignored.is_empty() {
+        writeln!(out, "\nIgnored (policy.ignore)")?;
+        let rows: Vec<_> = phone.ignored.iter().map(|rule| (id(&rule.item, rule.index), why_ignored(rule))).collect();
+        list(out, &rows)?;
+    }
+    if !phone.warnings.is_empty() {
+        writeln!(out, "\nWarnings")?;
+        phone.warnings.iter().try_for_each(|warning| writeln!(out, "  {}", clean(warning)))?;
     }
     if !phone.refused.is_empty() {
         writeln!(out, "\nRefused by the phone")?;
@@ -81,10 +99,38 @@ fn id(item: &str, index: Option<u32>) -> String {
     index.map_or_else(|| item.clone(), |index| format!("{item}[{index}]"))
 }
 
-fn change(drift: &DriftView) -> String {
+/// `18/20 proven, 2 differ, 1 ignored`
+fn items(phone: &PhoneView) -> String {
+    let mut text = format!("{}/{} proven, {} differ", phone.proven, phone.managed, phone.drift_count);
+    if phone.ignored_count > 0 {
+        text.push_str(&format!(", {} ignored", phone.ignored_count));
+    }
+    text
+}
+
+fn times(times: u32) -> String {
+    if times == 1 { "once".to_owned() } else { format!("{times} times") }
+}
+
+fn why_held(held: &TugView, now: Timestamp) -> String {
+    let whose = match held.cause {
+        TugOfWar::Item => "on this phone",
+        TugOfWar::Site => "as on other phones of its site",
+    };
+    format!("{}: drifted {} {whose}, last {}", held.cause, times(held.times), ago(held.last_seen, now))
+}
+
+fn why_ignored(rule: &IgnoredView) -> String {
+    let until = rule.until.map(|until| format!(", until {until:.0}")).unwrap_or_default();
+    let differs = if rule.differs { ", differs" } else { "" };
+    format!("{}{until}{differs}", clean(&rule.reason))
+}
+
+fn change(drift: &DriftView, now: Timestamp) -> String {
     let shown = |text: &str| if text.is_empty() { "\"\"".to_owned() } else { clean(text) };
     let observed = drift.observed.as_deref().map_or_else(|| "(none)".to_owned(), shown);
-    format!("{observed} → {}", shown(&drift.desired))
+    let seen = drift.first_seen.map(|first| format!("  (first seen {}, {})", ago(first, now), times(drift.times)));
+    format!("{observed} → {}{}", shown(&drift.desired), seen.unwrap_or_default())
 }
 
 fn list(out: &mut String, rows: &[(String, String)]) -> std::fmt::Result {
@@ -104,7 +150,8 @@ mod tests {
     };
 
     fn drift(item: &str, index: Option<u32>, observed: Option<&str>, desired: &str) -> DriftView {
-        DriftView { item: item.into(), index, desired: desired.into(), observed: observed.map(Into::into) }
+        let observed = observed.map(Into::into);
+        DriftView { item: item.into(), index, desired: desired.into(), observed, first_seen: None, times: 0 }
     }
 
     #[test]

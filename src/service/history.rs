@@ -1,0 +1,131 @@
+//! Changes on their way to the history: a bounded queue, written in batches. Losing some stops nothing; how many were
+//! lost is counted.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::{sync::Notify, time::Instant};
+
+use super::{settings::HistorySettings, shared::Shared};
+use crate::{
+    fleet::history::Change,
+    store::{Keep, Store},
+};
+
+/// Most changes that wait for the store.
+const QUEUE: usize = 50_000;
+/// Most changes of one commit.
+const BATCH: usize = 2_000;
+/// How often old changes are taken out.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// Most changes that the history holds: some hundred to a phone and day, for a large fleet.
+const ROWS: i64 = 10_000_000;
+
+/// Changes that wait for the store.
+#[derive(Debug, Default)]
+pub(super) struct HistoryQueue {
+    settings: HistorySettings,
+    waiting: Mutex<VecDeque<Change>>,
+    more: Notify,
+    lost: AtomicU64,
+}
+
+impl HistoryQueue {
+    /// An empty queue.
+    pub(super) fn new(settings: HistorySettings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Change>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has changes written some time, as far as there is room for them.
+    pub(super) fn put(&self, mut changes: Vec<Change>) {
+        let HistorySettings { days, user_days } = self.settings;
+        changes.retain(|change| days > 0 && (user_days > 0 || !change.of_user));
+        let mut waiting = self.lock();
+        let room = QUEUE.saturating_sub(waiting.len());
+        let lost = changes.len().saturating_sub(room);
+        waiting.extend(changes.into_iter().take(room));
+        drop(waiting);
+        if lost > 0 && self.lost.fetch_add(lost as u64, Ordering::Relaxed) == 0 {
+            tracing::warn!(lost, "changes are lost to the history: more come than the store takes");
+        }
+        self.more.notify_one();
+    }
+
+    /// How many changes were lost.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    fn take(&self) -> Vec<Change> {
+        let mut waiting = self.lock();
+        let batch = waiting.len().min(BATCH);
+        waiting.drain(..batch).collect()
+    }
+
+    /// Puts a batch back to the front, for it could not be written.
+    fn put_back(&self, batch: Vec<Change>) {
+        let mut waiting = self.lock();
+        for change in batch.into_iter().rev() {
+            waiting.push_front(change);
+        }
+    }
+}
+
+/// Writes what waits, batch by batch, and takes out what is too old.
+pub(super) async fn run(shared: Arc<Shared>, store: Store) {
+    let queue = &shared.history;
+    let mut writable = store.writable();
+    let mut prune = tokio::time::interval_at(Instant::now() + PRUNE_EVERY, PRUNE_EVERY);
+    loop {
+        tokio::select! {
+            () = queue.more.notified() => {}
+            _ = prune.tick() => {
+                // a store that is away is told of elsewhere, and the next look comes soon
+                let _ = store.prune_history(keep(queue.settings, Timestamp::now())).await;
+                continue;
+            }
+        }
+        loop {
+            let batch = queue.take();
+            if batch.is_empty() {
+                break;
+            }
+            if store.add_history(batch.clone()).await.is_err() {
+                queue.put_back(batch);
+                if writable.wait_for(|writable| *writable).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Writes what is left at the end of the service.
+pub(super) async fn flush(shared: &Shared, store: &Store) {
+    loop {
+        let batch = shared.history.take();
+        if batch.is_empty() || store.add_history(batch).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn keep(settings: HistorySettings, now: Timestamp) -> Keep {
+    let since = |days: u32| {
+        let time = SignedDuration::from_hours(24 * i64::from(days));
+        now.checked_sub(time).unwrap_or(Timestamp::MIN)
+    };
+    let days = settings.days;
+    Keep { since: since(days), user_since: since(settings.user_days.min(days)), rows: ROWS }
+}
