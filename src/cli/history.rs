@@ -194,3 +194,67 @@ fn value(value: Option<&str>) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::words::{ChangeCause, ChangeResult};
+
+    fn change(item: &str, old: Option<&str>, new: Option<&str>) -> ChangeView {
+        ChangeView {
+            at: Timestamp::from_second(1_700_000_000).unwrap(),
+            phone: Some("reception".to_owned()),
+            mac: "00:1A:E8:11:22:33".to_owned(),
+            item: item.to_owned(),
+            index: None,
+            old: old.map(ToOwned::to_owned),
+            new: new.map(ToOwned::to_owned),
+            cause: ChangeCause::Revision,
+            revision: Some("4b825dc642cb6eb9a060e54bf8d69288fbee4904".to_owned()),
+            author: Some("Ada <ada@example.org>".to_owned()),
+            committer: None,
+            result: ChangeResult::Proven,
+            word: None,
+        }
+    }
+
+    #[test]
+    fn a_table_tells_what_changed_why_and_who_wanted_it() {
+        let changes = [
+            change("sntp-addr", Some("192.0.2.1"), Some("192.0.2.123")),
+            ChangeView {
+                cause: ChangeCause::Drift,
+                result: ChangeResult::Seen,
+                phone: None,
+                ..change("display-id-unicode", Some(""), Some(&"x".repeat(50)))
+            },
+            ChangeView {
+                index: Some(2),
+                result: ChangeResult::Refused,
+                word: Some("invalid \u{1b}data".to_owned()),
+                ..change("function-key-def", None, Some("59"))
+            },
+            change("sip-pwd", Some("***"), Some("***")),
+        ];
+        let now = Timestamp::from_second(1_700_000_090).unwrap();
+        insta::assert_snapshot!(table(&changes, now), @r#"
+        WHEN      PHONE               ITEM                  OLD         NEW                                         CAUSE          RESULT                         WHO
+        90s ago   reception           sntp-addr             192.0.2.1   192.0.2.123                                 4b825dc642cb   Proven                         Ada <ada@example.org>
+        90s ago   00:1A:E8:11:22:33   display-id-unicode    ""          xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…   Drift          Seen                           -
+        90s ago   reception           function-key-def[2]   -           59                                          4b825dc642cb   Refused (invalid \u{1b}data)   Ada <ada@example.org>
+        90s ago   reception           sip-pwd               ***         ***                                         4b825dc642cb   Proven                         Ada <ada@example.org>
+        "#);
+        assert_eq!(table(&[], now), "No changes.\n");
+        let read: Vec<ChangeView> =
+            json(&changes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read, changes);
+    }
+
+    #[test]
+    fn since_is_a_time_or_how_long_ago() {
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        assert_eq!(since("1h").unwrap().time(now), Timestamp::from_second(1_699_996_400).unwrap());
+        assert_eq!(since("2023-11-14T22:13:20Z").unwrap().time(now), now);
+        assert!(since("yesterday").is_err());
+    }
+}

@@ -63,15 +63,15 @@ pub struct Comparison {
 impl Comparison {
     /// Whether a desired item that compares was read to be as it is wanted.
     pub fn right(&self, id: &ItemId) -> bool {
-        self.drift.iter().flat_map(|drift| drift.items()).chain(&self.ignored).all(|difference| difference.id != *id)
+        self.drift.iter().flat_map(Drift::items).chain(&self.ignored).all(|difference| difference.id != *id)
             && !self.unread.contains(id)
             && self.lacking.iter().all(|lacking| lacking.id != *id)
     }
 
-    /// Moves what `ignores` names from the drift to what is ignored.
-    pub fn ignore(&mut self, ignores: impl Fn(&ItemId) -> bool) {
+    /// Moves what `is_named` says from the drift to what is ignored.
+    pub fn ignore(&mut self, is_named: impl Fn(&ItemId) -> bool) {
         let Some(drift) = self.drift.take() else { return };
-        let (ignored, kept) = drift.0.into_vec().into_iter().partition(|difference| ignores(&difference.id));
+        let (ignored, kept) = drift.0.into_vec().into_iter().partition(|difference| is_named(&difference.id));
         self.ignored = ignored;
         self.drift = Drift::new(kept);
     }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    diff::Comparison,
+    diff::{Comparison, Drift},
     goal::{Goal, meaning},
     phone::Phone,
     schedule::after,
@@ -130,7 +130,7 @@ impl Drifts {
                 sighted.changed = true;
             }
         }
-        for difference in after.drift.iter().flat_map(|drift| drift.items()) {
+        for difference in after.drift.iter().flat_map(Drift::items) {
             let was_right = before.right(&difference.id);
             let room = self.0.len() < REMEMBERED;
             let known = self.0.iter_mut().find(|drifting| drifting.id == difference.id);
@@ -150,7 +150,8 @@ impl Drifts {
             }
         }
         let all = self.0.len();
-        self.0.retain(|drifting| drifting.open || after_day(drifting.last_seen) > now);
+        let ignored = |id: &ItemId| after.ignored.iter().any(|difference| difference.id == *id);
+        self.0.retain(|drifting| !ignored(&drifting.id) && (drifting.open || after_day(drifting.last_seen) > now));
         sighted.changed |= self.0.len() < all;
         sighted
     }

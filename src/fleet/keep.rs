@@ -47,6 +47,7 @@ impl Phone {
             wake: None,
             waiting_since: None,
             drifts: record.drifts,
+            ignoring: None,
             news: None,
             saved_at: None,
             unsaved: false,

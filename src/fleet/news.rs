@@ -22,8 +22,6 @@ use crate::{
     wpi::{Index, ItemId, ItemName, ItemStatus, secret::MASK},
 };
 
-const SELF_HEAL_LIMIT: usize = 3;
-
 /// Most changes that wait for the end of a session; above, the oldest are told as they are.
 const WAITING: usize = 2_000;
 
@@ -58,7 +56,7 @@ impl Phone {
     pub(super) fn saw(&mut self, before: Before, catalogue: &Catalogue, settings: &Settings, now: Timestamp) {
         let Some(policy) = self.goal.as_ref().map(|goal| &goal.desired.policy) else { return };
         let enforces = policy.mode == Mode::Enforce && !settings.report_only;
-        let watching = Watching { enforces, limit: SELF_HEAL_LIMIT, now };
+        let watching = Watching { enforces, limit: policy.self_heal_limit.into(), now };
         let sighted = self.drifts.saw(&before.comparison, &self.assessment.comparison, watching);
         if sighted.changed {
             self.unsaved = true;

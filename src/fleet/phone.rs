@@ -10,6 +10,7 @@ use super::{
     drift::Drifts,
     flow::FlowId,
     goal::Goal,
+    ignore::Ignoring,
     may_write::bar,
     news::News,
     observed::{ObservedSet, Readings},
@@ -118,6 +119,8 @@ pub struct Phone {
     pub waiting_since: Option<Timestamp>,
     /// Items that drift.
     pub drifts: Drifts,
+    /// Items that rules of its policy leave alone now.
+    pub(super) ignoring: Option<Box<Ignoring>>,
     /// What a session brought to light and the fleet has not heard of.
     pub news: Option<Box<News>>,
     /// When its record was last handed to the store.
@@ -199,6 +202,9 @@ impl Phone {
             return;
         };
         self.assessment.comparison = diff::compare(catalogue, &goal.desired.items, &self.observed);
+        if let Some(ignoring) = &self.ignoring {
+            self.assessment.comparison.ignore(|id| ignoring.names(id));
+        }
         self.drop_what_is_right(catalogue);
         self.judge(catalogue);
     }

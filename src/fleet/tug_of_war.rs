@@ -146,6 +146,17 @@ impl Fleet {
     /// Hears what a session brought to light: changes go to the history, drift to the watch over its site.
     pub(super) fn hear(&mut self, device: &DeviceId, now: Timestamp) {
         let Some(phone) = self.phones.get_mut(device) else { return };
+        let site = phone.goal.as_ref().map(|goal| goal.desired.site.clone());
+        let stopped = site.filter(|site| self.tugs.stopped(site));
+        self.hear_news(device, now);
+        if let Some(site) = stopped {
+            self.hold(device, now);
+            self.end_if_calm(&site, now);
+        }
+    }
+
+    fn hear_news(&mut self, device: &DeviceId, now: Timestamp) {
+        let Some(phone) = self.phones.get_mut(device) else { return };
         let Some(mut news) = phone.news.take() else { return };
         let ended = phone.flow.is_none();
         let mut changes: Vec<Change> = std::mem::take(&mut news.changes);
@@ -162,7 +173,7 @@ impl Fleet {
             self.effects.push(Effect::History(changes));
         }
         let site = phone.goal.as_ref().map(|goal| goal.desired.site.clone());
-        let Some(site) = site.filter(|site| !away.is_empty() || self.tugs.stopped(site)) else { return };
+        let Some(site) = site.filter(|_| !away.is_empty()) else { return };
         for (item, value) in away {
             if self.catalogue.owner(item.name.as_str()) == Owner::User {
                 continue;
@@ -176,10 +187,6 @@ impl Fleet {
                 );
                 self.hold_site(&site, now);
             }
-        }
-        if self.tugs.stopped(&site) {
-            self.hold(device, now);
-            self.end_if_calm(&site, now);
         }
     }
 

@@ -129,3 +129,47 @@ fn keep(settings: HistorySettings, now: Timestamp) -> Keep {
     let days = settings.days;
     Keep { since: since(days), user_since: since(settings.user_days.min(days)), rows: ROWS }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fleet::words::{ChangeCause, ChangeResult},
+        wpi::{DeviceId, ItemId, ItemName},
+    };
+
+    fn change(of_user: bool) -> Change {
+        Change {
+            at: Timestamp::UNIX_EPOCH,
+            device: DeviceId::new("001AE8112233").unwrap(),
+            name: None,
+            item: ItemId::new(ItemName::new("e164").unwrap(), None),
+            old: None,
+            new: None,
+            cause: ChangeCause::Drift,
+            revision: None,
+            result: ChangeResult::Seen,
+            word: None,
+            of_user,
+        }
+    }
+
+    #[test]
+    fn what_the_queue_does_not_hold_is_lost_and_counted() {
+        let queue = HistoryQueue::default();
+        queue.put(vec![change(false); QUEUE - 1]);
+        queue.put(vec![change(false); 3]);
+        assert_eq!((queue.lock().len(), queue.lost()), (QUEUE, 2));
+        assert_eq!(queue.take().len(), BATCH);
+    }
+
+    #[test]
+    fn what_is_kept_for_no_day_is_not_kept_at_all() {
+        let kept = |days, user_days| {
+            let queue = HistoryQueue::new(HistorySettings { days, user_days });
+            queue.put(vec![change(true), change(false)]);
+            queue.take().len()
+        };
+        assert_eq!([kept(400, 30), kept(400, 0), kept(0, 30)], [2, 1, 0]);
+    }
+}

@@ -101,11 +101,11 @@ fn id(item: &str, index: Option<u32>) -> String {
 
 /// `18/20 proven, 2 differ, 1 ignored`
 fn items(phone: &PhoneView) -> String {
-    let mut text = format!("{}/{} proven, {} differ", phone.proven, phone.managed, phone.drift_count);
-    if phone.ignored_count > 0 {
-        text.push_str(&format!(", {} ignored", phone.ignored_count));
-    }
-    text
+    let ignored = match phone.ignored_count {
+        0 => String::new(),
+        count => format!(", {count} ignored"),
+    };
+    format!("{}/{} proven, {} differ{ignored}", phone.proven, phone.managed, phone.drift_count)
 }
 
 fn times(times: u32) -> String {
@@ -169,6 +169,7 @@ mod tests {
                 drift("sntp-addr", None, Some(""), "192.0.2.123"),
             ],
             drift_count: 5,
+            proven: 55,
             last_proof: None,
             ..phone("reception")
         };
@@ -184,7 +185,7 @@ mod tests {
         Address    127.0.0.9
         Seen       3m ago (2023-11-14T22:10:15Z)
         Proven     never
-        Items      60 managed, 5 differ
+        Items      55/60 proven, 5 differ
 
         Drift (observed → desired)
           function-key-def[2]  31 → 59
@@ -195,10 +196,58 @@ mod tests {
     }
 
     #[test]
+    fn a_phone_says_what_drifts_since_when_what_is_not_put_right_and_what_is_ignored() {
+        let seen = |drift, times| DriftView { first_seen: Some(at(-7300)), times, ..drift };
+        let tug =
+            |item: &str, cause, times| TugView { item: item.into(), index: None, cause, times, last_seen: at(-600) };
+        let phone = PhoneView {
+            state: State::Degraded,
+            degraded: vec![DegradedReason::TugOfWar],
+            drift: vec![
+                seen(drift("sntp-addr", None, Some("192.0.2.66"), "192.0.2.123"), 4),
+                seen(drift("sntp-tz-offset", None, Some("0"), "60"), 1),
+            ],
+            drift_count: 2,
+            proven: 57,
+            tug_of_war: vec![tug("sntp-addr", TugOfWar::Item, 4), tug("sntp-tz-offset", TugOfWar::Site, 1)],
+            ignored: vec![IgnoredView {
+                item: "key-label-unicode".into(),
+                index: Some(1),
+                reason: "The ward writes on it".into(),
+                until: Some(at(86_400)),
+                differs: true,
+            }],
+            ignored_count: 1,
+            warnings: vec!["policy.ignore: the rule for e164 ended".into()],
+            ..phone("reception")
+        };
+        let text = text(&phone, at(0));
+        insta::assert_snapshot!(text.split_once("Items").unwrap().1, @r#"
+              57/60 proven, 2 differ, 1 ignored
+
+        Drift (observed → desired)
+          sntp-addr       192.0.2.66 → 192.0.2.123  (first seen 2h ago, 4 times)
+          sntp-tz-offset  0 → 60  (first seen 2h ago, once)
+
+        Tug of war (not put right any more)
+          sntp-addr       Item: drifted 4 times on this phone, last 10m ago
+          sntp-tz-offset  Site: drifted once as on other phones of its site, last 10m ago
+
+        Ignored (policy.ignore)
+          key-label-unicode[1]  The ward writes on it, until 2023-11-15T22:13:20Z, differs
+
+        Warnings
+          policy.ignore: the rule for e164 ended
+        "#);
+        assert!(text.contains("State      Degraded: TugOfWar\n"));
+    }
+
+    #[test]
     fn a_degraded_phone_says_what_it_refused_and_a_call_has_no_times() {
         let degraded = PhoneView {
             state: State::Degraded,
             degraded: vec![DegradedReason::Refused],
+            proven: 59,
             refused: vec![RefusedView {
                 item: "ringer-melody".into(),
                 index: None,
@@ -219,7 +268,7 @@ mod tests {
         Address    127.0.0.9
         Seen       3m ago (2023-11-14T22:10:15Z)
         Proven     3m ago (2023-11-14T22:10:15Z)
-        Items      60 managed, 0 differ
+        Items      59/60 proven, 0 differ
 
         Refused by the phone
           ringer-melody  invalid \u{1b}data

@@ -172,12 +172,12 @@ pub(super) mod tests {
     #[test]
     fn a_table_has_a_line_a_phone_and_a_sum() {
         insta::assert_snapshot!(text(&fleet(), at(0), false), @r#"
-        NAME         MAC                 MODEL           SITE     STATE        PENDING   DRIFT   REVISION       SEEN
-        front-desk   00:1A:E8:11:22:33   OpenStage 40    berlin   Drifted      -         1       4b825dc642cb   3m ago
-        reception    00:1A:E8:11:22:33   OpenStage 40    berlin   Pending      InCall    12      4b825dc642cb   3m ago
-        sales-1      00:1A:E8:11:22:33   OpenStage 40    berlin   InSync       -         -       4b825dc642cb   3m ago
-        sales-2      00:1A:E8:11:22:33   OpenStage 40    berlin   InSync       -         -       4b825dc642cb   3m ago
-        -            00:1A:E8:11:22:33   OpenStage\n60   -        Undeclared   -         -       -              -
+        NAME         MAC                 MODEL           SITE     STATE        PENDING   PROVEN   DRIFT   REVISION       SEEN
+        front-desk   00:1A:E8:11:22:33   OpenStage 40    berlin   Drifted      -         59/60    1       4b825dc642cb   3m ago
+        reception    00:1A:E8:11:22:33   OpenStage 40    berlin   Pending      InCall    48/60    12      4b825dc642cb   3m ago
+        sales-1      00:1A:E8:11:22:33   OpenStage 40    berlin   InSync       -         60/60    -       4b825dc642cb   3m ago
+        sales-2      00:1A:E8:11:22:33   OpenStage 40    berlin   InSync       -         60/60    -       4b825dc642cb   3m ago
+        -            00:1A:E8:11:22:33   OpenStage\n60   -        Undeclared   -         -        -       -              -
 
         5 phones: 2 InSync, 1 Pending, 1 Drifted, 1 Undeclared
         "#);

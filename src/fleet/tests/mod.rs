@@ -1,9 +1,14 @@
 //! The decisions, tried on a phone of a few lines: no sockets, no clock.
 
 mod calls;
+mod drift;
 mod flows;
+mod history;
+mod ignore;
 mod promise_one;
 mod sessions;
 mod stage;
 mod states;
+mod sweep;
+mod tug_of_war;
 mod writes;
