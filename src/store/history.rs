@@ -32,6 +32,12 @@ pub(super) const TABLES: &str = "
 /// Most rows that one pruning takes out, so that phones' records do not wait for it.
 const PRUNED: i64 = 2_000;
 
+/// From a time on. Rows lie nearly in the order of their times, so none far before the first that is new enough has to
+/// be looked at.
+const SINCE: &str = "history.at >= ? AND history.id >= -100000 + (SELECT min(id) FROM (
+    SELECT id FROM (SELECT id FROM history WHERE of_user = 0 AND at >= ? ORDER BY at LIMIT 1) UNION ALL
+    SELECT id FROM (SELECT id FROM history WHERE of_user = 1 AND at >= ? ORDER BY at LIMIT 1)))";
+
 /// How much of the history is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
@@ -131,8 +137,8 @@ fn page(file: &Path, query: &HistoryQuery) -> rusqlite::Result<HistoryPage> {
         }
     }
     if let Some(since) = query.since {
-        wheres.push("at >= ?");
-        values.push(Box::new(since.as_millisecond()));
+        wheres.push(SINCE);
+        values.extend((0..3).map(|_| Box::new(since.as_millisecond()) as Box<dyn ToSql>));
     }
     if let Some(before) = query.after.as_deref().and_then(|after| after.parse::<i64>().ok()) {
         wheres.push("history.id < ?");

@@ -26,7 +26,7 @@ const LATER_PENDING: [PendingReason; 7] = [
     PendingReason::ForeignServer,
     PendingReason::Recovering,
 ];
-const LATER_DEGRADED: [DegradedReason; 1] = [DegradedReason::TugOfWar];
+const LATER_DEGRADED: [DegradedReason; 0] = [];
 
 fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
