@@ -11,7 +11,7 @@ use super::{Exit, log};
 use crate::{
     fleet,
     phone::{CertificateSource, ContactSettings, ListenerSettings, TlsMode},
-    service::{self, ServiceSettings, StatusSettings},
+    service::{self, HistorySettings, ServiceSettings, StatusSettings},
     source::{DirSettings, GitSettings, SourceSettings},
     store,
     wpi::xml::Limits,
@@ -114,6 +114,12 @@ pub struct Args {
     /// File of API tokens: name:rights:sha256, one a line
     #[arg(long, env = "PHONEOPS_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
+    /// Days that the history of changes is kept; 0 keeps none
+    #[arg(long, env = "PHONEOPS_HISTORY_DAYS", default_value_t = 400, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(..=36_500))]
+    pub history_days: u32,
+    /// Days that changes of items are kept that belong to the users of phones; 0 keeps none
+    #[arg(long, env = "PHONEOPS_HISTORY_USER_DAYS", default_value_t = 30, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(..=36_500))]
+    pub history_user_days: u32,
     /// YAML file with any of these settings by their long names; flags and environment win
     #[arg(long, env = "PHONEOPS_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -172,6 +178,7 @@ impl Args {
             secrets: self.secrets_dir.clone(),
             state: self.state.clone(),
             store: store::OpenOptions { rebuild: self.rebuild_store, ..store::OpenOptions::default() },
+            history: HistorySettings { days: self.history_days, user_days: self.history_user_days },
             phone,
             contact: ContactSettings::default(),
             status: StatusSettings {

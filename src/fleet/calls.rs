@@ -44,6 +44,7 @@ impl Fleet {
 
     fn wake(&mut self, device: &DeviceId, now: Timestamp) {
         self.drop_silent_flow(device, now);
+        self.end_ignoring(device, now);
         let Some(phone) = self.phones.get_mut(device) else { return };
         match phone.calling.step {
             CallStep::Answered { until } if until <= now => {
@@ -268,9 +269,18 @@ impl Fleet {
             .then(|| phone.sweep_at())
             .flatten()
             .filter(|at| *at > now);
-        let wake = [phone.calling.deadline(), flow, sweep, doors].into_iter().flatten().min();
+        let wake = [phone.calling.deadline(), flow, sweep, doors, phone.ignoring_until()].into_iter().flatten().min();
         self.timers.reset(device, phone.wake, wake);
         phone.wake = wake;
+    }
+
+    /// Looks at a phone anew when the time of a rule of `policy.ignore` is over.
+    fn end_ignoring(&mut self, device: &DeviceId, now: Timestamp) {
+        let catalogue = &self.catalogue;
+        let Some(phone) = self.phones.get_mut(device) else { return };
+        if phone.ignoring_until().is_some_and(|until| until <= now) && phone.apply_ignore_rules(now) {
+            phone.assess(catalogue);
+        }
     }
 
     /// Drops the phone's flow when it has been silent for too long.

@@ -56,6 +56,25 @@ pub struct Comparison {
     pub unread: Vec<ItemId>,
     /// Desired items that the phone does not have: not sent.
     pub lacking: Vec<Lacking>,
+    /// What differs and is left alone, because a rule of `policy.ignore` says so.
+    pub ignored: Vec<Difference>,
+}
+
+impl Comparison {
+    /// Whether a desired item that compares was read to be as it is wanted.
+    pub fn right(&self, id: &ItemId) -> bool {
+        self.drift.iter().flat_map(Drift::items).chain(&self.ignored).all(|difference| difference.id != *id)
+            && !self.unread.contains(id)
+            && self.lacking.iter().all(|lacking| lacking.id != *id)
+    }
+
+    /// Moves what `is_named` says from the drift to what is ignored.
+    pub fn ignore(&mut self, is_named: impl Fn(&ItemId) -> bool) {
+        let Some(drift) = self.drift.take() else { return };
+        let (ignored, kept) = drift.0.into_vec().into_iter().partition(|difference| is_named(&difference.id));
+        self.ignored = ignored;
+        self.drift = Drift::new(kept);
+    }
 }
 
 /// Compares what is wanted with what was observed. Items that never compare (R-1212) are passed over. Both are sorted,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::record::PhoneRecord;
+use super::{history::Change, record::PhoneRecord};
 use crate::{
     spec::Revision,
     wpi::{DeviceId, ItemId, ItemStatus, ServerMessage, contact::ContactUri},
@@ -24,6 +24,8 @@ pub enum Effect {
     Save(Box<PhoneRecord>),
     /// Forget the record of this phone.
     Forget(DeviceId),
+    /// Add these changes to the history; losing them stops nothing.
+    History(Vec<Change>),
     /// A session ended, or a phone called without one.
     Report(Box<SessionReport>),
 }

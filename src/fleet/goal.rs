@@ -71,7 +71,7 @@ impl Phone {
         self.doubtful.clear();
         self.cautious = false;
         self.doors.forget();
-        self.heals = (Timestamp::UNIX_EPOCH, 0);
+        self.keep_drifts(old.as_ref(), &new);
         self.unsaved = true;
         self.goal = Some(new);
     }

@@ -93,7 +93,7 @@ impl Fleet {
             }
             Err((result, problem)) => {
                 self.report_call(&device, &message.reason, result, problem);
-                self.after_call(&device, &message.reason, now);
+                self.after_call(&device, now);
                 plain_cleanup(nonce)
             }
         }
@@ -209,8 +209,9 @@ impl Fleet {
             }
             Reason::StartUp | Reason::Solicited | Reason::Status => self.wanted.is_none(),
             Reason::LocalChanges if message.value("configuration-attached-flag") == Some("true") => {
-                phone.observe(&Readings::from_items(message.items.clone(), &self.catalogue));
+                let before = phone.look(&Readings::from_items(message.items.clone(), &self.catalogue), &self.catalogue);
                 phone.assess(&self.catalogue);
+                phone.saw(before, &self.catalogue, &self.settings, now);
                 return Err((SessionResult::Nothing, None));
             }
             Reason::LocalChanges => true,
@@ -234,7 +235,7 @@ impl Fleet {
         if named.is_some_and(|named| named != device) {
             self.close_flow(id, SessionResult::Failed, Some("the reply names another phone".to_owned()), now);
             self.back_off(&device, now);
-            self.after_call(&device, &message.reason, now);
+            self.after_call(&device, now);
             return plain_cleanup(nonce);
         }
         if message.reason == Reason::CleanUp {
@@ -242,7 +243,7 @@ impl Fleet {
             let why: String = why.chars().filter(|c| !c.is_control()).take(128).collect();
             self.close_flow(id, SessionResult::Failed, Some(format!("the phone gave up: {why}")), now);
             self.back_off(&device, now);
-            self.after_call(&device, &message.reason, now);
+            self.after_call(&device, now);
             return plain_cleanup(nonce);
         }
         let (Some(mut flow), Some(mut phone)) = (self.flows.close(id), self.phones.remove(&device)) else {
@@ -263,6 +264,7 @@ impl Fleet {
     fn step(&mut self, flow: Flow, next: Move, now: Timestamp) -> Answer {
         let nonce = flow.session.nonce();
         let device = flow.device.clone();
+        self.hear(&device, now);
         let message = match next {
             Move::Ask(action, items) => ServerMessage { nonce, action, items },
             Move::Write(permit) => permit.into_message(nonce),
@@ -315,7 +317,7 @@ impl Fleet {
             Ending::Waits(why) if why.is_of_the_clock() => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(_) | Ending::Busy => {}
         }
-        self.after_call(&device, &flow.session.reason, now);
+        self.after_call(&device, now);
         cleanup(nonce, wish)
     }
 
@@ -357,33 +359,14 @@ impl Fleet {
     }
 
     /// After a phone's call: stores what must not be forgotten and plans what comes next.
-    fn after_call(&mut self, device: &DeviceId, reason: &Reason, now: Timestamp) {
+    fn after_call(&mut self, device: &DeviceId, now: Timestamp) {
+        self.hear(device, now);
         let Some(phone) = self.phones.get_mut(device) else { return };
         let rested = phone.saved_at.is_some_and(|saved| now < after(saved, SAVE_EVERY));
         if phone.unsaved || !rested {
             self.save(device, now);
         }
-        if *reason == Reason::LocalChanges {
-            self.limit_healing(device, now);
-        }
         self.schedule(device, now);
-    }
-
-    /// Counts corrections after local changes, and stops asking when there are too many a day.
-    fn limit_healing(&mut self, device: &DeviceId, now: Timestamp) {
-        let (report_only, most) = (self.settings.report_only, self.settings.heals_per_day);
-        let Some(phone) = self.phones.get_mut(device) else { return };
-        if phone.calling.step != CallStep::Idle || phone.need(report_only, now) != Some(Need::Write) {
-            return;
-        }
-        let day = std::time::Duration::from_secs(24 * 60 * 60);
-        if after(phone.heals.0, day) <= now {
-            phone.heals = (now, 0);
-        }
-        phone.heals.1 = phone.heals.1.saturating_add(1);
-        if phone.heals.1 > most {
-            phone.calling.not_before = Some(after(phone.heals.0, day));
-        }
     }
 
     /// A reply that belongs to no flow: the service may have been restarted, so its phone is asked to call again. Once in
@@ -434,6 +417,7 @@ impl Fleet {
         if let Some(phone) = self.phones.get_mut(&flow.device) {
             phone.flow = None;
         }
+        self.hear(&flow.device, now);
         self.report(&flow, result, problem, now);
     }
 

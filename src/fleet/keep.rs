@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use super::{
@@ -49,7 +48,9 @@ impl Phone {
             assessment: Assessment::default(),
             wake: None,
             waiting_since: None,
-            heals: (Timestamp::UNIX_EPOCH, 0),
+            drifts: record.drifts,
+            ignoring: None,
+            news: None,
             saved_at: None,
             unsaved: false,
             device: record.device,
@@ -72,6 +73,7 @@ impl Phone {
             unverified: self.unverified,
             last_write: self.last_write,
             last_proof: self.last_proof,
+            drifts: self.drifts.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::{doors::Held, settings::Settings, words::PendingReason};
+use super::{doors::Held, drift::Drifts, settings::Settings, words::PendingReason};
 use crate::{
     catalogue::{Access, Catalogue, Effect, GroupKey, Owner},
     spec::{Desired, Digest, LockoutItems, Mode, Policy, Site, UserItems},
@@ -87,6 +87,9 @@ pub enum Bar {
     /// Owner user.
     #[error("belongs to the phone's user; `policy.userItems: Manage` would manage it")]
     User,
+    /// It drifts back again and again.
+    #[error("drifts back again and again; `phoneops retry` would write it once more")]
+    TugOfWar,
     /// Effect lockout, or not known to the catalogue.
     #[error("can cut the phone off; `policy.lockoutItems: Allow` would write it")]
     Lockout,
@@ -125,6 +128,8 @@ pub struct Ask<'a> {
     pub peer: IpAddr,
     /// The catalogue in force.
     pub catalogue: &'a Catalogue,
+    /// What drifts on the phone.
+    pub drifts: &'a Drifts,
     /// The phone's `maxItems`.
     pub max_items: Option<u32>,
     /// Actions of this flow so far.
@@ -168,7 +173,7 @@ pub fn may_write(ask: &Ask<'_>, items: Vec<Item>, now: Timestamp) -> Result<Perm
     if ask.actions >= ask.settings.flow_actions || length >= ask.settings.flow_length {
         return Err(NoWrite::SessionLimit);
     }
-    if let Some((item, bar)) = items.iter().find_map(|item| Some((item, item_bar(ask.catalogue, goal, item)?))) {
+    if let Some((item, bar)) = items.iter().find_map(|item| Some((item, item_bar(ask, goal, item)?))) {
         return Err(NoWrite::Item(item.id.clone(), bar));
     }
     let too_many = ask.max_items.is_some_and(|most| items.len() > most as usize);
@@ -179,9 +184,12 @@ pub fn may_write(ask: &Ask<'_>, items: Vec<Item>, now: Timestamp) -> Result<Perm
     Ok(Permit { items })
 }
 
-fn item_bar(catalogue: &Catalogue, goal: &Desired, item: &Item) -> Option<Bar> {
+fn item_bar(ask: &Ask<'_>, goal: &Desired, item: &Item) -> Option<Bar> {
     if goal.get(&item.id).is_none() {
         return Some(Bar::NotWanted);
     }
-    bar(catalogue, &goal.policy, &item.id)
+    if ask.drifts.holds(&item.id) {
+        return Some(Bar::TugOfWar);
+    }
+    bar(ask.catalogue, &goal.policy, &item.id)
 }

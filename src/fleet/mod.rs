@@ -7,7 +7,9 @@
 //! - [`words`]: every word a user may see as an identifier
 //! - [`phone`]: one phone, [`goal`]: what is in force for it, [`observed`]: what it reported, packed
 //! - [`record`]: what must not be forgotten of a phone, and [`keep`], which turns one into the other
-//! - [`diff`]: desired against observed
+//! - [`diff`]: desired against observed; [`drift`]: what a phone went away from, [`ignore`]: what is no drift,
+//!   [`tug_of_war`]: who else writes, [`sweep`]: when a phone is read without cause
+//! - [`news`]: what a session brought to light, [`history`]: the changes among it
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes; [`doors`]: whether the clock lets it
 //! - [`call`], [`schedule`], [`turns`]: asking phones to call: how far it has come, timers and backoff, whose turn it is
@@ -21,12 +23,16 @@ pub mod call;
 mod calls;
 pub mod diff;
 pub mod doors;
+pub mod drift;
 pub mod effect;
 pub mod flow;
 pub mod goal;
+pub mod history;
+mod ignore;
 mod intake;
 mod keep;
 pub mod may_write;
+pub mod news;
 pub mod observed;
 mod overload;
 pub mod phone;
@@ -36,7 +42,9 @@ mod sending;
 pub mod session;
 pub mod settings;
 mod show;
+mod sweep;
 pub mod takeover;
+mod tug_of_war;
 pub mod turns;
 pub mod view;
 pub mod words;
@@ -65,6 +73,8 @@ use record::PhoneRecord;
 use schedule::Timers;
 use turns::Turns;
 
+use tug_of_war::TugsOfWar;
+
 /// How often a bound was hit or a rule broken; read by the metrics.
 #[derive(Debug, Default, Clone)]
 #[non_exhaustive]
@@ -83,6 +93,8 @@ pub struct Counters {
     pub contact_uris_refused: u64,
     /// Messages from outside a site's networks.
     pub wrong_site: u64,
+    /// Items that drift beyond the number that is remembered of a phone.
+    pub drift_forgotten: u64,
 }
 
 /// All phones, and what is to be done about them.
@@ -108,6 +120,8 @@ pub struct Fleet {
     flows: Flows,
     timers: Timers,
     turns: Turns,
+
+    tugs: TugsOfWar,
     tickets: u64,
     store_away: bool,
     effects: Vec<Effect>,
@@ -134,6 +148,7 @@ impl Fleet {
             classes_known: false,
             flows: Flows::default(),
             timers: Timers::default(),
+            tugs: TugsOfWar::default(),
             tickets: 0,
             store_away: false,
             effects: Vec::new(),
@@ -148,7 +163,9 @@ impl Fleet {
         for record in records {
             let mut phone = Phone::from_record(record);
             phone.calling.last_request = Some(now);
+            phone.apply_ignore_rules(now);
             phone.assess(&self.catalogue);
+            self.tugs.remember(&phone);
             self.index(&phone);
             let device = phone.device.clone();
             if let Some(address) = phone.facts.address {

@@ -8,12 +8,15 @@ use super::{
     call::Calling,
     diff::{self, Comparison},
     doors::Doors,
+    drift::Drifts,
     flow::FlowId,
     goal::Goal,
+    ignore::Ignoring,
     may_write::bar,
+    news::News,
     observed::{ObservedSet, Readings},
     record::{BeforeImage, Facts, InFlight, PhoneRecord, Refused},
-    schedule::after,
+    sweep,
     words::DegradedReason,
 };
 use crate::{
@@ -117,8 +120,12 @@ pub struct Phone {
     pub wake: Option<Timestamp>,
     /// Since when it has been waiting as it waits now.
     pub waiting_since: Option<Timestamp>,
-    /// Corrections after local changes: the day's first, and how many.
-    pub heals: (Timestamp, u8),
+    /// Items that drift.
+    pub drifts: Drifts,
+    /// Items that rules of its policy leave alone now.
+    pub(super) ignoring: Option<Box<Ignoring>>,
+    /// What a session brought to light and the fleet has not heard of.
+    pub news: Option<Box<News>>,
     /// When its record was last handed to the store.
     pub saved_at: Option<Timestamp>,
     /// Whether something beside times changed since.
@@ -174,14 +181,15 @@ impl Phone {
         }
     }
 
-    /// Takes over readings of managed items.
-    pub fn observe(&mut self, readings: &Readings) {
-        let Some(goal) = &self.goal else { return };
+    /// Takes over readings of managed items. Gives what was observed before, if anything is different now.
+    pub fn observe(&mut self, readings: &Readings) -> Option<ObservedSet> {
+        let goal = self.goal.as_ref()?;
         let observed = self.observed.merged(readings, |id| goal.desired.get(id).is_some());
-        if observed != self.observed {
-            self.observed = observed;
-            self.unsaved = true;
+        if observed == self.observed {
+            return None;
         }
+        self.unsaved = true;
+        Some(std::mem::replace(&mut self.observed, observed))
     }
 
     /// Items that differ or are due and may be written, as far as classes and refusals go.
@@ -192,12 +200,21 @@ impl Phone {
 
     /// Computes anew what follows from desired, observed and refused.
     pub fn assess(&mut self, catalogue: &Catalogue) {
-        let Some(goal) = self.goal.clone() else {
+        let Some(goal) = &self.goal else {
             self.assessment = Assessment::default();
             return;
         };
         self.assessment.comparison = diff::compare(catalogue, &goal.desired.items, &self.observed);
+        if let Some(ignoring) = &self.ignoring {
+            self.assessment.comparison.ignore(|id| ignoring.names(id));
+        }
         self.drop_what_is_right(catalogue);
+        self.judge(catalogue);
+    }
+
+    /// Computes anew what may be written of what differs.
+    pub(super) fn judge(&mut self, catalogue: &Catalogue) {
+        let Some(goal) = self.goal.clone() else { return };
         let mut degraded = BTreeSet::new();
         let mut writable = false;
         for item in self.differing() {
@@ -231,6 +248,8 @@ impl Phone {
     fn bars(&self, catalogue: &Catalogue, goal: &Goal, item: &DesiredItem) -> Option<DegradedReason> {
         if bar(catalogue, &goal.desired.policy, &item.id).is_some() {
             Some(DegradedReason::NotAllowed)
+        } else if self.drifts.holds(&item.id) {
+            Some(DegradedReason::TugOfWar)
         } else {
             self.refused_as_is(&item.id).then_some(DegradedReason::Refused)
         }
@@ -253,13 +272,20 @@ impl Phone {
         (self.sweep_at() <= Some(now)).then_some(Need::Sweep)
     }
 
-    /// When the next read without cause is due, spread over the tenth of an interval by identity.
+    /// When the next read without cause is due.
     pub fn sweep_at(&self) -> Option<Timestamp> {
         let interval = self.goal.as_ref()?.desired.policy.interval;
-        let spread =
-            self.device.as_str().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        let early = interval / 10 * (spread % 1000) / 1000;
-        Some(after(self.read_at?, interval.saturating_sub(early)))
+        Some(sweep::next(&self.device, self.read_at?, interval))
+    }
+
+    /// How many of the managed items are as they are wanted, as far as can be known: read so after the last write, or
+    /// taken by the phone where they cannot be read back.
+    pub fn proven_items(&self) -> usize {
+        let Some(goal) = self.goal.as_ref().filter(|_| self.read_at.is_some()) else { return 0 };
+        let in_flight = self.in_flight.as_ref().map_or(&[][..], |in_flight| &in_flight.items);
+        let comparison = &self.assessment.comparison;
+        let proven = |id: &ItemId| comparison.right(id) && !self.due.contains(id) && !in_flight.contains(id);
+        goal.desired.items.iter().filter(|item| proven(&item.id)).count()
     }
 
     /// Whether the phone is proven in sync: nothing differs, all was read, and no write is newer (promise 2).

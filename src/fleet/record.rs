@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
+use super::drift::Drifts;
 use crate::{
     spec::{DesiredItem, DesiredValue, Digest, Labels, Policy, Revision, SiteName, desired::LayerValue},
     wpi::{DeviceId, ItemId, ItemStatus},
@@ -54,6 +55,9 @@ pub struct PhoneRecord {
     /// When a read last proved the phone in sync.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_proof: Option<Timestamp>,
+    /// Items that drift, without values.
+    #[serde(default, skip_serializing_if = "Drifts::is_empty")]
+    pub drifts: Drifts,
 }
 
 impl PhoneRecord {
@@ -73,6 +77,7 @@ impl PhoneRecord {
             unverified: false,
             last_write: None,
             last_proof: None,
+            drifts: Drifts::default(),
         }
     }
 }

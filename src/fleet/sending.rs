@@ -47,7 +47,8 @@ pub(super) fn items_to_write(
     for id in ids {
         let Some(item) = desired.get(id) else { continue };
         let barred = bar(around.catalogue, &desired.policy, id).is_some();
-        if barred || phone.refused_as_is(id) || lacking.iter().any(|lacking| lacking.id == *id) {
+        let left_alone = phone.drifts.holds(id) || phone.ignored(id);
+        if barred || left_alone || phone.refused_as_is(id) || lacking.iter().any(|lacking| lacking.id == *id) {
             continue;
         }
         let text = match &item.value.value {

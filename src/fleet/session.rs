@@ -288,13 +288,14 @@ impl Session {
         } else {
             readings.with_absent(&asked)
         };
-        phone.observe(&readings);
+        let before = phone.look(&readings, around.catalogue);
         phone.read_at = Some(around.now);
         phone.unsaved |= phone.in_flight.is_some() || phone.unverified;
+        phone.assess(around.catalogue);
+        phone.saw(before, around.catalogue, around.settings, around.now);
         phone.in_flight = None;
         phone.unverified = false;
         phone.look_wanted = false;
-        phone.assess(around.catalogue);
         if verify { self.verified(phone, around) } else { self.compare(phone, around) }
     }
 
@@ -378,6 +379,7 @@ impl Session {
             site: around.site,
             peer: around.peer,
             catalogue: around.catalogue,
+            drifts: &phone.drifts,
             max_items: self.max_items,
             actions: self.actions,
             opened: self.opened,
@@ -409,6 +411,7 @@ impl Session {
         for (id, value) in refused {
             phone.refuse(id, value.clone(), status(id).cloned().unwrap_or(ItemStatus::UndefinedStatus), around.now);
         }
+        phone.note_written(sent.wanted.iter().map(|(id, value)| (id, value)), status, around);
         phone.in_flight = None;
         phone.unsaved = true;
         for (id, value) in &taken {

@@ -56,8 +56,6 @@ pub struct Settings {
     pub wishes: u8,
     /// Most undeclared phones that are remembered.
     pub undeclared: usize,
-    /// Corrections after local changes of one phone a day, against loops with another writer.
-    pub heals_per_day: u8,
 }
 
 impl Default for Settings {
@@ -87,7 +85,6 @@ impl Default for Settings {
             backoff_limit: Duration::from_secs(60 * 60),
             wishes: 3,
             undeclared: 1_000,
-            heals_per_day: 10,
         }
     }
 }

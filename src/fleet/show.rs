@@ -29,6 +29,10 @@ pub struct Census {
     pub drift: u64,
     /// Items that were refused.
     pub refused: u64,
+    /// Items that are not put right any more.
+    pub held: u64,
+    /// Sites at which nothing that drifts is put right.
+    pub stopped_sites: usize,
 }
 
 impl Fleet {
@@ -193,7 +197,7 @@ impl Fleet {
 
     /// How many phones are in which state.
     pub fn census(&self, now: Timestamp) -> Census {
-        let mut census = Census::default();
+        let mut census = Census { stopped_sites: self.tugs.stops(), ..Census::default() };
         for phone in self.phones.values() {
             let state = self.state(phone, now);
             *census.states.entry(state).or_default() += 1;
@@ -203,6 +207,7 @@ impl Fleet {
             let drift = phone.assessment.comparison.drift.as_ref().map_or(0, |drift| drift.items().len());
             census.drift += drift as u64;
             census.refused += phone.refused.len() as u64;
+            census.held += phone.drifts.held() as u64;
         }
         census
     }
@@ -224,14 +229,19 @@ impl Fleet {
             state,
             pending: (state == State::Pending).then(|| self.pending(phone, now)),
             degraded: if state == State::Degraded { phone.assessment.degraded.clone() } else { Vec::new() },
-            drift: drift.iter().take(LIST_LIMIT).map(|difference| self.drift_view(difference)).collect(),
+            drift: drift.iter().take(LIST_LIMIT).map(|difference| self.drift_view(phone, difference)).collect(),
             drift_count: drift.len(),
             refused: refused(phone),
             problems: match &phone.newest {
                 Newest::Invalid { problems, .. } => problems.iter().take(10).map(ToString::to_string).collect(),
                 Newest::Declared | Newest::Gone => Vec::new(),
             },
+            proven: phone.proven_items(),
             managed: goal.map_or(0, |goal| goal.desired.items.len()),
+            tug_of_war: phone.held_view(),
+            ignored: phone.ignored_view(now),
+            ignored_count: phone.ignored_count(now),
+            warnings: phone.ignore_warnings(now),
             revision: goal.map(|goal| goal.revision.to_string()),
             address: phone.facts.address.map(|address| address.to_string()),
             last_seen: phone.facts.last_seen,
@@ -239,22 +249,25 @@ impl Fleet {
         }
     }
 
-    fn drift_view(&self, difference: &super::diff::Difference) -> DriftView {
+    fn drift_view(&self, phone: &Phone, difference: &super::diff::Difference) -> DriftView {
         let secret = self.catalogue.is_secret(difference.id.name.as_str());
         let desired = difference.desired.value.as_text().filter(|_| !secret).unwrap_or(MASK);
         let observed = difference.observed.as_deref().map(|text| if secret { MASK } else { text });
         let (desired, observed) = (without_credentials(desired), observed.map(without_credentials));
+        let drifting = phone.drifts.get(&difference.id).filter(|drifting| drifting.open);
         DriftView {
             item: difference.id.name.to_string(),
             index: difference.id.index.map(|index| index.0),
             desired,
             observed,
+            first_seen: drifting.map(|drifting| drifting.first_seen),
+            times: drifting.map_or(0, |drifting| drifting.times),
         }
     }
 }
 
 /// A text as people may see it: user and password of a URL are masked (R-1109).
-fn without_credentials(text: &str) -> String {
+pub(super) fn without_credentials(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest.get(..end).and_then(|authority| authority.rfind('@')) {

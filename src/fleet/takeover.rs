@@ -124,6 +124,7 @@ impl Fleet {
         let Some(revision) = self.wanted.as_ref().map(|wanted| wanted.revision().clone()) else { return };
         let mut phone = self.phones.remove(device).unwrap_or_else(|| Box::new(Phone::new(device.clone())));
         self.unindex(&phone);
+        let mut peace = None;
         let was_abandoned = phone.goal.is_some() && !phone.declared();
         match resolution {
             Resolution::Ready(desired) => {
@@ -132,6 +133,8 @@ impl Fleet {
                 if let Some(goal) = phone.goal.as_mut().filter(|_| same) {
                     goal.desired = desired;
                 } else {
+                    let ends = self.tugs.is_ended_by(phone.goal.as_ref(), &desired);
+                    peace = ends.then(|| desired.site.clone());
                     phone.take_goal(Goal { desired, revision }, &self.catalogue);
                     phone.calling.forgive();
                 }
@@ -139,12 +142,16 @@ impl Fleet {
             Resolution::Invalid { name, problems } => phone.newest = Newest::Invalid { name, problems },
             Resolution::Undeclared => phone.newest = Newest::Gone,
         }
+        phone.apply_ignore_rules(now);
         phone.assess(&self.catalogue);
         let save = phone.unsaved || was_abandoned;
         self.index(&phone);
         self.phones.insert(device.clone(), phone);
         if save {
             self.save(device, now);
+        }
+        if let Some(site) = peace {
+            self.heal_site(&site, "a revision changes what drifted", now);
         }
         self.schedule(device, now);
     }

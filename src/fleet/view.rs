@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::words::{DegradedReason, PendingReason, State};
+use super::words::{DegradedReason, PendingReason, State, TugOfWar};
 use crate::spec::Mode;
 
 /// A page of phones.
@@ -73,8 +73,23 @@ pub struct PhoneView {
     pub refused: Vec<RefusedView>,
     /// What is wrong with its documents, at most ten.
     pub problems: Vec<String>,
+    /// How many of its items are proven: read as wanted after the last write, or taken where they cannot be read back.
+    #[serde(default)]
+    pub proven: usize,
     /// How many items it is to have.
     pub managed: usize,
+    /// Items that are not put right any more because somebody else keeps changing them, at most [`LIST_LIMIT`].
+    #[serde(default)]
+    pub tug_of_war: Vec<TugView>,
+    /// Items that a rule of `policy.ignore` leaves alone, at most [`LIST_LIMIT`].
+    #[serde(default)]
+    pub ignored: Vec<IgnoredView>,
+    /// How many items such rules leave alone.
+    #[serde(default)]
+    pub ignored_count: usize,
+    /// What its documents say that holds no more, at most ten.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The first revision that gave what is in force.
     pub revision: Option<String>,
     /// The address it last called from.
@@ -101,6 +116,7 @@ pub struct PendingView {
 
 /// One item that differs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DriftView {
     /// Name.
     pub item: String,
@@ -110,6 +126,44 @@ pub struct DriftView {
     pub desired: String,
     /// Reported text; null when the phone reported none.
     pub observed: Option<String>,
+    /// When the phone was first seen to go away from it; null for what is wanted anew and not written yet.
+    #[serde(default)]
+    pub first_seen: Option<Timestamp>,
+    /// How often it was seen to go away from it; remembered until it has been right for a day.
+    #[serde(default)]
+    pub times: u32,
+}
+
+/// One item that is not put right any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TugView {
+    /// Name.
+    pub item: String,
+    /// Index, if any.
+    pub index: Option<u32>,
+    /// Whether for itself, or because of the whole site.
+    pub cause: TugOfWar,
+    /// How often it drifted.
+    pub times: u32,
+    /// When it drifted last.
+    pub last_seen: Timestamp,
+}
+
+/// One item that a rule of `policy.ignore` leaves alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IgnoredView {
+    /// Name.
+    pub item: String,
+    /// Index, if any.
+    pub index: Option<u32>,
+    /// The reason that the rule gives.
+    pub reason: String,
+    /// When the rule ends, if it does.
+    pub until: Option<Timestamp>,
+    /// Whether the phone has another value than is wanted.
+    pub differs: bool,
 }
 
 /// One item that the phone refused.

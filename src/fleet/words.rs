@@ -108,3 +108,39 @@ words! {
         TugOfWar,
     }
 }
+
+words! {
+    /// Why an item is not put right any more (`TugOfWar`).
+    TugOfWar {
+        /// It drifted back on this phone more often than `policy.selfHealLimit` in a day.
+        Item,
+        /// The same drifted back to the same on many phones of its site: another server or person writes there.
+        Site,
+    }
+}
+
+words! {
+    /// Why an item changed, in the history.
+    ChangeCause {
+        /// A revision of the documents.
+        Revision,
+        /// The phone went away from what is wanted, or was put right after that.
+        Drift,
+        /// A value that only new phones get.
+        Seed,
+    }
+}
+
+words! {
+    /// What became of a change, in the history.
+    ChangeResult {
+        /// It was written and read back.
+        Proven,
+        /// The phone took it; it was not read back, or cannot be.
+        Accepted,
+        /// The phone refused it, in its own words.
+        Refused,
+        /// It was read on the phone; phoneops did not write it.
+        Seen,
+    }
+}

@@ -6,6 +6,7 @@
 //! | `GET /api/v1/phones/{name-or-mac}` | a [`PhoneView`](crate::fleet::view::PhoneView) |
 //! | `POST /api/v1/phones/{name-or-mac}/contact` | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
 //! | `GET /api/v1/undeclared` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
+//! | `GET /api/v1/history?phone=&item=&since=&limit=&continue=` | a [`HistoryPage`](crate::fleet::history::HistoryPage) |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 or 503, with reasons |
 //! | `GET /metrics` | `OpenMetrics` text |
@@ -48,7 +49,7 @@ pub struct ApiSettings {
     pub tokens: Option<Tokens>,
 }
 
-type Fleet = Arc<dyn FleetAccess>;
+pub(super) type Fleet = Arc<dyn FleetAccess>;
 
 /// The routes, with the access rules in front. It is to be served by [`serve`](super::server::serve), which says where
 /// each request comes from.
@@ -58,6 +59,7 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/phones/{id}", get(phone))
         .route("/api/v1/phones/{id}/contact", post(contact))
         .route("/api/v1/undeclared", get(undeclared))
+        .route("/api/v1/history", get(super::history::history))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))

@@ -24,6 +24,12 @@ pub mod name {
     pub const PENDING: &str = "phoneops_pending_phones";
     /// Items that differ, over all phones.
     pub const DRIFT: &str = "phoneops_drift_items";
+    /// Items that are not put right any more, over all phones (`TugOfWar`).
+    pub const TUG_OF_WAR: &str = "phoneops_tug_of_war_items";
+    /// Sites at which nothing that drifts is put right, because another server or person writes there.
+    pub const STOPPED_SITES: &str = "phoneops_healing_stopped_sites";
+    /// Changes that the history lost because its queue was full.
+    pub const HISTORY_LOST: &str = "phoneops_history_lost_total";
     /// Ended sessions by `reason` of the first message and `result`.
     pub const SESSIONS: &str = "phoneops_sessions_total";
     /// Contact-me requests by `result`.
@@ -42,8 +48,22 @@ pub mod name {
     pub const BUILD: &str = "phoneops_build";
 
     /// All of them.
-    pub const ALL: &[&str] =
-        &[PHONES, PENDING, DRIFT, SESSIONS, CONTACTS, FETCHES, BOUNDS, STORE_AWAY, STORE_COMMITS, STORE_WAITS, BUILD];
+    pub const ALL: &[&str] = &[
+        PHONES,
+        PENDING,
+        DRIFT,
+        TUG_OF_WAR,
+        STOPPED_SITES,
+        HISTORY_LOST,
+        SESSIONS,
+        CONTACTS,
+        FETCHES,
+        BOUNDS,
+        STORE_AWAY,
+        STORE_COMMITS,
+        STORE_WAITS,
+        BUILD,
+    ];
 }
 
 /// Labels of one dimension.
@@ -60,6 +80,10 @@ pub struct FleetCounts {
     pub pending: BTreeMap<PendingReason, usize>,
     /// Items that differ, over all phones.
     pub drift_items: usize,
+    /// Items that are not put right any more, over all phones.
+    pub held_items: usize,
+    /// Sites at which nothing that drifts is put right.
+    pub stopped_sites: usize,
 }
 
 /// What the service counts. Words that become labels are `&'static str`: nothing from outside can make new ones.
@@ -69,6 +93,9 @@ pub struct ServiceMetrics {
     phones: Family<One, Gauge>,
     pending: Family<One, Gauge>,
     drift: Gauge,
+    held: Gauge,
+    stopped_sites: Gauge,
+    history_lost: Counter,
     sessions: Family<Two, Counter>,
     contacts: Family<One, Counter>,
     fetches: Family<One, Counter>,
@@ -94,6 +121,9 @@ impl ServiceMetrics {
             phones: register(&mut registry, name::PHONES, "Phones by state"),
             pending: register(&mut registry, name::PENDING, "Phones that wait, by reason"),
             drift: register(&mut registry, name::DRIFT, "Items that differ from what is wanted"),
+            held: register(&mut registry, name::TUG_OF_WAR, "Items that are not put right any more"),
+            stopped_sites: register(&mut registry, name::STOPPED_SITES, "Sites where somebody else writes too"),
+            history_lost: register(&mut registry, name::HISTORY_LOST, "Changes that the history lost"),
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
             fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),
@@ -126,6 +156,8 @@ impl ServiceMetrics {
             self.pending.get_or_create(&[("reason", reason.as_str())]).set(signed(count));
         }
         self.drift.set(signed(counts.drift_items));
+        self.held.set(signed(counts.held_items));
+        self.stopped_sites.set(signed(counts.stopped_sites));
     }
 
     /// A session ended.
@@ -162,6 +194,11 @@ impl ServiceMetrics {
             self.store_commits.get_or_create(&[("result", result)]).inner().store(count, Relaxed);
         }
         self.store_waits.inner().store(stats.waits, Relaxed);
+    }
+
+    /// Sets how many changes the history lost.
+    pub fn set_history_lost(&self, lost: u64) {
+        self.history_lost.inner().store(lost, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// All metrics as text.

@@ -2,6 +2,7 @@
 //!
 //! - [`FleetAccess`]: what the API asks of the running service
 //! - [`api`]: the routes of the status server, as an axum router
+//! - [`history`]: its route to the history
 //! - [`access`]: who may do what: loopback, tokens, the local user, Host and Origin
 //! - [`tokens`]: the file of `--tokens`, read again when it changes
 //! - [`problem`]: answers that say no, as JSON
@@ -12,10 +13,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::fleet::view::{Page, PhoneView, Query};
+use crate::fleet::{
+    history::{HistoryPage, HistoryQuery},
+    view::{Page, PhoneView, Query},
+};
 
 pub mod access;
 pub mod api;
+pub mod history;
 pub mod metrics;
 pub mod problem;
 pub mod server;
@@ -30,6 +35,9 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn phone(&self, id: &str) -> Option<PhoneView>;
     /// Asks a phone to open a session. `actor` is who wants it, for the log.
     fn contact(&self, id: &str, actor: &str) -> ContactAnswer;
+    /// A page of the history, the newest change first. Reads a file, so it is called where blocking is allowed; the
+    /// error is for people.
+    fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String>;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.

@@ -6,6 +6,7 @@ use super::shared::Shared;
 use crate::{
     fleet::{
         self, Counters,
+        history::{HistoryPage, HistoryQuery},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
     },
     phone::{FailedHandshakes, HandshakeFailure},
@@ -51,6 +52,11 @@ impl FleetAccess for Access {
         }
     }
 
+    fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
+        let device = query.phone.as_deref().and_then(|phone| self.shared.with_fleet(|fleet, _| fleet.device(phone)));
+        self.store.history(&HistoryQuery { device, ..query.clone() })
+    }
+
     fn ready(&self) -> Readiness {
         let mut reasons = Vec::new();
         let source = self.shared.source.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -72,13 +78,19 @@ impl FleetAccess for Access {
     }
 
     fn metrics(&self) -> String {
-        let (census, counters) = self.shared.with_fleet(|fleet, now| (fleet.census(now), fleet.counters().clone()));
+        let (census, counters, forgotten) = self
+            .shared
+            .with_fleet(|fleet, now| (fleet.census(now), fleet.counters().clone(), fleet.sightings_forgotten()));
         let metrics = &self.shared.metrics;
         metrics.set_fleet(&FleetCounts {
             states: census.states,
             pending: census.pending,
             drift_items: usize::try_from(census.drift).unwrap_or(usize::MAX),
+            held_items: usize::try_from(census.held).unwrap_or(usize::MAX),
+            stopped_sites: census.stopped_sites,
         });
+        metrics.set_bound("sightings-forgotten", forgotten);
+        metrics.set_history_lost(self.shared.history.lost());
         for (bound, count) in bounds(&counters) {
             metrics.set_bound(bound, count);
         }
@@ -87,7 +99,7 @@ impl FleetAccess for Access {
     }
 }
 
-fn bounds(counters: &Counters) -> [(&'static str, u64); 7] {
+fn bounds(counters: &Counters) -> [(&'static str, u64); 8] {
     [
         ("overload", counters.overload),
         ("site-overload", counters.site_overload),
@@ -96,6 +108,7 @@ fn bounds(counters: &Counters) -> [(&'static str, u64); 7] {
         ("incomplete-messages", counters.incomplete_messages),
         ("contact-uris-refused", counters.contact_uris_refused),
         ("wrong-site", counters.wrong_site),
+        ("drift-forgotten", counters.drift_forgotten),
     ]
 }
 

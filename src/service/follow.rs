@@ -42,9 +42,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut source: Source, secrets: Arc<Se
         };
         match event {
             Some(SourceEvent::Snapshot(snapshot)) => {
-                let revision = snapshot.revision.clone();
+                let (revision, commit) = (snapshot.revision.clone(), snapshot.commit.clone());
                 incomplete = take_over(&shared, snapshot, None, Arc::clone(&secrets)).await;
-                if let Err(error) = store.save_revision(revision).await {
+                if let Err(error) = store.save_revision(revision, commit).await {
                     tracing::warn!(%error, "the revision could not be noted");
                 }
             }

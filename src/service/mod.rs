@@ -5,6 +5,7 @@
 //! - [`handler`]: a phone's request: decode, decide, record, encode
 //! - [`saver`]: records on their way to the store, the newest of each phone
 //! - [`follow`]: what the source tells
+//! - [`history`]: changes on their way to the history
 //! - [`clock`]: the time that the fleet is told
 //! - [`outcome`]: session outcomes as log lines and metrics
 //! - [`access`]: what the API may see and do
@@ -13,6 +14,7 @@ pub mod access;
 mod clock;
 mod follow;
 pub mod handler;
+mod history;
 mod outcome;
 mod saver;
 pub mod settings;
@@ -26,7 +28,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-pub use settings::{ServiceSettings, StatusSettings};
+pub use settings::{HistorySettings, ServiceSettings, StatusSettings};
 use shared::Shared;
 
 use crate::{
@@ -104,7 +106,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let metrics = Arc::new(ServiceMetrics::new().with_part(|registry| listener_metrics.register(registry)));
     let in_flight = settings.fleet.contacts_in_flight;
     let contact = ContactClient::new(&ContactSettings { in_flight, ..settings.contact.clone() });
-    let shared = Arc::new(Shared::new(fleet, contact, settings.xml.clone(), Arc::clone(&metrics)));
+    let shared = Arc::new(Shared::new(fleet, contact, &settings, Arc::clone(&metrics)));
     shared.with_fleet(|fleet, now| fleet.restore(restored.records, now));
     let (stop, stopped) = watch::channel(false);
 
@@ -136,6 +138,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     tasks.spawn(report::server::serve_unix(socket, api()?, limits, metrics, stopped.clone()));
     tasks.spawn(shared::run_timers(Arc::clone(&shared)));
     tasks.spawn(saver::run(Arc::clone(&shared), store.clone()));
+    tasks.spawn(history::run(Arc::clone(&shared), store.clone()));
     tasks.spawn(saver::watch(Arc::clone(&shared), store.writable()));
     tasks.spawn(follow::run(Arc::clone(&shared), source, Arc::new(SecretsDir::new(settings.secrets)), store.clone()));
     let mut phones_stopped = stopped;
@@ -153,6 +156,7 @@ impl Running {
         let _ = (&mut self.listener).await;
         let stored = async {
             self.shared.saver.flush().await;
+            history::flush(&self.shared, &self.store).await;
             self.store.close().await;
         };
         if tokio::time::timeout(STORE_PATIENCE, stored).await.is_err() {

@@ -15,6 +15,8 @@ pub struct ServiceSettings {
     pub state: PathBuf,
     /// How the store is opened.
     pub store: store::OpenOptions,
+    /// How long the history is kept.
+    pub history: HistorySettings,
     /// The listener for phones.
     pub phone: phone::ListenerSettings,
     /// Contact-me requests.
@@ -36,4 +38,19 @@ pub struct StatusSettings {
     pub hosts: Vec<String>,
     /// The file of tokens.
     pub tokens: Option<PathBuf>,
+}
+
+/// How long the history is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// Days that a change is kept; 0 = no history.
+    pub days: u32,
+    /// Days that a change of an item is kept that belongs to the user of the phone; 0 = none of those.
+    pub user_days: u32,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        Self { days: 400, user_days: 30 }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::{clock::Clock, outcome, saver::Saver};
+use super::{clock::Clock, history::HistoryQueue, outcome, saver::Saver, settings::ServiceSettings};
 use crate::{
     fleet::{Effect, Fleet},
     phone::{ContactClient, ContactError},
@@ -22,6 +22,8 @@ pub struct Shared {
     pub(super) xml: Limits,
     /// Records on their way to the store.
     pub(super) saver: Saver,
+    /// Changes on their way to the history.
+    pub(super) history: HistoryQueue,
     /// What is counted.
     pub metrics: Arc<ServiceMetrics>,
     /// What keeps the service from being ready: the first revision is not taken over yet.
@@ -42,12 +44,18 @@ pub struct SourceState {
 }
 
 impl Shared {
-    pub(super) fn new(fleet: Fleet, contact: ContactClient, xml: Limits, metrics: Arc<ServiceMetrics>) -> Self {
+    pub(super) fn new(
+        fleet: Fleet,
+        contact: ContactClient,
+        settings: &ServiceSettings,
+        metrics: Arc<ServiceMetrics>,
+    ) -> Self {
         Self {
             fleet: Mutex::new(fleet),
             contact,
-            xml,
+            xml: settings.xml.clone(),
             saver: Saver::default(),
+            history: HistoryQueue::new(settings.history),
             metrics,
             source: Mutex::default(),
             clock: Clock::default(),
@@ -88,6 +96,7 @@ impl Shared {
         }
         for effect in outside {
             match effect {
+                Effect::History(changes) => self.history.put(changes),
                 Effect::Report(report) => outcome::tell(&report, &self.metrics),
                 Effect::Contact { device, uri, ticket } => {
                     tokio::spawn(Arc::clone(self).contact(device, uri, ticket));

@@ -13,8 +13,13 @@ use super::{
     birth,
     error::StoreError,
     folder::{Inode, inode, make_private, suffixed},
+    history,
 };
-use crate::{fleet::record::PhoneRecord, spec::Revision, wpi::DeviceId};
+use crate::{
+    fleet::{self, record::PhoneRecord},
+    spec::{Commit, Revision},
+    wpi::DeviceId,
+};
 
 /// Marks a database as one of phoneops (`phop`).
 pub(super) const APPLICATION_ID: i64 = 0x7068_6F70;
@@ -37,8 +42,12 @@ pub(super) enum Change {
     Save(Vec<Arc<PhoneRecord>>),
     /// This phone is forgotten.
     Remove(DeviceId),
-    /// The newest revision taken over.
-    Revision(Revision),
+    /// The newest revision taken over, and who made it.
+    Revision(Revision, Option<Commit>),
+    /// These changes come to the history.
+    History(Vec<fleet::history::Change>),
+    /// Old changes leave the history.
+    Prune(history::Keep),
 }
 
 /// Why a write did not reach the file.
@@ -111,6 +120,7 @@ impl Database {
             let pages = i64::try_from(limit).unwrap_or(i64::MAX) / PAGE_SIZE;
             self.connection.pragma_update(None, "max_page_count", pages.max(1))?;
         }
+        self.connection.execute_batch(history::TABLES)?;
         put_fact(&self.connection, "opened", &Timestamp::now().to_string())?;
         self.opened.1 = inode(&self.wal);
         Ok(())
@@ -170,7 +180,12 @@ impl Database {
                     Change::Remove(device) => {
                         remove.execute(params![device.as_str()])?;
                     }
-                    Change::Revision(revision) => put_fact(&transaction, "revision", revision.as_str())?,
+                    Change::Revision(revision, commit) => {
+                        put_fact(&transaction, "revision", revision.as_str())?;
+                        history::put_commit(&transaction, revision, commit.as_ref())?;
+                    }
+                    Change::History(changes) => history::insert(&transaction, changes)?,
+                    Change::Prune(keep) => history::prune(&transaction, *keep)?,
                 }
             }
         }

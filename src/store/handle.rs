@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering, mpsc},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering, mpsc},
     thread,
     time::Duration,
 };
@@ -15,9 +15,18 @@ use super::{
     database::{Change, Database, Settings},
     error::{StoreAway, StoreError},
     folder,
+    history::{self, Keep},
     writer::{Counters, Message, Request, Writer},
 };
-use crate::{fleet::record::PhoneRecord, spec::Revision, wpi::DeviceId};
+use crate::{
+    fleet::{
+        self,
+        history::{HistoryPage, HistoryQuery},
+        record::PhoneRecord,
+    },
+    spec::{Commit, Revision},
+    wpi::DeviceId,
+};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -79,6 +88,9 @@ pub struct Store {
     places: Arc<Semaphore>,
     writable: watch::Receiver<bool>,
     counters: Arc<Counters>,
+    file: Arc<Path>,
+    /// One reader at a time.
+    reading: Arc<Mutex<()>>,
 }
 
 impl Store {
@@ -115,7 +127,8 @@ impl Store {
             .spawn(move || writer.run())
             .map_err(|source| StoreError::Folder { folder: state_folder.to_owned(), source })?;
         let places = Arc::new(Semaphore::new(options.queue.max(1)));
-        Ok((Self { messages, places, writable: watched, counters }, restored))
+        let (file, reading) = (file.into(), Arc::default());
+        Ok((Self { messages, places, writable: watched, counters, file, reading }, restored))
     }
 
     /// Saves records; `Ok` means they are on disk. Requests are carried out in the order in which they were polled
@@ -127,9 +140,29 @@ impl Store {
         self.ask(Change::Save(records)).await
     }
 
-    /// Saves the name of the newest revision that was taken over.
-    pub async fn save_revision(&self, revision: Revision) -> Result<(), StoreAway> {
-        self.ask(Change::Revision(revision)).await
+    /// Saves the name of the newest revision that was taken over, and who made it.
+    pub async fn save_revision(&self, revision: Revision, commit: Option<Commit>) -> Result<(), StoreAway> {
+        self.ask(Change::Revision(revision, commit)).await
+    }
+
+    /// Adds changes to the history.
+    pub async fn add_history(&self, changes: Vec<fleet::history::Change>) -> Result<(), StoreAway> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.ask(Change::History(changes)).await
+    }
+
+    /// Takes old changes out of the history, a bounded number of them.
+    pub async fn prune_history(&self, keep: Keep) -> Result<(), StoreAway> {
+        self.ask(Change::Prune(keep)).await
+    }
+
+    /// Reads a page of the history from the file: blocks for milliseconds, and does not wait for the writer. The
+    /// error is what went wrong, in words.
+    pub fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
+        let _one_at_a_time = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        history::read(&self.file, query)
     }
 
     /// Forgets a phone.

@@ -4,6 +4,7 @@
 //! - [`error`]: why a store does not open, and why a write did not reach it
 //! - `writer`: the one thread that writes; all requests that wait share one commit
 //! - `database`: the file itself: schema, checks, reading, writing
+//! - [`history`]: what changed on the phones, and who wanted it
 //! - `birth`: whether there is no file yet, and the first one made whole
 //! - `folder`: the state folder: lock, file modes, putting a broken file aside
 //!
@@ -19,10 +20,12 @@ mod database;
 pub mod error;
 mod folder;
 pub mod handle;
+pub mod history;
 mod writer;
 
 pub use error::{StoreAway, StoreError};
 pub use handle::{OpenOptions, Restored, Stats, Store};
+pub use history::Keep;
 
 /// Name of the file in the state folder.
 pub const FILE_NAME: &str = "phoneops.db";

@@ -9,6 +9,7 @@ use std::{
 use jiff::Timestamp;
 use phoneops::{
     fleet::{
+        history::{HistoryPage, HistoryQuery},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
         words::State,
     },
@@ -53,7 +54,12 @@ pub(crate) fn phone(number: usize) -> PhoneView {
         drift_count: 0,
         refused: Vec::new(),
         problems: Vec::new(),
+        proven: 60,
         managed: 60,
+        tug_of_war: Vec::new(),
+        ignored: Vec::new(),
+        ignored_count: 0,
+        warnings: Vec::new(),
         revision: Some("4b825dc642cb6eb9".to_owned()),
         address: None,
         last_seen: None,
@@ -68,6 +74,7 @@ pub(crate) struct MadeUp {
     pub(crate) contact: ContactAnswer,
     pub(crate) contacts: Mutex<Vec<(String, String)>>,
     pub(crate) queries: Mutex<Vec<Query>>,
+    pub(crate) histories: Mutex<Vec<HistoryQuery>>,
     pub(crate) ready: Readiness,
 }
 
@@ -78,6 +85,7 @@ impl Default for MadeUp {
             contact: ContactAnswer::Queued { at: Timestamp::UNIX_EPOCH },
             contacts: Mutex::default(),
             queries: Mutex::default(),
+            histories: Mutex::default(),
             ready: Readiness { ready: true, reasons: Vec::new() },
         }
     }
@@ -104,6 +112,11 @@ impl FleetAccess for MadeUp {
     fn contact(&self, id: &str, actor: &str) -> ContactAnswer {
         self.contacts.lock().unwrap().push((id.to_owned(), actor.to_owned()));
         self.contact.clone()
+    }
+
+    fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
+        self.histories.lock().unwrap().push(query.clone());
+        Ok(HistoryPage::default())
     }
 
     fn ready(&self) -> Readiness {

@@ -24,7 +24,7 @@ const LATER_PENDING: [PendingReason; 5] = [
     PendingReason::ForeignServer,
     PendingReason::Recovering,
 ];
-const LATER_DEGRADED: [DegradedReason; 1] = [DegradedReason::TugOfWar];
+const LATER_DEGRADED: [DegradedReason; 0] = [];
 
 fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

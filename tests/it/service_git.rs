@@ -89,6 +89,19 @@ async fn a_push_changes_exactly_the_phones_it_names() {
         assert_eq!(phones[number as usize].counts().flows, 1, "nobody asked phone-{number}");
         assert_ne!(stage.view(number).revision.as_deref(), Some(commit.as_str()));
     }
+    // who wanted it is in the history, once both are stored
+    let deadline = tokio::time::Instant::now() + LONG;
+    let change = loop {
+        let history = stage.api("GET /api/v1/history?phone=phone-1&item=sip-name&limit=1").await.json();
+        let change = history["changes"][0].clone();
+        if change["revision"] == commit.as_str() && change["author"].is_string() {
+            break change;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{change}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!((&change["author"], &change["new"]), (&"Ada <ada@example.org>".into(), &"Ward 3".into()));
+    assert_eq!((&change["cause"], &change["result"]), (&"Revision".into(), &"Proven".into()));
     // a profile of all
     clone.push("Another time server", &[("fleet.yaml", &profile("Enforce", "sntp-addr: 192.0.2.200"))]);
     for (number, phone) in (0..).zip(&phones) {

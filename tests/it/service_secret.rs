@@ -118,8 +118,15 @@ async fn everywhere(program: &Program) -> Vec<String> {
         found.extend(leaks("the answer to a phone", answer.text().as_bytes()));
     }
     let mut asked: Vec<_> = (0..8).map(|number| format!("/api/v1/phones/phone-{number}")).collect();
-    let pages =
-        ["/api/v1/phones", "/api/v1/phones?state=Invalid", "/api/v1/undeclared", "/metrics", "/readyz", "/nowhere"];
+    let pages = [
+        "/api/v1/phones",
+        "/api/v1/history?limit=500",
+        "/api/v1/phones?state=Invalid",
+        "/api/v1/undeclared",
+        "/metrics",
+        "/readyz",
+        "/nowhere",
+    ];
     asked.extend(pages.map(ToOwned::to_owned));
     for path in asked {
         let answer = api_as(program.status, &format!("GET {path}"), None).await;
@@ -133,6 +140,11 @@ async fn everywhere(program: &Program) -> Vec<String> {
         let mut command = phoneops("status");
         command.args(["--server", &server]).args(arguments);
         found.extend(printed(command, &format!("status {arguments:?}"), "phone-").await);
+    }
+    for arguments in [&["-o", "table"][..], &["-o", "json"], &["phone-0", "--item", "sip-pwd"]] {
+        let mut command = phoneops("history");
+        command.args(["--server", &server]).args(arguments);
+        found.extend(printed(command, &format!("history {arguments:?}"), "***").await);
     }
     let at = |name: &str| program.folder.path().join(name);
     for output in ["text", "json", "github"] {

@@ -98,7 +98,7 @@ async fn a_lost_side_file_takes_no_committed_record_with_it() {
     store.save(many(10..11)).await.unwrap_err();
     turns(&store, true).await;
     store.save(many(11..12)).await.unwrap();
-    store.save_revision(Revision::new("abc")).await.unwrap();
+    store.save_revision(Revision::new("abc"), None).await.unwrap();
     store.close().await;
     let (_store, restored) = Store::open(temp.path(), &options()).unwrap();
     assert_eq!(restored.records.len(), 11);

@@ -91,7 +91,7 @@ async fn what_was_answered_ok_survives_a_kill() {
     store.save(vec![Arc::new(changed.clone())]).await.unwrap();
     store.save(vec![Arc::new(PhoneRecord::new(device(3)))]).await.unwrap();
     store.remove(device(2)).await.unwrap();
-    store.save_revision(Revision::new("abc")).await.unwrap();
+    store.save_revision(Revision::new("abc"), None).await.unwrap();
 
     let copy = as_after_a_kill(temp.path());
     let (_second, restored) = Store::open(copy.path(), &options()).unwrap();

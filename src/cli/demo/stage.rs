@@ -13,7 +13,7 @@ use super::documents;
 use crate::{
     fleet::{self, view::PhoneView, view::Query, words::State},
     phone::{CertificateSource, ContactSettings, ListenerSettings},
-    service::{self, Running, ServiceError, ServiceSettings, StatusSettings},
+    service::{self, HistorySettings, Running, ServiceError, ServiceSettings, StatusSettings},
     sim::{FleetSettings, Model, Server, SimFleet, SimPhone, Timing},
     source::{GitSettings, SourceSettings},
     store,
@@ -127,6 +127,7 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
         phone: ListenerSettings::new(loopback, CertificateSource::SelfMade { state: state.clone() }),
         state,
         store: store::OpenOptions::default(),
+        history: HistorySettings::default(),
         contact: ContactSettings::default(),
         status: StatusSettings { listen: status, hosts: Vec::new(), tokens: None },
         fleet: fleet::Settings {

@@ -26,7 +26,10 @@ use tokio::{
 use tokio_openssl::SslStream;
 
 use crate::{
-    fleet::view::{PAGE_LIMIT, Page, PhoneView, Query},
+    fleet::{
+        history::{HistoryPage, HistoryQuery},
+        view::{PAGE_LIMIT, Page, PhoneView, Query},
+    },
     report::problem::ErrorBody,
 };
 
@@ -136,6 +139,21 @@ impl Client {
             }
         }
         Err(self.odd("its pages have no end"))
+    }
+
+    /// A page of the history, behind the one that `query` names.
+    pub async fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, ClientError> {
+        let limit = query.limit.map(|limit| limit.to_string());
+        let since = query.since.map(|since| since.to_string());
+        let parameters = [
+            ("limit", limit.as_deref()),
+            ("phone", query.phone.as_deref()),
+            ("item", query.item.as_deref()),
+            ("since", since.as_deref()),
+            ("continue", query.after.as_deref()),
+        ];
+        let given = parameters.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded(value?))));
+        self.get(&format!("/api/v1/history?{}", given.collect::<Vec<_>>().join("&"))).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

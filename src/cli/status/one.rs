@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use super::text::{ago, ahead, clean};
 use crate::{
-    fleet::view::{DriftView, PendingView, PhoneView},
+    fleet::{
+        view::{DriftView, IgnoredView, PendingView, PhoneView, TugView},
+        words::TugOfWar,
+    },
     spec::Revision,
 };
 
@@ -32,14 +35,29 @@ fn describe(out: &mut String, phone: &PhoneView, now: Timestamp) -> std::fmt::Re
     optional(out, "Address", phone.address.as_deref())?;
     line(out, "Seen", &time(phone.last_seen, now))?;
     line(out, "Proven", &time(phone.last_proof, now))?;
-    line(out, "Items", &format!("{} managed, {} differ", phone.managed, phone.drift_count))?;
+    line(out, "Items", &items(phone))?;
     if !phone.drift.is_empty() {
         writeln!(out, "\nDrift (observed → desired)")?;
-        let rows: Vec<_> = phone.drift.iter().map(|drift| (id(&drift.item, drift.index), change(drift))).collect();
+        let rows: Vec<_> = phone.drift.iter().map(|drift| (id(&drift.item, drift.index), change(drift, now))).collect();
         list(out, &rows)?;
         if let Some(more @ 1..) = phone.drift_count.checked_sub(phone.drift.len()) {
             writeln!(out, "  … and {more} more")?;
         }
+    }
+    if !phone.tug_of_war.is_empty() {
+        writeln!(out, "\nTug of war (not put right any more)")?;
+        let rows: Vec<_> =
+            phone.tug_of_war.iter().map(|held| (id(&held.item, held.index), why_held(held, now))).collect();
+        list(out, &rows)?;
+    }
+    if !phone.ignored.is_empty() {
+        writeln!(out, "\nIgnored (policy.ignore)")?;
+        let rows: Vec<_> = phone.ignored.iter().map(|rule| (id(&rule.item, rule.index), why_ignored(rule))).collect();
+        list(out, &rows)?;
+    }
+    if !phone.warnings.is_empty() {
+        writeln!(out, "\nWarnings")?;
+        phone.warnings.iter().try_for_each(|warning| writeln!(out, "  {}", clean(warning)))?;
     }
     if !phone.refused.is_empty() {
         writeln!(out, "\nRefused by the phone")?;
@@ -81,10 +99,38 @@ fn id(item: &str, index: Option<u32>) -> String {
     index.map_or_else(|| item.clone(), |index| format!("{item}[{index}]"))
 }
 
-fn change(drift: &DriftView) -> String {
+/// `18/20 proven, 2 differ, 1 ignored`
+fn items(phone: &PhoneView) -> String {
+    let ignored = match phone.ignored_count {
+        0 => String::new(),
+        count => format!(", {count} ignored"),
+    };
+    format!("{}/{} proven, {} differ{ignored}", phone.proven, phone.managed, phone.drift_count)
+}
+
+fn times(times: u32) -> String {
+    if times == 1 { "once".to_owned() } else { format!("{times} times") }
+}
+
+fn why_held(held: &TugView, now: Timestamp) -> String {
+    let whose = match held.cause {
+        TugOfWar::Item => "on this phone",
+        TugOfWar::Site => "as on other phones of its site",
+    };
+    format!("{}: drifted {} {whose}, last {}", held.cause, times(held.times), ago(held.last_seen, now))
+}
+
+fn why_ignored(rule: &IgnoredView) -> String {
+    let until = rule.until.map(|until| format!(", until {until:.0}")).unwrap_or_default();
+    let differs = if rule.differs { ", differs" } else { "" };
+    format!("{}{until}{differs}", clean(&rule.reason))
+}
+
+fn change(drift: &DriftView, now: Timestamp) -> String {
     let shown = |text: &str| if text.is_empty() { "\"\"".to_owned() } else { clean(text) };
     let observed = drift.observed.as_deref().map_or_else(|| "(none)".to_owned(), shown);
-    format!("{observed} → {}", shown(&drift.desired))
+    let seen = drift.first_seen.map(|first| format!("  (first seen {}, {})", ago(first, now), times(drift.times)));
+    format!("{observed} → {}{}", shown(&drift.desired), seen.unwrap_or_default())
 }
 
 fn list(out: &mut String, rows: &[(String, String)]) -> std::fmt::Result {
@@ -104,7 +150,8 @@ mod tests {
     };
 
     fn drift(item: &str, index: Option<u32>, observed: Option<&str>, desired: &str) -> DriftView {
-        DriftView { item: item.into(), index, desired: desired.into(), observed: observed.map(Into::into) }
+        let observed = observed.map(Into::into);
+        DriftView { item: item.into(), index, desired: desired.into(), observed, first_seen: None, times: 0 }
     }
 
     #[test]
@@ -122,6 +169,7 @@ mod tests {
                 drift("sntp-addr", None, Some(""), "192.0.2.123"),
             ],
             drift_count: 5,
+            proven: 55,
             last_proof: None,
             ..phone("reception")
         };
@@ -137,7 +185,7 @@ mod tests {
         Address    127.0.0.9
         Seen       3m ago (2023-11-14T22:10:15Z)
         Proven     never
-        Items      60 managed, 5 differ
+        Items      55/60 proven, 5 differ
 
         Drift (observed → desired)
           function-key-def[2]  31 → 59
@@ -148,10 +196,58 @@ mod tests {
     }
 
     #[test]
+    fn a_phone_says_what_drifts_since_when_what_is_not_put_right_and_what_is_ignored() {
+        let seen = |drift, times| DriftView { first_seen: Some(at(-7300)), times, ..drift };
+        let tug =
+            |item: &str, cause, times| TugView { item: item.into(), index: None, cause, times, last_seen: at(-600) };
+        let phone = PhoneView {
+            state: State::Degraded,
+            degraded: vec![DegradedReason::TugOfWar],
+            drift: vec![
+                seen(drift("sntp-addr", None, Some("192.0.2.66"), "192.0.2.123"), 4),
+                seen(drift("sntp-tz-offset", None, Some("0"), "60"), 1),
+            ],
+            drift_count: 2,
+            proven: 57,
+            tug_of_war: vec![tug("sntp-addr", TugOfWar::Item, 4), tug("sntp-tz-offset", TugOfWar::Site, 1)],
+            ignored: vec![IgnoredView {
+                item: "key-label-unicode".into(),
+                index: Some(1),
+                reason: "The ward writes on it".into(),
+                until: Some(at(86_400)),
+                differs: true,
+            }],
+            ignored_count: 1,
+            warnings: vec!["policy.ignore: the rule for e164 ended".into()],
+            ..phone("reception")
+        };
+        let text = text(&phone, at(0));
+        insta::assert_snapshot!(text.split_once("Items").unwrap().1, @r#"
+              57/60 proven, 2 differ, 1 ignored
+
+        Drift (observed → desired)
+          sntp-addr       192.0.2.66 → 192.0.2.123  (first seen 2h ago, 4 times)
+          sntp-tz-offset  0 → 60  (first seen 2h ago, once)
+
+        Tug of war (not put right any more)
+          sntp-addr       Item: drifted 4 times on this phone, last 10m ago
+          sntp-tz-offset  Site: drifted once as on other phones of its site, last 10m ago
+
+        Ignored (policy.ignore)
+          key-label-unicode[1]  The ward writes on it, until 2023-11-15T22:13:20Z, differs
+
+        Warnings
+          policy.ignore: the rule for e164 ended
+        "#);
+        assert!(text.contains("State      Degraded: TugOfWar\n"));
+    }
+
+    #[test]
     fn a_degraded_phone_says_what_it_refused_and_a_call_has_no_times() {
         let degraded = PhoneView {
             state: State::Degraded,
             degraded: vec![DegradedReason::Refused],
+            proven: 59,
             refused: vec![RefusedView {
                 item: "ringer-melody".into(),
                 index: None,
@@ -172,7 +268,7 @@ mod tests {
         Address    127.0.0.9
         Seen       3m ago (2023-11-14T22:10:15Z)
         Proven     3m ago (2023-11-14T22:10:15Z)
-        Items      60 managed, 0 differ
+        Items      59/60 proven, 0 differ
 
         Refused by the phone
           ringer-melody  invalid \u{1b}data

@@ -11,7 +11,7 @@ use crate::{
     spec::Revision,
 };
 
-const HEAD: [&str; 9] = ["NAME", "MAC", "MODEL", "SITE", "STATE", "PENDING", "DRIFT", "REVISION", "SEEN"];
+const HEAD: [&str; 10] = ["NAME", "MAC", "MODEL", "SITE", "STATE", "PENDING", "PROVEN", "DRIFT", "REVISION", "SEEN"];
 
 /// Head, one line a phone, and the sum.
 pub fn text(phones: &[PhoneView], now: Timestamp, colours: bool) -> String {
@@ -48,7 +48,7 @@ fn lines(phones: &[PhoneView], now: Timestamp, colours: bool, head: bool) -> Str
     text
 }
 
-fn cells(phone: &PhoneView, now: Timestamp) -> [String; 9] {
+fn cells(phone: &PhoneView, now: Timestamp) -> [String; 10] {
     let or_dash = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), clean);
     [
         or_dash(&phone.name),
@@ -57,6 +57,7 @@ fn cells(phone: &PhoneView, now: Timestamp) -> [String; 9] {
         or_dash(&phone.site),
         phone.state.to_string(),
         phone.pending.as_ref().map_or_else(|| "-".to_owned(), |pending| pending.reason.to_string()),
+        if phone.managed == 0 { "-".to_owned() } else { format!("{}/{}", phone.proven, phone.managed) },
         if phone.drift_count == 0 { "-".to_owned() } else { phone.drift_count.to_string() },
         phone.revision.as_ref().map_or_else(|| "-".to_owned(), |name| clean(Revision::new(name).short())),
         phone.last_seen.map_or_else(|| "-".to_owned(), |seen| ago(seen, now)),
@@ -121,7 +122,12 @@ pub(super) mod tests {
             drift_count: 0,
             refused: Vec::new(),
             problems: Vec::new(),
+            proven: 60,
             managed: 60,
+            tug_of_war: Vec::new(),
+            ignored: Vec::new(),
+            ignored_count: 0,
+            warnings: Vec::new(),
             revision: Some("4b825dc642cb6eb9a060e54bf8d69288fbee4904".to_owned()),
             address: Some("127.0.0.9".to_owned()),
             last_seen: Some(at(-185)),
@@ -135,13 +141,16 @@ pub(super) mod tests {
             index: None,
             desired: "192.0.2.123".to_owned(),
             observed: Some(String::new()),
+            first_seen: Some(at(-7300)),
+            times: 2,
         }];
         vec![
-            PhoneView { state: State::Drifted, drift, drift_count: 1, ..phone("front-desk") },
+            PhoneView { state: State::Drifted, drift, drift_count: 1, proven: 59, ..phone("front-desk") },
             PhoneView {
                 state: State::Pending,
                 pending: Some(PendingView { reason: PendingReason::InCall, since: None, next: None }),
                 drift_count: 12,
+                proven: 48,
                 ..phone("reception")
             },
             phone("sales-1"),
@@ -150,6 +159,8 @@ pub(super) mod tests {
                 name: None,
                 site: None,
                 revision: None,
+                proven: 0,
+                managed: 0,
                 model: Some("OpenStage\n60".to_owned()),
                 state: State::Undeclared,
                 last_seen: None,
@@ -161,12 +172,12 @@ pub(super) mod tests {
     #[test]
     fn a_table_has_a_line_a_phone_and_a_sum() {
         insta::assert_snapshot!(text(&fleet(), at(0), false), @r#"
-        NAME         MAC                 MODEL           SITE     STATE        PENDING   DRIFT   REVISION       SEEN
-        front-desk   00:1A:E8:11:22:33   OpenStage 40    berlin   Drifted      -         1       4b825dc642cb   3m ago
-        reception    00:1A:E8:11:22:33   OpenStage 40    berlin   Pending      InCall    12      4b825dc642cb   3m ago
-        sales-1      00:1A:E8:11:22:33   OpenStage 40    berlin   InSync       -         -       4b825dc642cb   3m ago
-        sales-2      00:1A:E8:11:22:33   OpenStage 40    berlin   InSync       -         -       4b825dc642cb   3m ago
-        -            00:1A:E8:11:22:33   OpenStage\n60   -        Undeclared   -         -       -              -
+        NAME         MAC                 MODEL           SITE     STATE        PENDING   PROVEN   DRIFT   REVISION       SEEN
+        front-desk   00:1A:E8:11:22:33   OpenStage 40    berlin   Drifted      -         59/60    1       4b825dc642cb   3m ago
+        reception    00:1A:E8:11:22:33   OpenStage 40    berlin   Pending      InCall    48/60    12      4b825dc642cb   3m ago
+        sales-1      00:1A:E8:11:22:33   OpenStage 40    berlin   InSync       -         60/60    -       4b825dc642cb   3m ago
+        sales-2      00:1A:E8:11:22:33   OpenStage 40    berlin   InSync       -         60/60    -       4b825dc642cb   3m ago
+        -            00:1A:E8:11:22:33   OpenStage\n60   -        Undeclared   -         -        -       -              -
 
         5 phones: 2 InSync, 1 Pending, 1 Drifted, 1 Undeclared
         "#);

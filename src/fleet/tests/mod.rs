@@ -1,12 +1,17 @@
 //! The decisions, tried on a phone of a few lines: no sockets, no clock.
 
 mod calls;
+mod drift;
 mod fairness;
 mod flows;
+mod history;
+mod ignore;
 mod modes;
 mod promise_one;
 mod sessions;
 mod stage;
 mod states;
+mod sweep;
+mod tug_of_war;
 mod windows;
 mod writes;

@@ -314,8 +314,7 @@ fn local_changes_without_values_are_read_and_never_answered_by_a_write() {
 
 #[test]
 fn a_phone_that_keeps_changing_back_is_not_corrected_for_ever() {
-    let mut stage = Stage::empty(Settings { heals_per_day: 3, ..Settings::default() });
-    stage.push(ENFORCED);
+    let mut stage = Stage::with(ENFORCED);
     let mut phone = Phone::new(MAC);
     phone.session(&mut stage, Reason::StartUp);
     let mut corrections = 0;

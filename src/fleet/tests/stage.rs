@@ -11,7 +11,10 @@ use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use crate::{
-    fleet::{Answer, Effect, Fleet, Settings, flow::From, record::PhoneRecord, schedule::after, view::PhoneView},
+    fleet::{
+        Answer, Effect, Fleet, Settings, flow::From, history::Change, record::PhoneRecord, schedule::after,
+        view::PhoneView,
+    },
     spec::{self, Revision, SecretReader, SecretRef, Snapshot},
     wpi::{
         Action, DeviceId, Index, Item, ItemId, ItemName, ItemStatus, PhoneMessage, Reason, ReplyStatus, Secret,
@@ -52,13 +55,21 @@ pub(super) struct Stage {
     pub(super) now: Timestamp,
     pub(super) saved: BTreeMap<DeviceId, PhoneRecord>,
     pub(super) contacts: Vec<(DeviceId, u64, Timestamp)>,
+    pub(super) history: Vec<Change>,
     revisions: u32,
 }
 
 impl Stage {
     pub(super) fn empty(settings: Settings) -> Self {
         let now = "2026-03-01T08:00:00Z".parse().unwrap();
-        Self { fleet: Fleet::new(settings, [7; 32]), now, saved: BTreeMap::new(), contacts: Vec::new(), revisions: 0 }
+        Self {
+            fleet: Fleet::new(settings, [7; 32]),
+            now,
+            saved: BTreeMap::new(),
+            contacts: Vec::new(),
+            history: Vec::new(),
+            revisions: 0,
+        }
     }
 
     /// A fleet that has taken over these documents as its first revision.
@@ -97,6 +108,7 @@ impl Stage {
                 Effect::Save(record) => drop(self.saved.insert(record.device.clone(), *record)),
                 Effect::Contact { device, ticket, .. } => self.contacts.push((device, ticket, self.now)),
                 Effect::Forget(device) => drop(self.saved.remove(&device)),
+                Effect::History(changes) => self.history.extend(changes),
                 Effect::Report(_) => {}
             }
         }

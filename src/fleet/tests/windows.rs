@@ -18,9 +18,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const NIGHT: &str = r#"windows: [{schedule: "0 2 * * *", duration: 3h, timeZone: Europe/Berlin}]"#;
 
-/// The fleet with this more in its policy.
+/// The fleet with this more in its policy; no sweep falls into the days of a test.
 fn policy(more: &str) -> String {
-    ENFORCED.replace("{mode: Enforce}", &format!("{{mode: Enforce, {more}}}"))
+    let sweep = if more.contains("interval") { "" } else { "interval: 30d, " };
+    ENFORCED.replace("{mode: Enforce}", &format!("{{mode: Enforce, {sweep}{more}}}"))
 }
 
 fn at(text: &str) -> Timestamp {
