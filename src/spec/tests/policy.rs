@@ -61,8 +61,7 @@ fn an_ignore_rule_means_one_item_with_one_index_until_its_end() {
         "{ignore: [{item: key-label-unicode, index: 3, reason: by hand, until: 2026-12-31}, {item: realm, reason: later}]}",
         "{ignore: [{item: reg-ttl, reason: test, until: \"2026-06-01T12:00:00+02:00\"}]}",
     );
-    let ignored =
-        |name, index, now| policy.ignores(&id(name, index), at(now)).map(|rule| rule.reason.to_string());
+    let ignored = |name, index, now| policy.ignores(&id(name, index), at(now)).map(|rule| rule.reason.to_string());
     let now = "2026-06-01T09:59:59Z";
     assert_eq!(ignored("key-label-unicode", Some(3), now).as_deref(), Some("by hand"));
     assert_eq!(ignored("key-label-unicode", Some(3), "2026-12-31T23:59:59Z").as_deref(), Some("by hand"));
@@ -240,7 +239,10 @@ fn sites_name_their_servers_clock_and_limits() {
     let site = berlin(
         "{servers: [DLS.Example.com, 192.0.2.9, \"2001:DB8:0::1\"], timeZone: Europe/Berlin, limits: {contactsPerSecond: 0.1, sessions: 5}}",
     );
-    assert_eq!(site.servers.iter().map(|server| &**server).collect::<Vec<_>>(), ["dls.example.com", "192.0.2.9", "2001:db8::1"]);
+    assert_eq!(
+        site.servers.iter().map(|server| &**server).collect::<Vec<_>>(),
+        ["dls.example.com", "192.0.2.9", "2001:db8::1"]
+    );
     assert_eq!(site.time_zone.unwrap().name(), "Europe/Berlin");
     assert_eq!((site.limits.contact_spacing, site.limits.sessions), (Some(Duration::from_secs(10)), Some(5)));
     let fast = berlin("{limits: {contactsPerSecond: 4}}");
