@@ -8,6 +8,7 @@ use miette::IntoDiagnostic;
 pub mod config;
 pub mod demo;
 pub mod log;
+pub mod retry;
 pub mod serve;
 pub mod sim;
 pub mod status;
@@ -30,6 +31,8 @@ enum Command {
     Validate(validate::Args),
     /// Show the phones of a running service
     Status(status::Args),
+    /// Try again what a phone refused, or write its passwords again
+    Retry(retry::Args),
     /// Run simulated phones
     Sim(sim::Args),
     /// Everything on one machine: git repository, simulated phones, service
@@ -86,6 +89,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Serve(args) => serve::run(&args),
         Command::Validate(args) => validate::run(args),
         Command::Status(args) => status::run(args),
+        Command::Retry(args) => retry::run(&args),
         Command::Sim(args) => sim::run(args),
         Command::Demo(args) => demo::run(&args),
     }

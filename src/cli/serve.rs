@@ -99,6 +99,9 @@ pub struct Args {
     /// Folder of secrets that documents refer to by {file: NAME}
     #[arg(long, env = "PHONEOPS_SECRETS_DIR", value_name = "DIR")]
     pub secrets_dir: Option<PathBuf>,
+    /// Key of fingerprints of what was written, 64 hex digits; made in the state folder unless given
+    #[arg(long, env = "PHONEOPS_FINGERPRINT_KEY", value_name = "FILE")]
+    pub fingerprint_key: Option<PathBuf>,
     /// File of API tokens: name:rights:sha256, one a line
     #[arg(long, env = "PHONEOPS_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
@@ -158,6 +161,7 @@ impl Args {
         ServiceSettings {
             source: self.source(),
             secrets: self.secrets_dir.clone(),
+            fingerprint_key: self.fingerprint_key.clone(),
             state: self.state.clone(),
             store: store::OpenOptions { rebuild: self.rebuild_store, ..store::OpenOptions::default() },
             phone,

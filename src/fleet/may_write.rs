@@ -89,6 +89,15 @@ pub fn bar(catalogue: &Catalogue, policy: &Policy, id: &ItemId) -> Option<Bar> {
     (locks_out && policy.lockout_items != LockoutItems::Allow).then_some(Bar::Lockout)
 }
 
+/// Whether the class of an item bars it from being a seed under this policy: as [`bar`], but items of the user are what
+/// seeds are for.
+pub fn seed_bar(catalogue: &Catalogue, policy: &Policy, id: &ItemId) -> Option<Bar> {
+    match bar(catalogue, policy, id) {
+        Some(Bar::User) => bar(catalogue, &Policy { user_items: UserItems::Manage, ..policy.clone() }, id),
+        other => other,
+    }
+}
+
 /// What [`may_write`] looks at, apart from the items.
 #[derive(Debug)]
 pub struct Ask<'a> {
@@ -98,6 +107,8 @@ pub struct Ask<'a> {
     pub store_away: bool,
     /// What is in force for the phone now.
     pub in_force: Option<&'a Desired>,
+    /// The seeds that are due.
+    pub seeds: &'a [ItemId],
     /// What the session works towards.
     pub goal: &'a Digest,
     /// The phone's site.
@@ -146,7 +157,7 @@ pub fn may_write(ask: &Ask<'_>, items: Vec<Item>, now: Timestamp) -> Result<Perm
     if ask.actions >= ask.settings.flow_actions || length >= ask.settings.flow_length {
         return Err(NoWrite::SessionLimit);
     }
-    if let Some((item, bar)) = items.iter().find_map(|item| Some((item, item_bar(ask.catalogue, goal, item)?))) {
+    if let Some((item, bar)) = items.iter().find_map(|item| Some((item, item_bar(ask, goal, item)?))) {
         return Err(NoWrite::Item(item.id.clone(), bar));
     }
     let too_many = ask.max_items.is_some_and(|most| items.len() > most as usize);
@@ -157,9 +168,12 @@ pub fn may_write(ask: &Ask<'_>, items: Vec<Item>, now: Timestamp) -> Result<Perm
     Ok(Permit { items })
 }
 
-fn item_bar(catalogue: &Catalogue, goal: &Desired, item: &Item) -> Option<Bar> {
-    if goal.get(&item.id).is_none() {
-        return Some(Bar::NotWanted);
+fn item_bar(ask: &Ask<'_>, goal: &Desired, item: &Item) -> Option<Bar> {
+    if goal.get(&item.id).is_some() {
+        return bar(ask.catalogue, &goal.policy, &item.id);
     }
-    bar(catalogue, &goal.policy, &item.id)
+    if goal.seed(&item.id).is_some() && ask.seeds.contains(&item.id) {
+        return seed_bar(ask.catalogue, &goal.policy, &item.id);
+    }
+    Some(Bar::NotWanted)
 }

@@ -8,6 +8,8 @@
 //! - [`phone`]: one phone, [`goal`]: what is in force for it, [`observed`]: what it reported, packed
 //! - [`record`]: what must not be forgotten of a phone, and [`keep`], which turns one into the other
 //! - [`diff`]: desired against observed
+//! - [`fingerprint`]: keyed fingerprints, [`uncompared`]: what follows from them for items that never compare
+//! - [`seeding`]: values for new phones, [`reset`]: factory resets, [`retry`]: what a person wants tried again
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes
 //! - [`call`], [`schedule`]: asking phones to call, timers, backoff
@@ -20,6 +22,7 @@ pub mod call;
 mod calls;
 pub mod diff;
 pub mod effect;
+pub mod fingerprint;
 pub mod flow;
 pub mod goal;
 mod intake;
@@ -28,12 +31,16 @@ pub mod may_write;
 pub mod observed;
 pub mod phone;
 pub mod record;
+pub mod reset;
+pub mod retry;
 pub mod schedule;
+pub mod seeding;
 mod sending;
 pub mod session;
 pub mod settings;
 mod show;
 pub mod takeover;
+mod uncompared;
 pub mod view;
 pub mod words;
 
@@ -55,6 +62,7 @@ use crate::{
     spec::{Revision, Site, SiteName, Wanted},
     wpi::DeviceId,
 };
+use fingerprint::FingerprintKey;
 use flow::Flows;
 use phone::Phone;
 use record::PhoneRecord;
@@ -76,6 +84,8 @@ pub struct Counters {
     pub contact_uris_refused: u64,
     /// Messages from outside a site's networks.
     pub wrong_site: u64,
+    /// Factory resets that phones showed.
+    pub factory_resets: u64,
 }
 
 /// All phones, and what is to be done about them.
@@ -98,6 +108,8 @@ pub struct Fleet {
     sites: HashMap<SiteName, Site>,
     /// Whether the catalogue is the source's: with a broken overlay since the start, classes are not known.
     classes_known: bool,
+    /// The key of fingerprints; without one none are kept, and what is written without being compared is assumed.
+    key: Option<FingerprintKey>,
     flows: Flows,
     timers: Timers,
     pace: Pace,
@@ -127,6 +139,7 @@ impl Fleet {
             heard_at: HashMap::new(),
             sites: HashMap::new(),
             classes_known: false,
+            key: None,
             flows: Flows::default(),
             timers: Timers::default(),
             tickets: 0,
@@ -138,11 +151,19 @@ impl Fleet {
         }
     }
 
+    /// Keeps fingerprints with this key from now on; to be called before [`Self::restore`].
+    pub fn set_fingerprint_key(&mut self, key: FingerprintKey) {
+        self.key = Some(key);
+    }
+
     /// Takes over what the store kept. What was in force stays so until the documents are read. When a phone was last
-    /// asked to call is not kept, so each counts as asked just now.
-    pub fn restore(&mut self, records: Vec<PhoneRecord>, now: Timestamp) {
+    /// asked to call is not kept, so each counts as asked just now. How many phones have fingerprints of
+    /// another key, which are void.
+    pub fn restore(&mut self, records: Vec<PhoneRecord>, now: Timestamp) -> usize {
+        let mut voided = 0;
         for record in records {
             let mut phone = Phone::from_record(record);
+            voided += usize::from(phone.fingerprints.void_unless(self.key.as_ref().map(FingerprintKey::id)));
             phone.calling.last_request = Some(now);
             phone.assess(&self.catalogue);
             self.index(&phone);
@@ -153,6 +174,7 @@ impl Fleet {
             self.phones.insert(device.clone(), Box::new(phone));
             self.schedule(&device, now);
         }
+        voided
     }
 
     /// What the edges are to do; empties the list.

@@ -26,6 +26,8 @@ pub mod name {
     pub const DRIFT: &str = "phoneops_drift_items";
     /// Ended sessions by `reason` of the first message and `result`.
     pub const SESSIONS: &str = "phoneops_sessions_total";
+    /// Factory resets that phones showed; their passwords and seeds are written again.
+    pub const RESETS: &str = "phoneops_factory_resets_total";
     /// Contact-me requests by `result`.
     pub const CONTACTS: &str = "phoneops_contacts_total";
     /// Looks at the source by `result`.
@@ -43,7 +45,7 @@ pub mod name {
 
     /// All of them.
     pub const ALL: &[&str] =
-        &[PHONES, PENDING, DRIFT, SESSIONS, CONTACTS, FETCHES, BOUNDS, STORE_AWAY, STORE_COMMITS, STORE_WAITS, BUILD];
+        &[PHONES, PENDING, DRIFT, SESSIONS, RESETS, CONTACTS, FETCHES, BOUNDS, STORE_AWAY, STORE_COMMITS, STORE_WAITS, BUILD];
 }
 
 /// Labels of one dimension.
@@ -70,6 +72,7 @@ pub struct ServiceMetrics {
     pending: Family<One, Gauge>,
     drift: Gauge,
     sessions: Family<Two, Counter>,
+    resets: Counter,
     contacts: Family<One, Counter>,
     fetches: Family<One, Counter>,
     bounds: Family<One, Counter>,
@@ -95,6 +98,7 @@ impl ServiceMetrics {
             pending: register(&mut registry, name::PENDING, "Phones that wait, by reason"),
             drift: register(&mut registry, name::DRIFT, "Items that differ from what is wanted"),
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
+            resets: register(&mut registry, name::RESETS, "Factory resets that phones showed"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
             fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),
             bounds: register(&mut registry, name::BOUNDS, "Times a bound was hit"),
@@ -152,6 +156,11 @@ impl ServiceMetrics {
     pub fn set_bound(&self, bound: &'static str, count: u64) {
         use std::sync::atomic::Ordering::Relaxed;
         self.bounds.get_or_create(&[("bound", bound)]).inner().store(count, Relaxed);
+    }
+
+    /// Sets how many factory resets phones showed.
+    pub fn set_factory_resets(&self, count: u64) {
+        self.resets.inner().store(count, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Sets what the store says of itself.

@@ -2,6 +2,7 @@
 //!
 //! - [`FleetAccess`]: what the API asks of the running service
 //! - [`api`]: the routes of the status server, as an axum router
+//! - [`retry`]: the route that has a phone tried again
 //! - [`access`]: who may do what: loopback, tokens, the local user, Host and Origin
 //! - [`tokens`]: the file of `--tokens`, read again when it changes
 //! - [`problem`]: answers that say no, as JSON
@@ -18,6 +19,7 @@ pub mod access;
 pub mod api;
 pub mod metrics;
 pub mod problem;
+pub mod retry;
 pub mod server;
 pub mod socket;
 pub mod tokens;
@@ -30,6 +32,9 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn phone(&self, id: &str) -> Option<PhoneView>;
     /// Asks a phone to open a session. `actor` is who wants it, for the log.
     fn contact(&self, id: &str, actor: &str) -> ContactAnswer;
+    /// Has refused items of a phone tried again, with `secrets` also all that is never compared. `actor` is who wants
+    /// it, for the log.
+    fn retry(&self, id: &str, secrets: bool, actor: &str) -> Option<Retry>;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.
@@ -60,6 +65,22 @@ pub enum ContactAnswer {
     },
     /// There is no such phone.
     NotFound,
+}
+
+/// What becomes of the wish to try a phone again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retry {
+    /// It is taken up.
+    Taken {
+        /// Refused items that are tried again.
+        refusals: usize,
+        /// Items that are never compared and are written again.
+        secrets: usize,
+        /// Whether and when the phone is asked to call.
+        contact: ContactAnswer,
+    },
+    /// No document declares the phone, so nothing is written to it.
+    Undeclared,
 }
 
 /// Whether the service can do its work.

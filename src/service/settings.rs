@@ -11,6 +11,8 @@ pub struct ServiceSettings {
     pub source: SourceSettings,
     /// Where the content of secrets is.
     pub secrets: Option<PathBuf>,
+    /// The key of fingerprints; that of the state folder, made when it is missing, if none is named.
+    pub fingerprint_key: Option<PathBuf>,
     /// The state folder: store, self-made certificate, git mirror, API socket.
     pub state: PathBuf,
     /// How the store is opened.
