@@ -41,9 +41,8 @@ pub fn run(args: &Args) -> miette::Result<Exit> {
 }
 
 fn text(phone: &str, retried: &Retried, now: Timestamp) -> String {
-    let items = |count: usize| if count == 1 { "1 item".to_owned() } else { format!("{count} items") };
     let secrets = if retried.secrets > 0 {
-        format!(", and {} that are never compared are written again", items(retried.secrets))
+        format!(", written again without comparing: {}", retried.secrets)
     } else {
         String::new()
     };
@@ -52,7 +51,7 @@ fn text(phone: &str, retried: &Retried, now: Timestamp) -> String {
         (None, Some(at)) => format!("it is asked to call {}", ahead(at, now)),
         (None, None) => "a session is under way or about to be".to_owned(),
     };
-    format!("{}: {} that it refused are tried again{secrets}; {contact}", clean(phone), items(retried.refusals))
+    format!("{}: refused items tried again: {}{secrets}; {contact}", clean(phone), retried.refusals)
 }
 
 #[cfg(test)]
@@ -71,12 +70,12 @@ mod tests {
         let told = |retried: &Retried| text("reception", retried, Timestamp::UNIX_EPOCH);
         assert_eq!(
             told(&retried(2, 1, "AlreadyUnderWay", None)),
-            "reception: 2 items that it refused are tried again, and 1 item that are never compared are written again; \
+            "reception: refused items tried again: 2, written again without comparing: 1; \
              a session is under way or about to be"
         );
         assert_eq!(
             told(&retried(0, 0, "CannotBeReached", Some("it has not called yet"))),
-            "reception: 0 items that it refused are tried again; it cannot be asked to call: it has not called yet; \
+            "reception: refused items tried again: 0; it cannot be asked to call: it has not called yet; \
              it is done when the phone calls by itself"
         );
     }

@@ -13,7 +13,7 @@ use phoneops::{
         words::State,
     },
     report::{
-        ContactAnswer, FailedHandshake, FleetAccess, Readiness, Undeclared,
+        ContactAnswer, FailedHandshake, FleetAccess, Readiness, Retry, Undeclared,
         api::{ApiSettings, router},
         metrics::ServiceMetrics,
         server::{ServerLimits, serve, serve_unix},
@@ -52,6 +52,8 @@ pub(crate) fn phone(number: usize) -> PhoneView {
         drift: Vec::new(),
         drift_count: 0,
         refused: Vec::new(),
+        assumed: Vec::new(),
+        assumed_count: 0,
         problems: Vec::new(),
         managed: 60,
         revision: Some("4b825dc642cb6eb9".to_owned()),
@@ -66,6 +68,7 @@ pub(crate) fn phone(number: usize) -> PhoneView {
 pub(crate) struct MadeUp {
     pub(crate) phones: Mutex<Vec<PhoneView>>,
     pub(crate) contact: ContactAnswer,
+    pub(crate) retry: Option<Retry>,
     pub(crate) contacts: Mutex<Vec<(String, String)>>,
     pub(crate) queries: Mutex<Vec<Query>>,
     pub(crate) ready: Readiness,
@@ -76,6 +79,7 @@ impl Default for MadeUp {
         Self {
             phones: Mutex::new(vec![phone(1), phone(2)]),
             contact: ContactAnswer::Queued { at: Timestamp::UNIX_EPOCH },
+            retry: None,
             contacts: Mutex::default(),
             queries: Mutex::default(),
             ready: Readiness { ready: true, reasons: Vec::new() },
@@ -104,6 +108,11 @@ impl FleetAccess for MadeUp {
     fn contact(&self, id: &str, actor: &str) -> ContactAnswer {
         self.contacts.lock().unwrap().push((id.to_owned(), actor.to_owned()));
         self.contact.clone()
+    }
+
+    fn retry(&self, id: &str, secrets: bool, actor: &str) -> Option<Retry> {
+        self.contacts.lock().unwrap().push((id.to_owned(), format!("{actor} {secrets}")));
+        self.retry.clone()
     }
 
     fn ready(&self) -> Readiness {

@@ -120,6 +120,8 @@ pub(super) mod tests {
             drift: Vec::new(),
             drift_count: 0,
             refused: Vec::new(),
+            assumed: Vec::new(),
+            assumed_count: 0,
             problems: Vec::new(),
             managed: 60,
             revision: Some("4b825dc642cb6eb9a060e54bf8d69288fbee4904".to_owned()),

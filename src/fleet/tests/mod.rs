@@ -3,6 +3,9 @@
 mod calls;
 mod flows;
 mod promise_one;
+mod resets;
+mod secrets;
+mod seeds;
 mod sessions;
 mod stage;
 mod states;
