@@ -25,6 +25,7 @@ mod listener_tls;
 mod service_bad_input;
 mod service_child;
 mod service_flows;
+mod service_forgotten;
 mod service_git;
 mod service_handshake;
 mod service_killed;
