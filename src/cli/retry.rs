@@ -47,7 +47,9 @@ fn text(phone: &str, retried: &Retried, now: Timestamp) -> String {
         String::new()
     };
     let contact = match (&retried.why, retried.at) {
-        (Some(why), _) => format!("it cannot be asked to call: {}; it is done when the phone calls by itself", clean(why)),
+        (Some(why), _) => {
+            format!("it cannot be asked to call: {}; it is done when the phone calls by itself", clean(why))
+        }
         (None, Some(at)) => format!("it is asked to call {}", ahead(at, now)),
         (None, None) => "a session is under way or about to be".to_owned(),
     };

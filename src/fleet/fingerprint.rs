@@ -151,6 +151,12 @@ impl Fingerprints {
     }
 }
 
+/// Bytes as hex digits.
+pub fn to_hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 /// Reads so many bytes of hex digits.
 pub fn unhex<const LENGTH: usize>(text: &str) -> Option<[u8; LENGTH]> {
     let digits = text.as_bytes();
@@ -169,7 +175,7 @@ mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer, const N: usize>(bytes: &[u8; N], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        serializer.serialize_str(&super::to_hex(bytes))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; N], D::Error> {
@@ -224,7 +230,12 @@ mod tests {
         let key = FingerprintKey::new(&[0xAB; 32]);
         assert_eq!(format!("{key:?}"), "***");
         let mut kept = Fingerprints::default();
-        kept.set(key.id(), &id("sip-pwd", None), Known::Confirmed, of(0xAB, "00:1A:E8:00:00:01", &id("sip-pwd", None), "x"));
+        kept.set(
+            key.id(),
+            &id("sip-pwd", None),
+            Known::Confirmed,
+            of(0xAB, "00:1A:E8:00:00:01", &id("sip-pwd", None), "x"),
+        );
         assert!(format!("{kept:?}").contains("***"), "{kept:?}");
     }
 

@@ -15,6 +15,7 @@ use crate::{
 /// All that is kept of one phone. Secrets are references, call states are not in it (promise 10).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and absent unless it holds")]
 pub struct PhoneRecord {
     /// The device.
     pub device: DeviceId,

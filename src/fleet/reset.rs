@@ -127,9 +127,8 @@ impl Phone {
             return Sign::Silent;
         };
         let Some(seen) = seen.text().filter(|_| catalogue.compares(name)) else { return Sign::Silent };
-        let textual = catalogue.get(name).is_some_and(|item| {
-            matches!(item.kind, Kind::String | Kind::Hostname | Kind::Uri)
-        });
+        let textual =
+            catalogue.get(name).is_some_and(|item| matches!(item.kind, Kind::String | Kind::Hostname | Kind::Uri));
         let default = catalogue.default_text(name);
         let at_factory = |text: &str| {
             let empty = textual && catalogue.same(name, Some(text), None);

@@ -8,13 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    diff::says_it_has_none,
-    may_write::seed_bar,
-    observed::Readings,
-    phone::Phone,
-    record::ObservedValue,
-    sending::text_of,
-    session::Surroundings,
+    diff::says_it_has_none, may_write::seed_bar, observed::Readings, phone::Phone, record::ObservedValue,
+    sending::text_of, session::Surroundings,
 };
 use crate::{
     catalogue::Catalogue,

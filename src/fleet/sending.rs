@@ -7,9 +7,9 @@ use std::{
 };
 
 use super::{
+    fingerprint::Fingerprint,
     may_write::bar,
     phone::Phone,
-    fingerprint::Fingerprint,
     record::{BeforeImage, InFlight},
     session::Surroundings,
 };

@@ -115,7 +115,10 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let shared = Arc::new(Shared::new(fleet, contact, settings.xml.clone(), Arc::clone(&metrics)));
     let void = shared.with_fleet(|fleet, now| fleet.restore(restored.records, now));
     if void > 0 {
-        tracing::warn!(phones = void, "the key of fingerprints is another one; passwords are taken to be on these phones");
+        tracing::warn!(
+            phones = void,
+            "the key of fingerprints is another one; passwords are taken to be on these phones"
+        );
     }
     let (stop, stopped) = watch::channel(false);
 

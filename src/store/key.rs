@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::folder::suffixed;
-use crate::fleet::fingerprint::{FingerprintKey, unhex};
+use crate::fleet::fingerprint::{FingerprintKey, to_hex, unhex};
 
 /// Name of the file in the state folder.
 pub const KEY_NAME: &str = "fingerprint.key";
@@ -88,11 +88,10 @@ fn read(file: &Path) -> Result<FingerprintKey, KeyError> {
 
 fn make(file: &Path, random: impl FnOnce(&mut [u8; 32]) -> io::Result<()>) -> Result<FingerprintKey, KeyError> {
     let mut bytes = [0; 32];
-    let digits = |bytes: &[u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let draft = suffixed(file, ".new");
     let made = random(&mut bytes).and_then(|()| {
         let mut open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        writeln!(open, "{}", digits(&bytes))?;
+        writeln!(open, "{}", to_hex(&bytes))?;
         open.sync_all()?;
         fs::rename(&draft, file)
     });

@@ -222,6 +222,13 @@ impl Service {
         self.raw(line, &[&[("Host", host.as_str())], headers].concat()).await
     }
 
+    /// The same with a body, whose length is among the headers.
+    pub(crate) async fn ask_with(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let host = self.address.to_string();
+        let head = text(line, &[&[("Host", host.as_str())], headers].concat());
+        exchange(TcpStream::connect(self.address).await.unwrap(), &(head + body)).await
+    }
+
     /// The same over the Unix socket.
     pub(crate) async fn ask_locally(&self, line: &str) -> Answer {
         exchange(UnixStream::connect(&self.socket).await.unwrap(), &text(line, &[("Host", "whatever")])).await

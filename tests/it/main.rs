@@ -10,6 +10,7 @@
 
 mod api_access;
 mod api_answers;
+mod api_retry;
 mod api_service;
 mod api_status_command;
 mod arguments;

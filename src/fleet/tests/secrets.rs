@@ -171,7 +171,8 @@ fn a_person_has_refused_items_tried_again_and_on_request_all_secrets_written() {
     assert_eq!(stage.view(MAC).refused.len(), 1);
     phone.refuses.clear();
     let device = DeviceId::new(MAC).unwrap();
-    let RetryAnswer::Taken(Retried { refusals, secrets, contact }) = stage.fleet.retry(&device, false, stage.now) else {
+    let RetryAnswer::Taken(Retried { refusals, secrets, contact }) = stage.fleet.retry(&device, false, stage.now)
+    else {
         panic!("taken")
     };
     assert_eq!((refusals, secrets), (1, 0));

@@ -11,7 +11,10 @@ use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use crate::{
-    fleet::{Answer, Effect, Fleet, Settings, fingerprint::FingerprintKey, flow::From, record::PhoneRecord, schedule::after, view::PhoneView},
+    fleet::{
+        Answer, Effect, Fleet, Settings, fingerprint::FingerprintKey, flow::From, record::PhoneRecord, schedule::after,
+        view::PhoneView,
+    },
     spec::{self, Revision, SecretReader, SecretRef, Snapshot},
     wpi::{
         Action, DeviceId, Index, Item, ItemId, ItemName, ItemStatus, PhoneMessage, Reason, ReplyStatus, Secret,
