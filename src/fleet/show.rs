@@ -226,6 +226,8 @@ impl Fleet {
             drift: drift.iter().take(LIST_LIMIT).map(|difference| self.drift_view(phone, difference)).collect(),
             drift_count: drift.len(),
             refused: refused(phone),
+            assumed: phone.assumed(&self.catalogue).take(LIST_LIMIT).map(ToString::to_string).collect(),
+            assumed_count: phone.assumed(&self.catalogue).count(),
             problems: match &phone.newest {
                 Newest::Invalid { problems, .. } => problems.iter().take(10).map(ToString::to_string).collect(),
                 Newest::Declared | Newest::Gone => Vec::new(),

@@ -223,14 +223,16 @@ impl Fleet {
         }
     }
 
-    /// A person wants what is held on a phone to be put right again, and at its site where healing has stopped. Whether
-    /// anything was held.
-    pub fn heal_again(&mut self, device: &DeviceId, now: Timestamp) -> bool {
+    /// A person wants what is held on a phone to be put right again, and at its site where healing has stopped. How many
+    /// of the phone's items were held.
+    pub(super) fn heal_again(&mut self, device: &DeviceId, now: Timestamp) -> usize {
+        let held = self.phones.get(device).map_or(0, |phone| phone.drifts.held());
         let stopped = self.stopped_site(device);
         if let Some(site) = &stopped {
             self.heal_site(site, "a person asked for a retry", now);
         }
-        self.change_drifts(device, |phone| phone.drifts.release(), now) || stopped.is_some()
+        self.change_drifts(device, |phone| phone.drifts.release(), now);
+        held
     }
 
     /// The site of a phone, if healing has stopped there.
@@ -252,15 +254,14 @@ impl Fleet {
         self.phones.values().filter(|phone| here(phone) && wanted(phone)).map(|phone| phone.device.clone()).collect()
     }
 
-    fn change_drifts(&mut self, device: &DeviceId, change: impl FnOnce(&mut Phone) -> bool, now: Timestamp) -> bool {
+    fn change_drifts(&mut self, device: &DeviceId, change: impl FnOnce(&mut Phone) -> bool, now: Timestamp) {
         let catalogue = &self.catalogue;
-        let Some(phone) = self.phones.get_mut(device) else { return false };
+        let Some(phone) = self.phones.get_mut(device) else { return };
         if !change(phone) {
-            return false;
+            return;
         }
         phone.judge(catalogue);
         self.save(device, now);
         self.schedule(device, now);
-        true
     }
 }

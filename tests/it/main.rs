@@ -10,6 +10,7 @@
 
 mod api_access;
 mod api_answers;
+mod api_retry;
 mod api_service;
 mod api_status_command;
 mod arguments;
@@ -26,6 +27,7 @@ mod service_bad_input;
 mod service_child;
 mod service_drift;
 mod service_flows;
+mod service_forgotten;
 mod service_git;
 mod service_handshake;
 mod service_kill_loop;
