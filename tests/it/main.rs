@@ -36,6 +36,7 @@ mod service_many;
 mod service_odd_phones;
 mod service_report;
 mod service_secret;
+mod service_secrets_changed;
 mod service_stage;
 mod service_status;
 mod service_store_away;
