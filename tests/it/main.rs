@@ -46,4 +46,5 @@ mod source_git;
 mod source_git_web;
 mod store_away;
 mod store_file;
+mod store_older;
 mod validate;
