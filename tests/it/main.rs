@@ -34,6 +34,7 @@ mod service_killed;
 mod service_many;
 mod service_odd_phones;
 mod service_report;
+mod service_reset;
 mod service_secret;
 mod service_stage;
 mod service_status;
