@@ -6,8 +6,8 @@
 //!
 //! | condition | why |
 //! |---|---|
-//! | the phone starts up | a reset ends in a start |
-//! | it says an empty `e164` | the first item that a reset empties, and each start-up tells it (R-518) |
+//! | the phone starts up, or calls because it was asked to | a reset ends in a start, which phoneops may have missed; what a person changes on a phone comes as `local-changes` |
+//! | it says an empty `e164` | the first item that a reset empties, and each initial message tells it (R-518) |
 //! | it had said a number before, or is to have one | else an empty one is nothing new. What it is to have counts too: then a phone out of its box needs no record |
 //! | after a read of all managed items, at least [`LEAST`] of those that are to have another value stand empty or at the catalogue's default | one person who changes one value, or clears the number, is no reset |
 //! | none of them stands at anything else | a value that was kept, or that somebody set, says that the phone has not forgotten. So a phone whose record was lost is no reset, and a phone that another server released (R-1220) mostly is none |
@@ -35,7 +35,7 @@ pub enum Reset {
     /// Nothing speaks for one.
     #[default]
     No,
-    /// The phone started up without its number; the next read of all items will tell.
+    /// The phone came without its number; the next read of all items will tell.
     Suspected,
     /// It was one, and is not counted yet.
     Seen,
@@ -62,7 +62,8 @@ impl Phone {
             return;
         }
         let known = self.facts.e164.as_deref().is_some_and(has_text);
-        if message.reason == Reason::StartUp && !self.factory && (known || self.wants_number()) {
+        let comes = matches!(message.reason, Reason::StartUp | Reason::Solicited);
+        if comes && !self.factory && (known || self.wants_number()) {
             self.reset = Reset::Suspected;
             self.look_wanted = true;
         }

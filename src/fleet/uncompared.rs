@@ -4,7 +4,7 @@
 //! one than the fingerprint says ([`Phone::weigh`]), after a factory reset and when a person says so
 //! ([`Phone::write_anew`]). It goes along when its group is written. Otherwise it is left alone (promise 8).
 //!
-//! **Invariant.** An item that is due has no fingerprint of the content that is wanted: so a content that comes back
+//! **Invariant.** An item that is due has no confirmed or assumed fingerprint of the content that is wanted: so a content that comes back
 //! before it was written takes the item off the list, and what a person or a reset asked for stays on it.
 
 use super::{

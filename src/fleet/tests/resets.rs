@@ -87,11 +87,15 @@ fn a_phone_that_says_its_number_is_no_reset_whatever_it_lacks() {
 }
 
 #[test]
-fn a_session_that_is_no_start_up_shows_no_reset() {
+fn a_reset_whose_start_was_missed_is_seen_when_the_phone_is_asked_to_call() {
     let (mut stage, mut phone) = kept();
     reset(&mut phone);
     let session = phone.session(&mut stage, Reason::Status);
-    assert!(!session.writes().concat().contains(&"ldap-pwd".to_owned()));
+    assert!(!session.writes().concat().contains(&"ldap-pwd".to_owned()), "no other message shows one");
+    let (mut stage, mut phone) = kept();
+    reset(&mut phone);
+    let session = phone.session(&mut stage, Reason::Solicited);
+    assert!(session.writes().concat().contains(&"ldap-pwd".to_owned()));
 }
 
 #[test]
