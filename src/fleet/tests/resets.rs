@@ -141,3 +141,16 @@ fn a_start_that_says_nothing_changed_is_still_read_when_the_number_is_gone() {
     assert_eq!(session.actions().first(), Some(&Action::ReadItems));
     assert!(session.writes().concat().contains(&"ldap-pwd".to_owned()));
 }
+
+#[test]
+fn a_phone_that_was_reset_did_not_drift_and_is_set_up_however_often_and_with_however_many_others() {
+    let (mut stage, mut phone) = kept();
+    for _ in 0..6 {
+        reset(&mut phone);
+        assert!(written(&mut stage, &mut phone).contains(&"sip-name".to_owned()), "no tug of war");
+        let view = stage.view(MAC);
+        assert_eq!((view.state, view.tug_of_war.len()), (State::InSync, 0));
+        phone.number = "4930123456".to_owned();
+        phone.session(&mut stage, Reason::StartUp);
+    }
+}
