@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod history;
 pub mod log;
+pub mod retry;
 pub mod serve;
 pub mod sim;
 pub mod status;
@@ -33,6 +34,8 @@ enum Command {
     Status(status::Args),
     /// Show what changed on the phones, when, why and who wanted it
     History(history::Args),
+    /// Try again what a phone refused, or write its passwords again
+    Retry(retry::Args),
     /// Run simulated phones
     Sim(sim::Args),
     /// Everything on one machine: git repository, simulated phones, service
@@ -90,6 +93,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Validate(args) => validate::run(args),
         Command::Status(args) => status::run(args),
         Command::History(args) => history::run(&args),
+        Command::Retry(args) => retry::run(&args),
         Command::Sim(args) => sim::run(args),
         Command::Demo(args) => demo::run(&args),
     }

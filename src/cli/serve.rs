@@ -114,6 +114,9 @@ pub struct Args {
     /// File with the keys (AGE-SECRET-KEY-1…) that open files of secrets encrypted with age
     #[arg(long, env = "PHONEOPS_AGE_IDENTITY", value_name = "FILE")]
     pub age_identity: Option<PathBuf>,
+    /// Key of fingerprints of what was written, 64 hex digits; made in the state folder unless given
+    #[arg(long, env = "PHONEOPS_FINGERPRINT_KEY", value_name = "FILE")]
+    pub fingerprint_key: Option<PathBuf>,
     /// File of API tokens: name:rights:sha256, one a line
     #[arg(long, env = "PHONEOPS_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
@@ -180,6 +183,7 @@ impl Args {
             source: self.source(),
             secrets: self.secrets_dir.clone(),
             age_identity: self.age_identity.clone(),
+            fingerprint_key: self.fingerprint_key.clone(),
             state: self.state.clone(),
             store: store::OpenOptions { rebuild: self.rebuild_store, ..store::OpenOptions::default() },
             history: HistorySettings { days: self.history_days, user_days: self.history_user_days },

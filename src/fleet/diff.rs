@@ -115,7 +115,7 @@ pub fn compare(catalogue: &Catalogue, desired: &[DesiredItem], observed: &Observ
 }
 
 /// Whether a status of a read means that this phone has no such item, rather than no value.
-fn says_it_has_none(status: &ItemStatus) -> bool {
+pub(super) fn says_it_has_none(status: &ItemStatus) -> bool {
     match status {
         ItemStatus::UnknownItem | ItemStatus::NotSupported | ItemStatus::InvalidIndex => true,
         ItemStatus::Other(word) => word == "not implemented",

@@ -209,7 +209,7 @@ impl Drifts {
     }
 
     /// Forgets everything.
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.0 = Vec::new();
     }
 }

@@ -32,21 +32,22 @@ pub fn meaning(item: &DesiredItem, desired: &Desired) -> DesiredValue {
 }
 
 impl Phone {
-    /// What this item asks for now.
+    /// What this item or seed asks for now.
     pub fn wants(&self, id: &ItemId) -> Option<DesiredValue> {
         let desired = &self.goal.as_ref()?.desired;
-        Some(meaning(desired.get(id)?, desired))
+        Some(meaning(desired.get(id).or_else(|| desired.seed(id))?, desired))
     }
 
     /// Works towards another desired state from now on.
     ///
     /// An item that never compares becomes due when what was in force did not have it or had another value. Where
     /// nothing was in force, or it was incomplete because the model was not known, only a phone that is new gets it
-    /// (promise 8). An item that the phone did not have is asked for again when another value is wanted.
+    /// (promise 8); so it is where what was in force comes from a store that cannot be trusted. A change of reference
+    /// without a change of content is found by [`Phone::weigh`]. An item that the phone did not have is asked for again when another value is wanted.
     pub fn take_goal(&mut self, new: Goal, catalogue: &Catalogue) {
         let old = self.goal.take();
         let due = |item: &&DesiredItem| {
-            let before = old.as_ref().map(|old| (old, old.desired.get(&item.id)));
+            let before = old.as_ref().filter(|_| !self.unsure).map(|old| (old, old.desired.get(&item.id)));
             match before {
                 Some((old, Some(before))) => meaning(before, &old.desired) != meaning(item, &new.desired),
                 Some((old, None)) if !old.desired.undecided => true,
@@ -58,8 +59,11 @@ impl Phone {
         all.extend(self.due.drain(..).filter(|id| new.desired.get(id).is_some()));
         self.due = all.into_iter().collect();
         self.refused.retain(|refused| {
-            new.desired.get(&refused.id).is_some_and(|item| meaning(item, &new.desired) == refused.value)
+            let wanted = new.desired.get(&refused.id).or_else(|| new.desired.seed(&refused.id));
+            wanted.is_some_and(|item| meaning(item, &new.desired) == refused.value)
         });
+        self.fingerprints.retain(|id| new.desired.get(id).is_some());
+        self.take_seeds(&new.desired);
         let asked_again = |item: &&DesiredItem| {
             let another = old.as_ref().and_then(|old| old.desired.get(&item.id)).map(|before| &before.value.value);
             let lacking = self.assessment.comparison.lacking.iter().any(|lacking| lacking.id == item.id);
@@ -90,6 +94,7 @@ impl Phone {
             let firmware = self.facts.firmware.clone();
             self.refused.push(Refused { id: id.clone(), status, value, firmware, at: now });
         }
+        self.seeds_done([id].into_iter());
         self.unsaved = true;
     }
 }

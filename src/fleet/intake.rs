@@ -125,6 +125,7 @@ impl Fleet {
             settings: &self.settings,
             wanted: self.wanted.as_deref(),
             classes_known: self.classes_known,
+            key: self.key.as_ref(),
             catalogue: &self.catalogue,
             site,
             peer: peer.to_canonical(),
@@ -144,6 +145,7 @@ impl Fleet {
         let model = phone.facts.model.clone();
         let peer = from.peer.ip().to_canonical();
         let before = (phone.facts.contact_me_uri.clone(), phone.facts.address);
+        phone.suspect_reset(message);
         phone.learn_facts(message);
         phone.unsaved |= phone.facts.address != Some(peer);
         phone.facts.address = Some(peer);
@@ -256,6 +258,7 @@ impl Fleet {
         let around = self.surroundings(&site, from.peer.ip().to_canonical(), now);
         phone.facts.last_seen = Some(now);
         let next = flow.session.reply(&mut phone, message, &around);
+        self.counters.factory_resets += u64::from(phone.tell_reset());
         self.phones.insert(device, phone);
         self.step(flow, next, now)
     }

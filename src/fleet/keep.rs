@@ -11,6 +11,7 @@ use super::{
     observed::ObservedSet,
     phone::{Assessment, Newest, Phone},
     record::{InForce, InForceItems, PhoneRecord},
+    reset::Reset,
 };
 use crate::{spec::Desired, wpi::DeviceId};
 
@@ -33,7 +34,12 @@ impl Phone {
             in_flight: record.in_flight,
             before_images: record.before_images,
             due: record.due,
+            fingerprints: record.fingerprints,
+            seeding: record.seeding,
             fresh: record.fresh,
+            unsure: record.unsure,
+            reset: Reset::default(),
+            factory: record.factory,
             unverified: record.unverified,
             last_write: record.last_write,
             last_proof: record.last_proof,
@@ -68,7 +74,11 @@ impl Phone {
             in_flight: self.in_flight.clone(),
             before_images: self.before_images.clone(),
             due: self.due.clone(),
+            fingerprints: self.fingerprints.clone(),
+            seeding: self.seeding.clone(),
             fresh: self.fresh,
+            unsure: self.unsure,
+            factory: self.factory,
             abandoned: self.goal.is_some() && !self.declared(),
             unverified: self.unverified,
             last_write: self.last_write,

@@ -111,6 +111,15 @@ pub fn bar(catalogue: &Catalogue, policy: &Policy, id: &ItemId) -> Option<Bar> {
     (locks_out && policy.lockout_items != LockoutItems::Allow).then_some(Bar::Lockout)
 }
 
+/// Whether the class of an item bars it from being a seed under this policy: as [`bar`], but items of the user are what
+/// seeds are for.
+pub fn seed_bar(catalogue: &Catalogue, policy: &Policy, id: &ItemId) -> Option<Bar> {
+    match bar(catalogue, policy, id) {
+        Some(Bar::User) => bar(catalogue, &Policy { user_items: UserItems::Manage, ..policy.clone() }, id),
+        other => other,
+    }
+}
+
 /// What [`may_write`] looks at, apart from the items.
 #[derive(Debug)]
 pub struct Ask<'a> {
@@ -120,6 +129,8 @@ pub struct Ask<'a> {
     pub store_away: bool,
     /// What is in force for the phone now.
     pub in_force: Option<&'a Desired>,
+    /// The seeds that are due.
+    pub seeds: &'a [ItemId],
     /// What the session works towards.
     pub goal: &'a Digest,
     /// The phone's site.
@@ -185,11 +196,12 @@ pub fn may_write(ask: &Ask<'_>, items: Vec<Item>, now: Timestamp) -> Result<Perm
 }
 
 fn item_bar(ask: &Ask<'_>, goal: &Desired, item: &Item) -> Option<Bar> {
-    if goal.get(&item.id).is_none() {
-        return Some(Bar::NotWanted);
+    if goal.get(&item.id).is_some() {
+        let held = ask.drifts.holds(&item.id).then_some(Bar::TugOfWar);
+        return held.or_else(|| bar(ask.catalogue, &goal.policy, &item.id));
     }
-    if ask.drifts.holds(&item.id) {
-        return Some(Bar::TugOfWar);
+    if goal.seed(&item.id).is_some() && ask.seeds.contains(&item.id) {
+        return seed_bar(ask.catalogue, &goal.policy, &item.id);
     }
-    bar(ask.catalogue, &goal.policy, &item.id)
+    Some(Bar::NotWanted)
 }

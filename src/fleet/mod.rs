@@ -10,6 +10,8 @@
 //! - [`diff`]: desired against observed; [`drift`]: what a phone went away from, [`ignore`]: what is no drift,
 //!   [`tug_of_war`]: who else writes, [`sweep`]: when a phone is read without cause
 //! - [`news`]: what a session brought to light, [`history`]: the changes among it
+//! - [`fingerprint`]: keyed fingerprints, [`uncompared`]: what follows from them for items that never compare
+//! - [`seeding`]: values for new phones, [`reset`]: factory resets, [`retry`]: what a person wants tried again
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes; [`doors`]: whether the clock lets it
 //! - [`call`], [`schedule`], [`turns`]: asking phones to call: how far it has come, timers and backoff, whose turn it is
@@ -25,6 +27,7 @@ pub mod diff;
 pub mod doors;
 pub mod drift;
 pub mod effect;
+pub mod fingerprint;
 pub mod flow;
 pub mod goal;
 pub mod history;
@@ -37,7 +40,10 @@ pub mod observed;
 mod overload;
 pub mod phone;
 pub mod record;
+pub mod reset;
+pub mod retry;
 pub mod schedule;
+pub mod seeding;
 mod sending;
 pub mod session;
 pub mod settings;
@@ -46,6 +52,7 @@ mod sweep;
 pub mod takeover;
 mod tug_of_war;
 pub mod turns;
+mod uncompared;
 pub mod view;
 pub mod words;
 
@@ -67,6 +74,7 @@ use crate::{
     spec::{Revision, Site, SiteName, Wanted},
     wpi::DeviceId,
 };
+use fingerprint::FingerprintKey;
 use flow::Flows;
 use phone::Phone;
 use record::PhoneRecord;
@@ -95,6 +103,8 @@ pub struct Counters {
     pub wrong_site: u64,
     /// Items that drift beyond the number that is remembered of a phone.
     pub drift_forgotten: u64,
+    /// Factory resets that phones showed.
+    pub factory_resets: u64,
 }
 
 /// All phones, and what is to be done about them.
@@ -117,6 +127,8 @@ pub struct Fleet {
     sites: HashMap<SiteName, Site>,
     /// Whether the catalogue is the source's: with a broken overlay since the start, classes are not known.
     classes_known: bool,
+    /// The key of fingerprints; without one none are kept, and what is written without being compared is assumed.
+    key: Option<FingerprintKey>,
     flows: Flows,
     timers: Timers,
     turns: Turns,
@@ -146,6 +158,7 @@ impl Fleet {
             heard_at: HashMap::new(),
             sites: HashMap::new(),
             classes_known: false,
+            key: None,
             flows: Flows::default(),
             timers: Timers::default(),
             tugs: TugsOfWar::default(),
@@ -157,11 +170,19 @@ impl Fleet {
         }
     }
 
+    /// Keeps fingerprints with this key from now on; to be called before [`Self::restore`].
+    pub fn set_fingerprint_key(&mut self, key: FingerprintKey) {
+        self.key = Some(key);
+    }
+
     /// Takes over what the store kept. What was in force stays so until the documents are read. When a phone was last
-    /// asked to call is not kept, so each counts as asked just now.
-    pub fn restore(&mut self, records: Vec<PhoneRecord>, now: Timestamp) {
+    /// asked to call is not kept, so each counts as asked just now. How many phones have fingerprints of
+    /// another key, which are void.
+    pub fn restore(&mut self, records: Vec<PhoneRecord>, now: Timestamp) -> usize {
+        let mut voided = 0;
         for record in records {
             let mut phone = Phone::from_record(record);
+            voided += usize::from(phone.fingerprints.void_unless(self.key.as_ref().map(FingerprintKey::id)));
             phone.calling.last_request = Some(now);
             phone.apply_ignore_rules(now);
             phone.assess(&self.catalogue);
@@ -174,6 +195,7 @@ impl Fleet {
             self.phones.insert(device.clone(), Box::new(phone));
             self.schedule(&device, now);
         }
+        voided
     }
 
     /// What the edges are to do; empties the list.

@@ -8,10 +8,11 @@ use smol_str::SmolStr;
 
 use super::{
     diff::Comparison,
-    drift::Watching,
+    drift::{Sighted, Watching},
     history::Change,
     observed::{Entry, ObservedSet, Readings},
     phone::Phone,
+    reset::Reset,
     session::Surroundings,
     settings::Settings,
     words::{ChangeCause, ChangeResult},
@@ -57,7 +58,13 @@ impl Phone {
         let Some(policy) = self.goal.as_ref().map(|goal| &goal.desired.policy) else { return };
         let enforces = policy.mode == Mode::Enforce && !settings.report_only;
         let watching = Watching { enforces, limit: policy.self_heal_limit.into(), now };
-        let sighted = self.drifts.saw(&before.comparison, &self.assessment.comparison, watching);
+        let sighted = if self.reset == Reset::Seen {
+            // a phone that was reset did not drift: it is set up anew
+            self.drifts.clear();
+            Sighted { changed: true, ..Sighted::default() }
+        } else {
+            self.drifts.saw(&before.comparison, &self.assessment.comparison, watching)
+        };
         if sighted.changed {
             self.unsaved = true;
             self.judge(catalogue);

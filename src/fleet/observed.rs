@@ -291,6 +291,12 @@ impl Readings {
         Self::new(all)
     }
 
+    /// What was read of that id.
+    pub fn get(&self, id: &ItemId) -> Option<&ObservedValue> {
+        let place = self.0.binary_search_by(|reading| reading.0.cmp(id)).ok()?;
+        self.0.get(place).map(|(_, value)| value)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

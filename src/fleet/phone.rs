@@ -9,6 +9,7 @@ use super::{
     diff::{self, Comparison},
     doors::Doors,
     drift::Drifts,
+    fingerprint::Fingerprints,
     flow::FlowId,
     goal::Goal,
     ignore::Ignoring,
@@ -16,6 +17,8 @@ use super::{
     news::News,
     observed::{ObservedSet, Readings},
     record::{BeforeImage, Facts, InFlight, PhoneRecord, Refused},
+    reset::Reset,
+    seeding::Seeding,
     sweep,
     words::DegradedReason,
 };
@@ -90,8 +93,18 @@ pub struct Phone {
     pub before_images: Vec<BeforeImage>,
     /// Items that never compare and are to be written, sorted.
     pub due: Vec<ItemId>,
+    /// What is known of the content of items that never compare.
+    pub fingerprints: Fingerprints,
+    /// How far its seeds have come.
+    pub seeding: Seeding,
     /// Whether it was first declared by a revision that was seen to arrive, and has nothing in force yet (promise 8).
     pub fresh: bool,
+    /// Whether what was in force comes from a store that cannot be trusted, and no documents were read since.
+    pub unsure: bool,
+    /// How far looking for a factory reset has come.
+    pub reset: Reset,
+    /// Whether its reset was seen, and it has not said a number since.
+    pub factory: bool,
     /// Whether something was written since the last read (promise 2).
     pub unverified: bool,
     /// When something was last written.
@@ -223,9 +236,10 @@ impl Phone {
                 Some(reason) => drop(degraded.insert(reason)),
             }
         }
-        if !self.assessment.comparison.lacking.is_empty() {
+        if !self.assessment.comparison.lacking.is_empty() || self.refused_a_seed() {
             degraded.insert(DegradedReason::Refused);
         }
+        writable |= self.seeds(catalogue).next().is_some();
         self.assessment.writable = writable;
         self.assessment.degraded = degraded.into_iter().collect();
     }
@@ -235,7 +249,11 @@ impl Phone {
         let Comparison { drift, unread, .. } = &self.assessment.comparison;
         let drift = drift.as_ref().map_or(&[][..], |drift| drift.items());
         let open = |id: &ItemId| drift.iter().any(|difference| difference.id == *id) || unread.contains(id);
-        self.refused.retain(|refused| !catalogue.compares(refused.id.name.as_str()) || open(&refused.id));
+        let goal = self.goal.as_ref();
+        let is_seed = |id: &ItemId| goal.is_some_and(|goal| goal.desired.seed(id).is_some());
+        self.refused.retain(|refused| {
+            !catalogue.compares(refused.id.name.as_str()) || open(&refused.id) || is_seed(&refused.id)
+        });
         self.doubtful.retain(open);
     }
 

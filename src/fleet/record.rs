@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
-use super::drift::Drifts;
+use super::{drift::Drifts, fingerprint::Fingerprints, seeding::Seeding};
 use crate::{
     spec::{DesiredItem, DesiredValue, Digest, Labels, Policy, Revision, SiteName, desired::LayerValue},
     wpi::{DeviceId, ItemId, ItemStatus},
@@ -15,6 +15,7 @@ use crate::{
 /// All that is kept of one phone. Secrets are references, call states are not in it (promise 10).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and absent unless it holds")]
 pub struct PhoneRecord {
     /// The device.
     pub device: DeviceId,
@@ -39,10 +40,23 @@ pub struct PhoneRecord {
     /// Items that never compare (R-1212), changed, and whose write is not confirmed yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub due: Vec<ItemId>,
+    /// What is known of the content of items that never compare.
+    #[serde(default, skip_serializing_if = "Fingerprints::is_empty")]
+    pub fingerprints: Fingerprints,
+    /// How far its seeds have come.
+    #[serde(default, skip_serializing_if = "Seeding::is_empty")]
+    pub seeding: Seeding,
     /// Whether the phone was first declared by a revision that was seen to arrive, and has no desired state yet
     /// (promise 8).
     #[serde(default, skip_serializing_if = "is_false")]
     pub fresh: bool,
+    /// Whether this comes from a store that cannot be trusted, and no documents were read since: then nothing follows
+    /// from what was in force for items that never compare.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unsure: bool,
+    /// Whether a factory reset was seen, and the phone has not said a number since.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub factory: bool,
     /// Whether no document declares the phone any more.
     #[serde(default, skip_serializing_if = "is_false")]
     pub abandoned: bool,
@@ -72,13 +86,28 @@ impl PhoneRecord {
             in_flight: None,
             before_images: Vec::new(),
             due: Vec::new(),
+            fingerprints: Fingerprints::default(),
+            seeding: Seeding::default(),
             fresh: false,
+            unsure: false,
+            factory: false,
             abandoned: false,
             unverified: false,
             last_write: None,
             last_proof: None,
             drifts: Drifts::default(),
         }
+    }
+
+    /// Takes out what must not be acted on when this is an older copy of the phone's record: what was to be written
+    /// without being compared, and whatever would make it so (promise 8). All else is read from the phone first.
+    pub fn distrust(&mut self) {
+        self.due.clear();
+        self.fingerprints = Fingerprints::default();
+        self.seeding = Seeding::default();
+        self.fresh = false;
+        self.factory = false;
+        self.unsure = true;
     }
 }
 

@@ -7,13 +7,15 @@ use std::{
 };
 
 use super::{
+    fingerprint::Fingerprint,
     may_write::bar,
     phone::Phone,
     record::{BeforeImage, InFlight},
     session::Surroundings,
 };
 use crate::{
-    spec::{Desired, DesiredValue},
+    catalogue::{Catalogue, GroupKey},
+    spec::{Desired, DesiredItem, DesiredValue, Wanted},
     wpi::{Item, ItemId, ItemText},
 };
 
@@ -23,6 +25,7 @@ pub(super) struct Sending {
     pub(super) items: Vec<Item>,
     pub(super) wanted: Vec<(ItemId, DesiredValue)>,
     pub(super) images: Vec<ItemId>,
+    pub(super) prints: Vec<(ItemId, Fingerprint)>,
 }
 
 impl Sending {
@@ -51,13 +54,7 @@ pub(super) fn items_to_write(
         if barred || left_alone || phone.refused_as_is(id) || lacking.iter().any(|lacking| lacking.id == *id) {
             continue;
         }
-        let text = match &item.value.value {
-            DesiredValue::Text(text) => Some(ItemText::Plain(text.clone())),
-            DesiredValue::Secret(reference) => {
-                around.wanted.and_then(|wanted| wanted.secret(reference, desired)).map(ItemText::Secret)
-            }
-        };
-        match text {
+        match text_of(item, desired, around.wanted) {
             Some(text) => items.push(Item { id: id.clone(), text, status: None }),
             None => drop(unreadable.insert(around.catalogue.group(id))),
         }
@@ -66,13 +63,37 @@ pub(super) fn items_to_write(
     items
 }
 
+/// What an application lacks that is not written whole.
+pub(super) const INCOMPLETE: &str = "an XML application is written with its XML-app-name and XML-app-action (R-1212)";
+
+/// XML applications without a name or without what is to be done with them: written whole or not at all (R-1219).
+pub(super) fn incomplete_applications(catalogue: &Catalogue, items: &[Item]) -> BTreeSet<GroupKey> {
+    let of_application = items.iter().filter(|item| item.id.name.as_str().starts_with("XML-app-"));
+    let groups: BTreeSet<GroupKey> = of_application.map(|item| catalogue.group(&item.id)).collect();
+    let has = |group: &GroupKey, name: &str| {
+        items.iter().any(|item| item.id.name.as_str() == name && catalogue.group(&item.id) == *group)
+    };
+    let whole = |group: &GroupKey| has(group, "XML-app-name") && has(group, "XML-app-action");
+    groups.into_iter().filter(|group| !whole(group)).collect()
+}
+
+/// What is sent for an item; `None` while its secret cannot be read.
+pub(super) fn text_of(item: &DesiredItem, desired: &Desired, wanted: Option<&Wanted>) -> Option<ItemText> {
+    match &item.value.value {
+        DesiredValue::Text(text) => Some(ItemText::Plain(text.clone())),
+        DesiredValue::Secret(reference) => {
+            wanted.and_then(|wanted| wanted.secret(reference, desired)).map(ItemText::Secret)
+        }
+    }
+}
+
 /// Notes the write in flight and what its items were before; the before-images that are new.
 pub(super) fn record_in_flight(phone: &mut Phone, items: &[Item], around: &Surroundings<'_>) -> Vec<ItemId> {
     let Some(goal) = phone.goal.clone() else { return Vec::new() };
     let revision = goal.revision.clone();
     let mut images = Vec::new();
     for item in items.iter().filter(|item| around.catalogue.compares(item.id.name.as_str())) {
-        if phone.before_images.iter().any(|image| image.id == item.id) {
+        if goal.desired.get(&item.id).is_none() || phone.before_images.iter().any(|image| image.id == item.id) {
             continue;
         }
         let old = phone.observed.get(&item.id).and_then(|seen| seen.text().map(smol_str::SmolStr::new));

@@ -9,11 +9,12 @@ use jiff::Timestamp;
 
 use super::{
     batch,
+    fingerprint::FingerprintKey,
     goal::Goal,
     may_write::{Ask, NoWrite, Permit, may_write},
     observed::Readings,
     phone::Phone,
-    sending::{Sending, content_hash, items_to_write, record_in_flight},
+    sending::{INCOMPLETE, Sending, content_hash, incomplete_applications, items_to_write, record_in_flight},
     settings::Settings,
 };
 use crate::{
@@ -97,6 +98,8 @@ pub struct Surroundings<'a> {
     pub classes_known: bool,
     /// The catalogue in force.
     pub catalogue: &'a Catalogue,
+    /// The key of fingerprints; without one none are kept.
+    pub key: Option<&'a FingerprintKey>,
     /// The phone's site.
     pub site: &'a Site,
     /// Where the phone calls from.
@@ -236,7 +239,8 @@ impl Session {
             Mode::Report => self.job = Job::Look,
             Mode::Off => return Move::End(Ending::Done),
         }
-        self.ask(phone, comparing(&goal.desired, around.catalogue), false, around)
+        let ids = phone.with_seeds(comparing(&goal.desired, around.catalogue), around.catalogue);
+        self.ask(phone, ids, false, around)
     }
 
     fn ask(&mut self, phone: &Phone, ids: Vec<ItemId>, verify: bool, around: &Surroundings<'_>) -> Move {
@@ -291,7 +295,11 @@ impl Session {
         let before = phone.look(&readings, around.catalogue);
         phone.read_at = Some(around.now);
         phone.unsaved |= phone.in_flight.is_some() || phone.unverified;
+        phone.look_for_seeds(&readings, around);
         phone.assess(around.catalogue);
+        if !verify {
+            phone.look_for_reset(around);
+        }
         phone.saw(before, around.catalogue, around.settings, around.now);
         phone.in_flight = None;
         phone.unverified = false;
@@ -308,10 +316,13 @@ impl Session {
         let Some(goal) = phone.goal.clone() else { return Move::End(Ending::Done) };
         let ids = batch::with_groups(around.catalogue, &goal.desired, &phone.writable(around.catalogue));
         let mut items = items_to_write(phone, &goal.desired, &ids, around);
+        items.extend(phone.seeds_to_write(around));
         let profile = phone.profile();
         let all = items.len();
+        let incomplete = incomplete_applications(around.catalogue, &items);
         items.retain(|item| {
-            let refusal = around.catalogue.refuses(&profile, item);
+            let lacks = || incomplete.contains(&around.catalogue.group(&item.id)).then_some(INCOMPLETE);
+            let refusal = around.catalogue.refuses(&profile, item).or_else(lacks);
             if let Some(why) = refusal {
                 refuse_as_wanted(phone, &item.id, why, around.now);
             }
@@ -348,7 +359,8 @@ impl Session {
             return self.stop(phone, why, around);
         }
         let images = record_in_flight(phone, &items, around);
-        self.step = Step::Recording(Sending { items, wanted, images });
+        let prints = phone.about_to_send(&items, around);
+        self.step = Step::Recording(Sending { items, wanted, images, prints });
         Move::Record
     }
 
@@ -358,7 +370,7 @@ impl Session {
         if writer.written.is_empty() {
             return Self::finish(phone);
         }
-        let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
+        let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str()) && !phone.is_seed(id);
         let mut ids: Vec<ItemId> = writer.written.keys().filter(compares).cloned().collect();
         if ids.is_empty() {
             ids = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
@@ -375,6 +387,7 @@ impl Session {
                 .as_ref()
                 .filter(|_| phone.declared() && around.wanted.is_some() && around.classes_known)
                 .map(|goal| &*goal.desired),
+            seeds: phone.seeding.due(),
             goal: &self.goal,
             site: around.site,
             peer: around.peer,
@@ -420,6 +433,8 @@ impl Session {
                 phone.refused.retain(|refused| refused.id != *id);
             }
         }
+        phone.sent(&sent.prints, |id| status(id).is_some(), around);
+        phone.seeds_done(taken.iter().map(|(id, _)| id));
         if !taken.is_empty() {
             phone.last_write = Some(around.now);
             phone.unverified = true;
@@ -491,6 +506,7 @@ impl Session {
             phone.cautious = true;
             return Move::End(Ending::Failed("the phone did not take a message; its groups go one by one"));
         }
+        phone.sent(&sent.prints, |_| true, around);
         for (id, value) in sent.wanted {
             phone.refuse(&id, value, ItemStatus::Failed, around.now);
         }

@@ -217,6 +217,7 @@ impl Fleet {
         let goal = phone.goal.as_ref();
         let drift = phone.assessment.comparison.drift.as_ref().map_or(&[][..], |drift| drift.items());
         let undeclared = state == State::Undeclared;
+        let assumed: Vec<&ItemId> = phone.assumed(&self.catalogue).collect();
         PhoneView {
             name: phone.name().map(ToString::to_string),
             mac: phone.device.to_string(),
@@ -232,6 +233,8 @@ impl Fleet {
             drift: drift.iter().take(LIST_LIMIT).map(|difference| self.drift_view(phone, difference)).collect(),
             drift_count: drift.len(),
             refused: refused(phone),
+            assumed: assumed.iter().take(LIST_LIMIT).map(ToString::to_string).collect(),
+            assumed_count: assumed.len(),
             problems: match &phone.newest {
                 Newest::Invalid { problems, .. } => problems.iter().take(10).map(ToString::to_string).collect(),
                 Newest::Declared | Newest::Gone => Vec::new(),

@@ -121,7 +121,8 @@ impl Fleet {
     }
 
     fn take_resolution(&mut self, device: &DeviceId, resolution: Resolution, now: Timestamp) {
-        let Some(revision) = self.wanted.as_ref().map(|wanted| wanted.revision().clone()) else { return };
+        let Some(wanted) = self.wanted.clone() else { return };
+        let revision = wanted.revision().clone();
         let mut phone = self.phones.remove(device).unwrap_or_else(|| Box::new(Phone::new(device.clone())));
         self.unindex(&phone);
         let mut peace = None;
@@ -138,6 +139,7 @@ impl Fleet {
                     phone.take_goal(Goal { desired, revision }, &self.catalogue);
                     phone.calling.forgive();
                 }
+                phone.weigh(&wanted, self.key.as_ref(), &self.catalogue);
             }
             Resolution::Invalid { name, problems } => phone.newest = Newest::Invalid { name, problems },
             Resolution::Undeclared => phone.newest = Newest::Gone,

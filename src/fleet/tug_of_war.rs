@@ -145,9 +145,7 @@ impl TugsOfWar {
 impl Fleet {
     /// Hears what a session brought to light: changes go to the history, drift to the watch over its site.
     pub(super) fn hear(&mut self, device: &DeviceId, now: Timestamp) {
-        let Some(phone) = self.phones.get_mut(device) else { return };
-        let site = phone.goal.as_ref().map(|goal| goal.desired.site.clone());
-        let stopped = site.filter(|site| self.tugs.stopped(site));
+        let stopped = self.stopped_site(device);
         self.hear_news(device, now);
         if let Some(site) = stopped {
             self.hold(device, now);
@@ -225,15 +223,25 @@ impl Fleet {
         }
     }
 
-    /// A person wants what is held on a phone to be put right again, and at its site where healing has stopped. Whether
-    /// anything was held.
-    pub fn heal_again(&mut self, device: &DeviceId, now: Timestamp) -> bool {
-        let site = self.phones.get(device).and_then(|phone| Some(phone.goal.as_ref()?.desired.site.clone()));
-        let stopped = site.filter(|site| self.tugs.stopped(site));
+    /// A person wants what is held on a phone to be put right again, and at its site where healing has stopped. How many
+    /// of the phone's items were held.
+    pub(super) fn heal_again(&mut self, device: &DeviceId, now: Timestamp) -> usize {
+        let held = self.phones.get(device).map_or(0, |phone| phone.drifts.held());
+        let stopped = self.stopped_site(device);
         if let Some(site) = &stopped {
             self.heal_site(site, "a person asked for a retry", now);
         }
-        self.change_drifts(device, |phone| phone.drifts.release(), now) || stopped.is_some()
+        self.change_drifts(device, |phone| phone.drifts.release(), now);
+        held
+    }
+
+    /// The site of a phone, if healing has stopped there.
+    fn stopped_site(&self, device: &DeviceId) -> Option<SiteName> {
+        if self.tugs.sites.is_empty() {
+            return None;
+        }
+        let site = &self.phones.get(device)?.goal.as_ref()?.desired.site;
+        self.tugs.stopped(site).then(|| site.clone())
     }
 
     /// How many sightings of drift were forgotten before their time.
@@ -246,15 +254,14 @@ impl Fleet {
         self.phones.values().filter(|phone| here(phone) && wanted(phone)).map(|phone| phone.device.clone()).collect()
     }
 
-    fn change_drifts(&mut self, device: &DeviceId, change: impl FnOnce(&mut Phone) -> bool, now: Timestamp) -> bool {
+    fn change_drifts(&mut self, device: &DeviceId, change: impl FnOnce(&mut Phone) -> bool, now: Timestamp) {
         let catalogue = &self.catalogue;
-        let Some(phone) = self.phones.get_mut(device) else { return false };
+        let Some(phone) = self.phones.get_mut(device) else { return };
         if !change(phone) {
-            return false;
+            return;
         }
         phone.judge(catalogue);
         self.save(device, now);
         self.schedule(device, now);
-        true
     }
 }

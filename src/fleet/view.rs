@@ -71,6 +71,12 @@ pub struct PhoneView {
     pub drift_count: usize,
     /// Items it refused, at most [`LIST_LIMIT`].
     pub refused: Vec<RefusedView>,
+    /// Items that are never compared, which phoneops did not write and takes to be right, at most [`LIST_LIMIT`].
+    #[serde(default)]
+    pub assumed: Vec<String>,
+    /// How many of them there are.
+    #[serde(default)]
+    pub assumed_count: usize,
     /// What is wrong with its documents, at most ten.
     pub problems: Vec<String>,
     /// How many of its items are proven: read as wanted after the last write, or taken where they cannot be read back.

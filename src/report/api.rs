@@ -5,6 +5,7 @@
 //! | `GET /api/v1/phones?state=&site=&model=&limit=&continue=` | a [`Page`](crate::fleet::view::Page) |
 //! | `GET /api/v1/phones/{name-or-mac}` | a [`PhoneView`](crate::fleet::view::PhoneView) |
 //! | `POST /api/v1/phones/{name-or-mac}/contact` | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
+//! | `POST /api/v1/phones/{name-or-mac}/retry` with `{"secrets": bool}` | 202 [`Retried`](super::retry::Retried); 404, 409 |
 //! | `GET /api/v1/undeclared` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
 //! | `GET /api/v1/history?phone=&item=&since=&limit=&continue=` | a [`HistoryPage`](crate::fleet::history::HistoryPage) |
 //! | `GET /healthz` | 200 as long as the process answers |
@@ -30,6 +31,7 @@ use super::{
     access::{Actor, Peer, admit},
     metrics::CONTENT_TYPE,
     problem::Problem,
+    retry,
     tokens::Tokens,
 };
 use crate::fleet::{
@@ -58,6 +60,7 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/phones", get(phones))
         .route("/api/v1/phones/{id}", get(phone))
         .route("/api/v1/phones/{id}/contact", post(contact))
+        .route("/api/v1/phones/{id}/retry", post(retry::retry))
         .route("/api/v1/undeclared", get(undeclared))
         .route("/api/v1/history", get(super::history::history))
         .route("/healthz", get(async || "ok\n"))
@@ -145,7 +148,7 @@ async fn phone(Shared(fleet): Shared<Fleet>, Path(id): Path<String>) -> Result<R
     fleet.phone(&id).map(|phone| Json(phone).into_response()).ok_or_else(no_phone)
 }
 
-fn no_phone() -> Problem {
+pub(super) fn no_phone() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no-such-phone", "there is no phone of this name or MAC")
 }
 

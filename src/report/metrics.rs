@@ -32,6 +32,8 @@ pub mod name {
     pub const HISTORY_LOST: &str = "phoneops_history_lost_total";
     /// Ended sessions by `reason` of the first message and `result`.
     pub const SESSIONS: &str = "phoneops_sessions_total";
+    /// Factory resets that phones showed; their passwords and seeds are written again.
+    pub const RESETS: &str = "phoneops_factory_resets_total";
     /// Contact-me requests by `result`.
     pub const CONTACTS: &str = "phoneops_contacts_total";
     /// Looks at the source by `result`.
@@ -56,6 +58,7 @@ pub mod name {
         STOPPED_SITES,
         HISTORY_LOST,
         SESSIONS,
+        RESETS,
         CONTACTS,
         FETCHES,
         BOUNDS,
@@ -97,6 +100,7 @@ pub struct ServiceMetrics {
     stopped_sites: Gauge,
     history_lost: Counter,
     sessions: Family<Two, Counter>,
+    resets: Counter,
     contacts: Family<One, Counter>,
     fetches: Family<One, Counter>,
     bounds: Family<One, Counter>,
@@ -125,6 +129,7 @@ impl ServiceMetrics {
             stopped_sites: register(&mut registry, name::STOPPED_SITES, "Sites where somebody else writes too"),
             history_lost: register(&mut registry, name::HISTORY_LOST, "Changes that the history lost"),
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
+            resets: register(&mut registry, name::RESETS, "Factory resets that phones showed"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
             fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),
             bounds: register(&mut registry, name::BOUNDS, "Times a bound was hit"),
@@ -184,6 +189,11 @@ impl ServiceMetrics {
     pub fn set_bound(&self, bound: &'static str, count: u64) {
         use std::sync::atomic::Ordering::Relaxed;
         self.bounds.get_or_create(&[("bound", bound)]).inner().store(count, Relaxed);
+    }
+
+    /// Sets how many factory resets phones showed.
+    pub fn set_factory_resets(&self, count: u64) {
+        self.resets.inner().store(count, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Sets what the store says of itself.

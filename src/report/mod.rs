@@ -3,6 +3,7 @@
 //! - [`FleetAccess`]: what the API asks of the running service
 //! - [`api`]: the routes of the status server, as an axum router
 //! - [`history`]: its route to the history
+//! - [`retry`]: the route that has a phone tried again
 //! - [`access`]: who may do what: loopback, tokens, the local user, Host and Origin
 //! - [`tokens`]: the file of `--tokens`, read again when it changes
 //! - [`problem`]: answers that say no, as JSON
@@ -23,6 +24,7 @@ pub mod api;
 pub mod history;
 pub mod metrics;
 pub mod problem;
+pub mod retry;
 pub mod server;
 pub mod socket;
 pub mod tokens;
@@ -38,6 +40,9 @@ pub trait FleetAccess: Send + Sync + 'static {
     /// A page of the history, the newest change first. Reads a file, so it is called where blocking is allowed; the
     /// error is for people.
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String>;
+    /// Has refused items of a phone tried again, with `secrets` also all that is never compared. `actor` is who wants
+    /// it, for the log.
+    fn retry(&self, id: &str, secrets: bool, actor: &str) -> Option<Retry>;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.
@@ -68,6 +73,22 @@ pub enum ContactAnswer {
     },
     /// There is no such phone.
     NotFound,
+}
+
+/// What becomes of the wish to try a phone again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retry {
+    /// It is taken up.
+    Taken {
+        /// Refused items, and items held in a tug of war, that are tried again.
+        refusals: usize,
+        /// Items that are never compared and are written again.
+        secrets: usize,
+        /// Whether and when the phone is asked to call.
+        contact: ContactAnswer,
+    },
+    /// No document declares the phone, so nothing is written to it.
+    Undeclared,
 }
 
 /// Whether the service can do its work.

@@ -7,10 +7,11 @@ use crate::{
     fleet::{
         self, Counters,
         history::{HistoryPage, HistoryQuery},
+        retry::{Retried, RetryAnswer},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
     },
     phone::{FailedHandshakes, HandshakeFailure},
-    report::{ContactAnswer, FailedHandshake, FleetAccess, Readiness, Undeclared, metrics::FleetCounts},
+    report::{ContactAnswer, FailedHandshake, FleetAccess, Readiness, Retry, Undeclared, metrics::FleetCounts},
     store::Store,
 };
 
@@ -43,12 +44,21 @@ impl FleetAccess for Access {
             None => fleet::ContactAnswer::NotFound,
         });
         tracing::info!(phone = id, actor, ?answer, "contact wanted");
-        match answer {
-            fleet::ContactAnswer::Queued(at) => ContactAnswer::Queued { at },
-            fleet::ContactAnswer::UnderWay => ContactAnswer::AlreadyUnderWay,
-            fleet::ContactAnswer::RateLimited(next) => ContactAnswer::RateLimited { next },
-            fleet::ContactAnswer::CannotBeReached(why) => ContactAnswer::CannotBeReached { why },
-            fleet::ContactAnswer::NotFound => ContactAnswer::NotFound,
+        told(answer)
+    }
+
+    fn retry(&self, id: &str, secrets: bool, actor: &str) -> Option<Retry> {
+        let answer = self.shared.with_fleet(|fleet, now| {
+            let device = fleet.device(id)?;
+            Some(fleet.retry(&device, secrets, now))
+        });
+        tracing::info!(phone = id, actor, secrets, ?answer, "retry wanted");
+        match answer? {
+            RetryAnswer::Taken(Retried { refusals, secrets, contact }) => {
+                Some(Retry::Taken { refusals, secrets, contact: told(contact) })
+            }
+            RetryAnswer::Undeclared => Some(Retry::Undeclared),
+            RetryAnswer::NotFound => None,
         }
     }
 
@@ -91,11 +101,22 @@ impl FleetAccess for Access {
         });
         metrics.set_bound("sightings-forgotten", forgotten);
         metrics.set_history_lost(self.shared.history.lost());
+        metrics.set_factory_resets(counters.factory_resets);
         for (bound, count) in bounds(&counters) {
             metrics.set_bound(bound, count);
         }
         metrics.set_store(*self.store.writable().borrow(), &self.store.stats());
         metrics.encode()
+    }
+}
+
+fn told(answer: fleet::ContactAnswer) -> ContactAnswer {
+    match answer {
+        fleet::ContactAnswer::Queued(at) => ContactAnswer::Queued { at },
+        fleet::ContactAnswer::UnderWay => ContactAnswer::AlreadyUnderWay,
+        fleet::ContactAnswer::RateLimited(next) => ContactAnswer::RateLimited { next },
+        fleet::ContactAnswer::CannotBeReached(why) => ContactAnswer::CannotBeReached { why },
+        fleet::ContactAnswer::NotFound => ContactAnswer::NotFound,
     }
 }
 

@@ -24,7 +24,7 @@ const QUEUE: usize = 50_000;
 /// Most changes of one commit.
 const BATCH: usize = 2_000;
 /// How often old changes are taken out.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
+const PRUNE_EVERY: Duration = Duration::from_secs(5 * 60);
 /// Most changes that the history holds: some hundred to a phone and day, for a large fleet.
 const ROWS: i64 = 10_000_000;
 

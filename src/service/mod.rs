@@ -36,7 +36,10 @@ use crate::{
     phone::{ContactClient, ContactSettings, FailedHandshakes, ListenerError, ListenerMetrics, PhoneListener},
     report::{self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens},
     source::{self, Identities, IdentityError, SecretsDir, SourceError},
-    store::{Store, StoreError},
+    store::{
+        Store, StoreError,
+        key::{KeyError, fingerprint_key},
+    },
 };
 
 /// The name of the API's Unix socket in the state folder.
@@ -51,6 +54,9 @@ pub enum ServiceError {
     /// The store could not be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no key of fingerprints.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The source makes no sense.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -104,13 +110,21 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     }
     let mut seed = [0; 32];
     openssl::rand::rand_bytes(&mut seed).map_err(ServiceError::Random)?;
-    let fleet = Fleet::new(settings.fleet.clone(), seed);
+    let mut fleet = Fleet::new(settings.fleet.clone(), seed);
+    let random = |bytes: &mut [u8; 32]| openssl::rand::rand_bytes(bytes).map_err(std::io::Error::other);
+    fleet.set_fingerprint_key(fingerprint_key(&settings.state, settings.fingerprint_key.as_deref(), random)?);
     let listener_metrics = ListenerMetrics::new();
     let metrics = Arc::new(ServiceMetrics::new().with_part(|registry| listener_metrics.register(registry)));
     let in_flight = settings.fleet.contacts_in_flight;
     let contact = ContactClient::new(&ContactSettings { in_flight, ..settings.contact.clone() });
     let shared = Arc::new(Shared::new(fleet, contact, &settings, Arc::clone(&metrics)));
-    shared.with_fleet(|fleet, now| fleet.restore(restored.records, now));
+    let void = shared.with_fleet(|fleet, now| fleet.restore(restored.records, now));
+    if void > 0 {
+        tracing::warn!(
+            phones = void,
+            "the key of fingerprints is another one; passwords are taken to be on these phones"
+        );
+    }
     let (stop, stopped) = watch::channel(false);
 
     let lookup = Arc::downgrade(&shared);

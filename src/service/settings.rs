@@ -13,6 +13,8 @@ pub struct ServiceSettings {
     pub secrets: Option<PathBuf>,
     /// The keys that open encrypted files of secrets.
     pub age_identity: Option<PathBuf>,
+    /// The key of fingerprints; that of the state folder, made when it is missing, if none is named.
+    pub fingerprint_key: Option<PathBuf>,
     /// The state folder: store, self-made certificate, git mirror, API socket.
     pub state: PathBuf,
     /// How the store is opened.

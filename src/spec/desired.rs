@@ -134,4 +134,10 @@ impl Desired {
         let position = self.items.binary_search_by(|item| item.id.cmp(id)).ok()?;
         self.items.get(position)
     }
+
+    /// The seed of that id.
+    pub fn seed(&self, id: &ItemId) -> Option<&DesiredItem> {
+        let position = self.seeds.binary_search_by(|seed| seed.id.cmp(id)).ok()?;
+        self.seeds.get(position)
+    }
 }

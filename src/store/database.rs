@@ -14,6 +14,7 @@ use super::{
     error::StoreError,
     folder::{Inode, inode, make_private, suffixed},
     history,
+    sequence::Sequence,
 };
 use crate::{
     fleet::{self, record::PhoneRecord},
@@ -75,6 +76,9 @@ pub(super) struct Database {
     /// Whether the connection was given up and has to be opened again.
     given_up: bool,
     settings: Settings,
+    /// Grows with each commit that holds records; see [`sequence`].
+    number: u64,
+    sequence: Sequence,
 }
 
 /// How the connection behaves.
@@ -104,7 +108,29 @@ impl Database {
             opened: (inode(file), None),
             given_up: false,
             settings,
+            number: 0,
+            sequence: Sequence::beside(file),
         })
+    }
+
+    /// Compares the number of the last commit with what is noted beside the file, and goes on from the higher one.
+    /// Whether this is the file that was written last. To be called before the first write; one that is doubted stays so
+    /// until then, whatever kills the process.
+    pub(super) fn is_newest(&mut self) -> Result<bool, StoreError> {
+        let failed = |error: rusqlite::Error| of_sqlite(&self.file, &error);
+        let own: Option<String> = self
+            .connection
+            .query_row("SELECT value FROM fact WHERE key = 'number'", [], |row| row.get(0))
+            .optional()
+            .map_err(failed)?;
+        let own: Option<u64> = own.and_then(|number| number.parse().ok());
+        let noted = self.sequence.read();
+        let is_newest = noted.is_met_by(own);
+        self.number = own.unwrap_or_default().max(noted.number()) + u64::from(!is_newest);
+        self.sequence
+            .note(self.number)
+            .map_err(|error| StoreError::Unusable { file: self.file.clone(), detail: error.to_string() })?;
+        Ok(is_newest)
     }
 
     /// Proves that the file can be written; to be called once, before the first write.
@@ -161,6 +187,7 @@ impl Database {
     ) -> Result<(), Failure> {
         self.in_place()?;
         let now = Timestamp::now().to_string();
+        let number = self.number + 1;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut save = transaction.prepare(
@@ -189,9 +216,13 @@ impl Database {
                 }
             }
         }
+        put_fact(&transaction, "number", &number.to_string())?;
         transaction.commit()?;
+        self.number = number;
         // a file taken away between the first look and the commit has taken the commit with it
-        self.in_place()
+        self.in_place()?;
+        self.sequence.follow(number);
+        Ok(())
     }
 
     /// Proves that the file takes writes again, as many bytes as failed before.

@@ -6,14 +6,18 @@
 //! - `database`: the file itself: schema, checks, reading, writing
 //! - [`history`]: what changed on the phones, and who wanted it
 //! - `birth`: whether there is no file yet, and the first one made whole
+//! - `sequence`: the number of the last commit beside the file, by which an older copy of it is known
+//! - [`key`]: the key of fingerprints
 //! - `folder`: the state folder: lock, file modes, putting a broken file aside
 //!
 //! **Guarantees.** A save that was answered `Ok` is on disk (WAL, `synchronous=FULL`): a process killed right after it
 //! finds the record again. Two processes never share a state folder. A file that cannot be read is never deleted, and
-//! never written to.
+//! never written to. A file that is older than the last commit that was answered is known as such, and what of it must
+//! not be acted on is taken out before anybody sees it ([`PhoneRecord::distrust`](crate::fleet::record::PhoneRecord::distrust)).
 //!
 //! **Caveats.** A save that was answered [`StoreAway`] is not kept anywhere: when [`Store::writable`] turns true again
-//! the caller saves what it still wants kept. Secrets are not in the file by type: a record holds references.
+//! the caller saves what it still wants kept. Where the whole folder is put back, the older file has its own number
+//! beside it, and nothing shows that it is older. Secrets are not in the file by type: a record holds references.
 
 mod birth;
 mod database;
@@ -21,6 +25,8 @@ pub mod error;
 mod folder;
 pub mod handle;
 pub mod history;
+pub mod key;
+mod sequence;
 mod writer;
 
 pub use error::{StoreAway, StoreError};

@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use hmac::{Hmac, Mac};
 use serde::{Serialize, Serializer};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// What stands in place of a secret wherever one would show.
 pub const MASK: &str = "***";
 
-/// Text that shows as `***` in `Debug`, `Display` and `Serialize`. Only the wire encoder reads it.
+/// Text that shows as `***` in `Debug`, `Display` and `Serialize`. Only the wire encoder reads it; a keyed fingerprint
+/// can be taken of it.
 #[derive(Clone)]
 pub struct Secret(Box<str>);
 
@@ -26,6 +29,11 @@ impl Secret {
     /// How many bytes it has, for bounds; the length is all that is told.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Feeds the text to a keyed hash, of which it cannot be read back without the key.
+    pub fn feed(&self, hash: &mut Hmac<Sha256>) {
+        hash.update(self.0.as_bytes());
     }
 
     /// The text, for the wire encoder of this module alone.

@@ -14,7 +14,7 @@ use phoneops::{
         words::State,
     },
     report::{
-        ContactAnswer, FailedHandshake, FleetAccess, Readiness, Undeclared,
+        ContactAnswer, FailedHandshake, FleetAccess, Readiness, Retry, Undeclared,
         api::{ApiSettings, router},
         metrics::ServiceMetrics,
         server::{ServerLimits, serve, serve_unix},
@@ -53,6 +53,8 @@ pub(crate) fn phone(number: usize) -> PhoneView {
         drift: Vec::new(),
         drift_count: 0,
         refused: Vec::new(),
+        assumed: Vec::new(),
+        assumed_count: 0,
         problems: Vec::new(),
         proven: 60,
         managed: 60,
@@ -72,6 +74,7 @@ pub(crate) fn phone(number: usize) -> PhoneView {
 pub(crate) struct MadeUp {
     pub(crate) phones: Mutex<Vec<PhoneView>>,
     pub(crate) contact: ContactAnswer,
+    pub(crate) retry: Option<Retry>,
     pub(crate) contacts: Mutex<Vec<(String, String)>>,
     pub(crate) queries: Mutex<Vec<Query>>,
     pub(crate) histories: Mutex<Vec<HistoryQuery>>,
@@ -83,6 +86,7 @@ impl Default for MadeUp {
         Self {
             phones: Mutex::new(vec![phone(1), phone(2)]),
             contact: ContactAnswer::Queued { at: Timestamp::UNIX_EPOCH },
+            retry: None,
             contacts: Mutex::default(),
             queries: Mutex::default(),
             histories: Mutex::default(),
@@ -117,6 +121,11 @@ impl FleetAccess for MadeUp {
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
         self.histories.lock().unwrap().push(query.clone());
         Ok(HistoryPage::default())
+    }
+
+    fn retry(&self, id: &str, secrets: bool, actor: &str) -> Option<Retry> {
+        self.contacts.lock().unwrap().push((id.to_owned(), format!("{actor} {secrets}")));
+        self.retry.clone()
     }
 
     fn ready(&self) -> Readiness {
@@ -224,6 +233,13 @@ impl Service {
     pub(crate) async fn ask(&self, line: &str, headers: &[(&str, &str)]) -> Answer {
         let host = self.address.to_string();
         self.raw(line, &[&[("Host", host.as_str())], headers].concat()).await
+    }
+
+    /// The same with a body, whose length is among the headers.
+    pub(crate) async fn ask_with(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let host = self.address.to_string();
+        let head = text(line, &[&[("Host", host.as_str())], headers].concat());
+        exchange(TcpStream::connect(self.address).await.unwrap(), &(head + body)).await
     }
 
     /// The same over the Unix socket.

@@ -183,6 +183,7 @@ impl Stage {
             source: SourceSettings::Dir(DirSettings { debounce: ms(20), ..DirSettings::new(at("docs")) }),
             secrets: Some(at("secrets")),
             age_identity: None,
+            fingerprint_key: None,
             state: at("state"),
             store: store::OpenOptions { retry: ms(20), patience: ms(50), ..store::OpenOptions::default() },
             history: HistorySettings::default(),

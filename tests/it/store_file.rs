@@ -73,7 +73,7 @@ fn options() -> OpenOptions {
 /// What a process finds that starts after this one was killed: the files as they are on disk now.
 fn as_after_a_kill(folder: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
-    for name in [FILE_NAME.to_owned(), format!("{FILE_NAME}-wal")] {
+    for name in ["", "-wal", ".sequence"].map(|side| format!("{FILE_NAME}{side}")) {
         if folder.join(&name).exists() {
             fs::copy(folder.join(&name), copy.path().join(&name)).unwrap();
         }

@@ -125,6 +125,7 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
         source: SourceSettings::Git(GitSettings { interval: Duration::from_millis(500), ..git }),
         secrets: None,
         age_identity: None,
+        fingerprint_key: None,
         phone: ListenerSettings::new(loopback, CertificateSource::SelfMade { state: state.clone() }),
         state,
         store: store::OpenOptions::default(),

@@ -65,6 +65,13 @@ fn describe(out: &mut String, phone: &PhoneView, now: Timestamp) -> std::fmt::Re
             phone.refused.iter().map(|refused| (id(&refused.item, refused.index), clean(&refused.status))).collect();
         list(out, &rows)?;
     }
+    if !phone.assumed.is_empty() {
+        writeln!(out, "\nAssumed to be right: never compared, and not written by phoneops")?;
+        phone.assumed.iter().try_for_each(|item| writeln!(out, "  {}", clean(item)))?;
+        if let Some(more @ 1..) = phone.assumed_count.checked_sub(phone.assumed.len()) {
+            writeln!(out, "  … and {more} more")?;
+        }
+    }
     if !phone.problems.is_empty() {
         writeln!(out, "\nProblems of its documents")?;
         phone.problems.iter().try_for_each(|problem| writeln!(out, "  {}", clean(problem)))?;

@@ -121,6 +121,8 @@ pub(super) mod tests {
             drift: Vec::new(),
             drift_count: 0,
             refused: Vec::new(),
+            assumed: Vec::new(),
+            assumed_count: 0,
             problems: Vec::new(),
             proven: 60,
             managed: 60,

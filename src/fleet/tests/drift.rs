@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::stage::{ENFORCED, MAC, Phone, Stage, id};
 use crate::{
     fleet::{
+        retry::RetryAnswer,
         schedule::after,
         view::DriftView,
         words::{DegradedReason, State, TugOfWar},
@@ -164,10 +165,14 @@ fn another_value_ends_a_tug_of_war() {
 fn a_persons_retry_ends_a_tug_of_war() {
     let (mut stage, mut phone) = fought();
     let device = stage.fleet.device(MAC).unwrap();
-    assert!(stage.fleet.heal_again(&device, stage.now));
+    let retry = |stage: &mut Stage| match stage.fleet.retry(&device, false, stage.now) {
+        RetryAnswer::Taken(retried) => retried.refusals,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(retry(&mut stage), 1);
     stage.carry_out();
     assert_eq!(called(&mut stage, &mut phone), [["sntp-addr"]]);
-    assert!(!stage.fleet.heal_again(&device, stage.now), "nothing is held any more");
+    assert_eq!(retry(&mut stage), 0, "nothing is held any more");
 }
 
 #[test]

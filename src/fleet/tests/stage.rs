@@ -12,8 +12,8 @@ use smol_str::SmolStr;
 
 use crate::{
     fleet::{
-        Answer, Effect, Fleet, Settings, flow::From, history::Change, record::PhoneRecord, schedule::after,
-        view::PhoneView,
+        Answer, Effect, Fleet, Settings, fingerprint::FingerprintKey, flow::From, history::Change, record::PhoneRecord,
+        schedule::after, view::PhoneView,
     },
     spec::{self, Revision, SecretReader, SecretRef, Snapshot},
     wpi::{
@@ -42,11 +42,14 @@ spec:
   profiles: [site-berlin]
 "#;
 
-struct Secrets;
+/// Secrets whose content is their reference up to an `@`, and which rotation this is.
+struct Secrets(u32);
 
 impl SecretReader for Secrets {
     fn read(&self, reference: &SecretRef, _: &spec::Desired) -> Result<Secret, String> {
-        Ok(Secret::new(format!("planted {reference}")))
+        let reference = reference.to_string();
+        let name = reference.split(['@', '}']).next().unwrap_or_default();
+        Ok(Secret::new(format!("planted {name} {}", self.0)))
     }
 }
 
@@ -56,20 +59,21 @@ pub(super) struct Stage {
     pub(super) saved: BTreeMap<DeviceId, PhoneRecord>,
     pub(super) contacts: Vec<(DeviceId, u64, Timestamp)>,
     pub(super) history: Vec<Change>,
+    /// Which rotation of all secrets the next revision finds.
+    pub(super) secrets: u32,
     revisions: u32,
 }
 
 impl Stage {
     pub(super) fn empty(settings: Settings) -> Self {
+        Self::with_key(settings, 9)
+    }
+
+    fn with_key(settings: Settings, key: u8) -> Self {
         let now = "2026-03-01T08:00:00Z".parse().unwrap();
-        Self {
-            fleet: Fleet::new(settings, [7; 32]),
-            now,
-            saved: BTreeMap::new(),
-            contacts: Vec::new(),
-            history: Vec::new(),
-            revisions: 0,
-        }
+        let mut fleet = Fleet::new(settings, [7; 32]);
+        fleet.set_fingerprint_key(FingerprintKey::new(&[key; 32]));
+        Self { fleet, now, saved: BTreeMap::new(), contacts: Vec::new(), history: Vec::new(), secrets: 0, revisions: 0 }
     }
 
     /// A fleet that has taken over these documents as its first revision.
@@ -86,14 +90,20 @@ impl Stage {
     pub(super) fn push_files(&mut self, files: &[(&str, &str)]) {
         self.revisions += 1;
         let revision = Revision::new(&format!("r{}", self.revisions));
-        let wanted = spec::load(&Snapshot::of_texts(revision, files.iter().copied()), &Secrets);
+        let wanted = spec::load(&Snapshot::of_texts(revision, files.iter().copied()), &Secrets(self.secrets));
         self.fleet.take_wanted(&Arc::new(wanted), self.now);
         self.carry_out();
     }
 
     /// A fleet of another process, with what this one had stored.
     pub(super) fn restarted(&self, yaml: &str) -> Self {
-        let mut stage = Self::empty(Settings::default());
+        self.restarted_with_key(yaml, 9)
+    }
+
+    /// The same with another key of fingerprints.
+    pub(super) fn restarted_with_key(&self, yaml: &str, key: u8) -> Self {
+        let mut stage = Self::with_key(Settings::default(), key);
+        stage.secrets = self.secrets;
         stage.now = self.now;
         stage.saved = self.saved.clone();
         stage.revisions = self.revisions - 1;
@@ -196,6 +206,7 @@ pub(super) struct Phone {
     pub(super) mac: String,
     pub(super) model: String,
     pub(super) firmware: String,
+    pub(super) number: String,
     pub(super) peer: SocketAddr,
     pub(super) connection: u64,
     pub(super) cookie: Option<String>,
@@ -224,6 +235,7 @@ impl Phone {
             mac: mac.to_owned(),
             model: "OpenStage 40".to_owned(),
             firmware: "V3 R5.12.0".to_owned(),
+            number: "4930123456".to_owned(),
             peer: "127.0.0.9:5000".parse().unwrap(),
             connection: 1,
             cookie: None,
@@ -249,7 +261,7 @@ impl Phone {
             ("software-version", self.firmware.clone()),
             ("contact-me-uri", uri),
             ("mac-addr", self.mac.clone()),
-            ("e164", "4930123456".to_owned()),
+            ("e164", self.number.clone()),
         ]
         .into_iter()
         .map(|(name, value)| Item::plain(id(name), value))

@@ -137,7 +137,7 @@ fn a_revision_that_changes_the_item_lets_healing_go_on() {
 fn a_persons_retry_of_one_phone_lets_healing_go_on_for_its_site() {
     let (mut stage, mut phones) = stopped();
     let device = stage.fleet.device("p1").unwrap();
-    assert!(stage.fleet.heal_again(&device, stage.now));
+    stage.fleet.retry(&device, false, stage.now);
     stage.carry_out();
     assert_eq!(written(&mut stage, &mut phones)[..6], [1; 6]);
 }

@@ -12,7 +12,7 @@ use crate::{
     wpi::{Action, Item, ItemStatus, Reason, ServerMessage, server_message::MESSAGE_LIMIT},
 };
 
-fn phone_with(policy: &str, items: &str) -> String {
+pub(super) fn phone_with(policy: &str, items: &str) -> String {
     format!(
         r#"
 apiVersion: phoneops.dev/v1alpha1

@@ -1,0 +1,84 @@
+//! `phoneops retry`: has what a phone refused tried again, and on request its passwords written again.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use jiff::Timestamp;
+use miette::IntoDiagnostic;
+
+use super::{
+    Exit,
+    status::{
+        client::Client,
+        text::{ahead, clean},
+    },
+};
+use crate::report::retry::{Retried, Wish};
+
+/// Arguments of `phoneops retry`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The phone, by name or MAC
+    phone: String,
+    /// Also write again all that is never compared: passwords, XML applications
+    #[arg(long, env = "PHONEOPS_RETRY_SECRETS", value_parser = BoolishValueParser::new())]
+    secrets: bool,
+    /// The running service: `http://HOST:PORT`, `https://HOST` or `unix:/path/to/api.sock`
+    #[arg(long, env = "PHONEOPS_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    server: String,
+    /// File with the token to send; acting needs one, but over the socket
+    #[arg(long, env = "PHONEOPS_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// Runs the command; exit code 3 when the phone has to call by itself.
+pub fn run(args: &Args) -> miette::Result<Exit> {
+    let client = Client::new(&args.server, args.token_file.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
+    let retried: Retried = runtime.block_on(client.act(&args.phone, "retry", &Wish { secrets: args.secrets }))?;
+    println!("{}", text(&args.phone, &retried, Timestamp::now()));
+    Ok(if retried.contact == "CannotBeReached" { Exit::Pending } else { Exit::Good })
+}
+
+fn text(phone: &str, retried: &Retried, now: Timestamp) -> String {
+    let secrets = if retried.secrets > 0 {
+        format!(", written again without comparing: {}", retried.secrets)
+    } else {
+        String::new()
+    };
+    let contact = match (&retried.why, retried.at) {
+        (Some(why), _) => {
+            format!("it cannot be asked to call: {}; it is done when the phone calls by itself", clean(why))
+        }
+        (None, Some(at)) => format!("it is asked to call {}", ahead(at, now)),
+        (None, None) => "a session is under way or about to be".to_owned(),
+    };
+    format!("{}: items tried again: {}{secrets}; {contact}", clean(phone), retried.refusals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_what_is_tried_again_and_when() {
+        let retried = |refusals, secrets, contact: &str, why: Option<&str>| Retried {
+            refusals,
+            secrets,
+            contact: contact.to_owned(),
+            at: None,
+            why: why.map(ToOwned::to_owned),
+        };
+        let told = |retried: &Retried| text("reception", retried, Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            told(&retried(2, 1, "AlreadyUnderWay", None)),
+            "reception: items tried again: 2, written again without comparing: 1; \
+             a session is under way or about to be"
+        );
+        assert_eq!(
+            told(&retried(0, 0, "CannotBeReached", Some("it has not called yet"))),
+            "reception: items tried again: 0; it cannot be asked to call: it has not called yet; \
+             it is done when the phone calls by itself"
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! Items that never compare (R-1212): when one is due, and what is known of those that are not.
+//!
+//! A write-only item is due when what was in force did not have it ([`Phone::take_goal`]), when its content is another
+//! one than the fingerprint says ([`Phone::weigh`]), after a factory reset and when a person says so
+//! ([`Phone::write_anew`]). It goes along when its group is written. Otherwise it is left alone (promise 8).
+//!
+//! **Invariant.** An item that is due has no confirmed or assumed fingerprint of the content that is wanted: so a content that comes back
+//! before it was written takes the item off the list, and what a person or a reset asked for stays on it.
+
+use super::{
+    fingerprint::{Fingerprint, FingerprintKey, Known},
+    phone::Phone,
+    sending::text_of,
+    session::Surroundings,
+};
+use crate::{
+    catalogue::Catalogue,
+    spec::{DesiredItem, Wanted},
+    wpi::{Item, ItemId},
+};
+
+impl Phone {
+    /// Compares the content that is wanted now with the fingerprints, after a revision was taken over. An item of which
+    /// nothing is known is assumed to be right from now on: its fingerprint is kept, so that a change is seen later.
+    pub(super) fn weigh(&mut self, wanted: &Wanted, key: Option<&FingerprintKey>, catalogue: &Catalogue) {
+        self.unsaved |= std::mem::take(&mut self.unsure);
+        let (Some(goal), Some(key)) = (self.goal.clone(), key) else { return };
+        for item in goal.desired.items.iter().filter(|item| !catalogue.compares(item.id.name.as_str())) {
+            let Some(content) = text_of(item, &goal.desired, Some(wanted)) else { continue };
+            let print = key.fingerprint(&self.device, &item.id, &content);
+            match self.fingerprints.get(&item.id) {
+                Some((Known::Refused, known)) if known == print => {}
+                Some((Known::Refused, _)) => {
+                    self.refused.retain(|refused| refused.id != item.id);
+                    self.fingerprints.remove(&item.id);
+                    self.make_due(&item.id);
+                }
+                Some((_, known)) if known == print => self.not_due(&item.id),
+                Some(_) => self.make_due(&item.id),
+                None if self.due.contains(&item.id) => {}
+                None => {
+                    self.fingerprints.set(key.id(), &item.id, Known::Assumed, print);
+                    self.unsaved = true;
+                }
+            }
+        }
+    }
+
+    /// The fingerprints of what is about to be sent. An item whose content is not known to be on the phone is due until
+    /// that is confirmed, whatever made it go along.
+    pub(super) fn about_to_send(&mut self, items: &[Item], around: &Surroundings<'_>) -> Vec<(ItemId, Fingerprint)> {
+        let (Some(goal), Some(key)) = (self.goal.clone(), around.key) else { return Vec::new() };
+        let mut prints = Vec::new();
+        for item in items.iter().filter(|item| !around.catalogue.compares(item.id.name.as_str())) {
+            if goal.desired.get(&item.id).is_none() {
+                continue;
+            }
+            let print = key.fingerprint(&self.device, &item.id, &item.text);
+            if self.fingerprints.get(&item.id).is_some_and(|(_, known)| known != print) {
+                self.make_due(&item.id);
+                self.fingerprints.remove(&item.id);
+            }
+            prints.push((item.id.clone(), print));
+        }
+        prints
+    }
+
+    /// The phone took these, but for those that it refused: their fingerprints are kept. One whose content has changed
+    /// since it was sent is due again.
+    pub(super) fn sent(
+        &mut self,
+        sent: &[(ItemId, Fingerprint)],
+        is_refused: impl Fn(&ItemId) -> bool,
+        around: &Surroundings<'_>,
+    ) {
+        let (Some(goal), Some(key)) = (self.goal.clone(), around.key) else { return };
+        for (id, print) in sent {
+            let Some(item) = goal.desired.get(id) else { continue };
+            let known = if is_refused(id) { Known::Refused } else { Known::Confirmed };
+            self.fingerprints.set(key.id(), id, known, *print);
+            let now = text_of(item, &goal.desired, around.wanted);
+            if now.is_some_and(|content| key.fingerprint(&self.device, id, &content) != *print) {
+                self.make_due(id);
+            }
+        }
+    }
+
+    /// All items that never compare are to be written, whatever is known of them; how many there are.
+    pub(super) fn write_anew(&mut self, catalogue: &Catalogue) -> usize {
+        let Some(goal) = self.goal.clone() else { return 0 };
+        let ids = goal.desired.items.iter().filter(|item| !catalogue.compares(item.id.name.as_str()));
+        let ids: Vec<ItemId> = ids.map(|item| item.id.clone()).collect();
+        for id in &ids {
+            self.fingerprints.remove(id);
+            self.make_due(id);
+        }
+        self.unsaved |= !ids.is_empty();
+        ids.len()
+    }
+
+    /// Everything that the phone refused is to be tried again.
+    pub(super) fn forget_refusals(&mut self) {
+        self.retry_seeds();
+        for refused in std::mem::take(&mut self.refused) {
+            if matches!(self.fingerprints.get(&refused.id), Some((Known::Refused, _))) {
+                self.fingerprints.remove(&refused.id);
+            }
+            self.unsaved = true;
+        }
+        self.doubtful.clear();
+        self.cautious = false;
+    }
+
+    /// Items that never compare, which phoneops has not written and trusts to be right.
+    pub(super) fn assumed<'a>(&'a self, catalogue: &'a Catalogue) -> impl Iterator<Item = &'a ItemId> {
+        let items: &[DesiredItem] = self.goal.as_ref().map_or(&[], |goal| &goal.desired.items);
+        let uncompared = items.iter().map(|item| &item.id).filter(|id| !catalogue.compares(id.name.as_str()));
+        let confirmed = |id: &ItemId| matches!(self.fingerprints.get(id), Some((Known::Confirmed, _)));
+        uncompared.filter(move |id| !confirmed(id) && !self.due.contains(id) && !self.refused_as_is(id))
+    }
+
+    fn make_due(&mut self, id: &ItemId) {
+        if let Err(place) = self.due.binary_search(id) {
+            self.due.insert(place, id.clone());
+            self.unsaved = true;
+        }
+    }
+
+    fn not_due(&mut self, id: &ItemId) {
+        let before = self.due.len();
+        self.due.retain(|due| due != id);
+        self.unsaved |= self.due.len() < before;
+    }
+}
