@@ -1,8 +1,10 @@
 //! Asking a phone to call: one request in flight, apart by spacing and gap, retried with full jitter (promise 4).
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use super::words::PendingReason;
+use super::{schedule::after, words::PendingReason};
 
 /// How far asking a phone to call has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +60,14 @@ impl Calling {
         self.attempts = 0;
         self.not_before = None;
         self.failure = None;
+    }
+
+    /// The earliest time at which the phone may be told to call, where there is one: apart from the last request, its own
+    /// last message (`seen`), the contact gap and failures.
+    pub fn earliest(&self, seen: Option<Timestamp>, spacing: Duration, rest: Duration) -> Option<Timestamp> {
+        let spaced = self.last_request.map(|last| after(last, spacing));
+        let rested = seen.map(|last| after(last, rest));
+        [spaced, rested, self.gap_until, self.not_before].into_iter().flatten().max()
     }
 
     /// When this wants to be looked at again.

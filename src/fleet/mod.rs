@@ -11,10 +11,14 @@
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes
 //! - [`call`], [`schedule`]: asking phones to call, timers, backoff
+//! - [`hands_off`]: phones that are left as they are: a mobile user, another server
+//! - [`not_applicable`]: items that a phone does not have, [`again`]: refused ones that are tried again
+//! - [`poll`]: phones that poll in place of being asked, [`wire_names`]: names that old firmware knows otherwise
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people
 //! - [`effect`]: what it wants done
 
+mod again;
 pub mod batch;
 pub mod call;
 mod calls;
@@ -22,11 +26,14 @@ pub mod diff;
 pub mod effect;
 pub mod flow;
 pub mod goal;
+pub mod hands_off;
 mod intake;
 mod keep;
 pub mod may_write;
+pub mod not_applicable;
 pub mod observed;
 pub mod phone;
+mod poll;
 pub mod record;
 pub mod schedule;
 mod sending;
@@ -35,6 +42,7 @@ pub mod settings;
 mod show;
 pub mod takeover;
 pub mod view;
+mod wire_names;
 pub mod words;
 
 use std::{
@@ -76,6 +84,8 @@ pub struct Counters {
     pub contact_uris_refused: u64,
     /// Messages from outside a site's networks.
     pub wrong_site: u64,
+    /// Polls from outside a site's networks.
+    pub polls_outside: u64,
 }
 
 /// All phones, and what is to be done about them.

@@ -11,6 +11,7 @@ use super::{
     goal::Goal,
     may_write::bar,
     observed::{ObservedSet, Readings},
+    poll::Polls,
     record::{BeforeImage, Facts, InFlight, PhoneRecord, Refused},
     schedule::after,
     words::DegradedReason,
@@ -104,6 +105,10 @@ pub struct Phone {
     pub called_back: bool,
     /// Whether the last call in its name came from outside its site's networks.
     pub wrong_site: bool,
+    /// Whether it is set to another provisioning server, as of when it was last scheduled.
+    pub foreign: bool,
+    /// What is known of its polls, if it is one that polls.
+    pub polls: Option<Box<Polls>>,
     /// Wishes to be called after a call since it last took a write.
     pub wishes: u8,
     /// Whether it refused a whole message: then each group goes in one of its own.
@@ -154,7 +159,9 @@ impl Phone {
 
     /// Takes over what an initial message says of the phone itself.
     pub fn learn_facts(&mut self, message: &PhoneMessage) {
+        self.note_mobility(message);
         let facts = &mut self.facts;
+        let before = facts.firmware.clone();
         for (fact, name) in [
             (&mut facts.model, "device-type"),
             (&mut facts.firmware, "software-version"),
@@ -168,6 +175,9 @@ impl Phone {
                 *fact = Some(value.chars().filter(|c| !c.is_control()).take(255).collect());
                 self.unsaved = true;
             }
+        }
+        if before.is_some() && before != self.facts.firmware {
+            self.forget_not_applicable();
         }
     }
 
@@ -203,9 +213,6 @@ impl Phone {
                 Some(reason) => drop(degraded.insert(reason)),
             }
         }
-        if !self.assessment.comparison.lacking.is_empty() {
-            degraded.insert(DegradedReason::Refused);
-        }
         self.assessment.writable = writable;
         self.assessment.degraded = degraded.into_iter().collect();
     }
@@ -237,10 +244,10 @@ impl Phone {
     pub fn need(&self, report_only: bool, now: Timestamp) -> Option<Need> {
         let goal = self.goal.as_ref().filter(|_| self.declared())?;
         let policy = &goal.desired.policy;
-        if policy.mode == Mode::Off {
+        if policy.mode == Mode::Off || self.facts.mobile_user {
             return None;
         }
-        if policy.mode == Mode::Enforce && !report_only && self.assessment.writable {
+        if policy.mode == Mode::Enforce && !report_only && self.assessment.writable && !self.foreign {
             return Some(Need::Write);
         }
         let unknown = self.read_at.is_none() || !self.assessment.comparison.unread.is_empty();
@@ -267,7 +274,6 @@ impl Phone {
             && !self.unverified
             && comparison.drift.is_none()
             && comparison.unread.is_empty()
-            && comparison.lacking.is_empty()
             && self.due.is_empty()
     }
 

@@ -89,6 +89,12 @@ impl Pace {
         self.next = after(slot, self.step);
         slot
     }
+
+    /// Takes the slot of this moment, if it is free.
+    pub fn take(&mut self, now: Timestamp) -> bool {
+        let free = self.next <= now || self.next > after(now, BACKLOG);
+        free && self.slot(now) == now
+    }
 }
 
 #[cfg(test)]

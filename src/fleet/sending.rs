@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     may_write::bar,
+    observed::Seen,
     phone::Phone,
     record::{BeforeImage, InFlight},
     session::Surroundings,
@@ -28,6 +29,9 @@ pub(super) struct Sending {
 impl Sending {
     /// The message did not leave, or changed nothing: its before-images are taken back.
     pub(super) fn undo(&self, phone: &mut Phone) {
+        if self.wanted.is_empty() {
+            phone.set_poll_url(false);
+        }
         phone.in_flight = None;
         phone.before_images.retain(|image| !self.images.contains(&image.id));
         phone.unsaved = true;
@@ -51,13 +55,15 @@ pub(super) fn items_to_write(
             continue;
         }
         let text = match &item.value.value {
-            DesiredValue::Text(text) => Some(ItemText::Plain(text.clone())),
+            DesiredValue::Text(text) => Some(ItemText::Plain(
+                phone.clearing_form(id, text, around.catalogue).map_or_else(|| text.clone(), Into::into),
+            )),
             DesiredValue::Secret(reference) => {
                 around.wanted.and_then(|wanted| wanted.secret(reference, desired)).map(ItemText::Secret)
             }
         };
         match text {
-            Some(text) => items.push(Item { id: id.clone(), text, status: None }),
+            Some(text) => items.push(in_form(phone, Item { id: id.clone(), text, status: None }, around)),
             None => drop(unreadable.insert(around.catalogue.group(id))),
         }
     }
@@ -65,12 +71,23 @@ pub(super) fn items_to_write(
     items
 }
 
+/// The item as this phone takes it.
+fn in_form(phone: &Phone, item: Item, around: &Surroundings<'_>) -> Item {
+    let seen = phone.observed.get(&item.id);
+    let reported = seen.as_ref().and_then(Seen::text);
+    match around.catalogue.form_for(&phone.profile(), &item, reported) {
+        Some(text) => Item { text: ItemText::plain(text), ..item },
+        None => item,
+    }
+}
+
 /// Notes the write in flight and what its items were before; the before-images that are new.
 pub(super) fn record_in_flight(phone: &mut Phone, items: &[Item], around: &Surroundings<'_>) -> Vec<ItemId> {
     let Some(goal) = phone.goal.clone() else { return Vec::new() };
     let revision = goal.revision.clone();
     let mut images = Vec::new();
-    for item in items.iter().filter(|item| around.catalogue.compares(item.id.name.as_str())) {
+    let wanted = |item: &&Item| goal.desired.get(&item.id).is_some();
+    for item in items.iter().filter(wanted).filter(|item| around.catalogue.compares(item.id.name.as_str())) {
         if phone.before_images.iter().any(|image| image.id == item.id) {
             continue;
         }

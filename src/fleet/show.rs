@@ -14,7 +14,7 @@ use super::{
     words::{PendingReason, State},
 };
 use crate::{
-    spec::Mode,
+    spec::{Mode, Reach},
     wpi::{DeviceId, ItemId, secret::MASK},
 };
 
@@ -29,6 +29,8 @@ pub struct Census {
     pub drift: u64,
     /// Items that were refused.
     pub refused: u64,
+    /// Items that phones do not have.
+    pub not_applicable: u64,
 }
 
 impl Fleet {
@@ -56,7 +58,7 @@ impl Fleet {
         if phone.facts.last_seen.is_none() {
             return if phone.wrong_site { State::Pending } else { State::Unknown };
         }
-        if need.is_some_and(|need| need != Need::Sweep) {
+        if phone.hands_off().is_some() || need.is_some_and(|need| need != Need::Sweep) {
             return State::Pending;
         }
         let enforces = phone.mode() == Mode::Enforce && !self.settings.report_only;
@@ -78,10 +80,15 @@ impl Fleet {
         };
         let reason = if phone.wrong_site {
             PendingReason::WrongSite
+        } else if let Some(why) = phone.hands_off() {
+            why.pending()
         } else if matches!(phone.calling.step, CallStep::InCall { .. }) {
             return PendingView { reason: PendingReason::InCall, since: None, next: None };
         } else if need == Some(Need::Write) && self.store_away {
             PendingReason::StoreAway
+        } else if phone.calling.step == CallStep::Idle && self.site_of(phone).reach == Reach::Poll {
+            let (reason, next) = self.poll_reason(phone, now);
+            return PendingView { reason, since: phone.waiting_since, next };
         } else {
             self.call_reason(phone, now)
         };
@@ -196,6 +203,7 @@ impl Fleet {
             }
             let drift = phone.assessment.comparison.drift.as_ref().map_or(0, |drift| drift.items().len());
             census.drift += drift as u64;
+            census.not_applicable += phone.assessment.comparison.lacking.len() as u64;
             census.refused += phone.refused.len() as u64;
         }
         census
@@ -221,6 +229,9 @@ impl Fleet {
             drift: drift.iter().take(LIST_LIMIT).map(|difference| self.drift_view(difference)).collect(),
             drift_count: drift.len(),
             refused: refused(phone),
+            not_applicable: phone.not_applicable_view(),
+            not_applicable_count: phone.assessment.comparison.lacking.len(),
+            notes: self.notes(phone, now),
             problems: match &phone.newest {
                 Newest::Invalid { problems, .. } => problems.iter().take(10).map(ToString::to_string).collect(),
                 Newest::Declared | Newest::Gone => Vec::new(),
@@ -231,6 +242,11 @@ impl Fleet {
             last_seen: phone.facts.last_seen,
             last_proof: phone.last_proof,
         }
+    }
+
+    fn notes(&self, phone: &Phone, now: Timestamp) -> Vec<String> {
+        let site = self.site_of(phone);
+        Self::hands_off_note(phone).into_iter().chain(self.poll_note(phone, &site, now)).collect()
     }
 
     fn drift_view(&self, difference: &super::diff::Difference) -> DriftView {
@@ -267,9 +283,7 @@ fn refused(phone: &Phone) -> Vec<RefusedView> {
         index: id.index.map(|index| index.0),
         status: status.to_owned(),
     };
-    let refused = phone.refused.iter().map(|refused| of(&refused.id, refused.status.as_str()));
-    let lacking = phone.assessment.comparison.lacking.iter().map(|lacking| of(&lacking.id, lacking.status.as_str()));
-    refused.chain(lacking).take(LIST_LIMIT).collect()
+    phone.refused.iter().map(|refused| of(&refused.id, refused.status.as_str())).take(LIST_LIMIT).collect()
 }
 
 #[cfg(test)]

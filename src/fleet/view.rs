@@ -71,6 +71,15 @@ pub struct PhoneView {
     pub drift_count: usize,
     /// Items it refused, at most [`LIST_LIMIT`].
     pub refused: Vec<RefusedView>,
+    /// Items it does not have, which is no fault, at most [`LIST_LIMIT`].
+    #[serde(default)]
+    pub not_applicable: Vec<NotApplicableView>,
+    /// How many items it does not have.
+    #[serde(default)]
+    pub not_applicable_count: usize,
+    /// What there is to know about the way it is reached and why it is left as it is, in words.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What is wrong with its documents, at most ten.
     pub problems: Vec<String>,
     /// How many items it is to have.
@@ -110,6 +119,17 @@ pub struct DriftView {
     pub desired: String,
     /// Reported text; null when the phone reported none.
     pub observed: Option<String>,
+}
+
+/// One item that the phone does not have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NotApplicableView {
+    /// Name.
+    pub item: String,
+    /// Index, if any.
+    pub index: Option<u32>,
+    /// The phone's own word, or that it left the item out of all its items.
+    pub status: String,
 }
 
 /// One item that the phone refused.

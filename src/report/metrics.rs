@@ -24,6 +24,8 @@ pub mod name {
     pub const PENDING: &str = "phoneops_pending_phones";
     /// Items that differ, over all phones.
     pub const DRIFT: &str = "phoneops_drift_items";
+    /// Items that phones do not have, over all phones.
+    pub const NOT_APPLICABLE: &str = "phoneops_not_applicable_items";
     /// Ended sessions by `reason` of the first message and `result`.
     pub const SESSIONS: &str = "phoneops_sessions_total";
     /// Contact-me requests by `result`.
@@ -43,7 +45,7 @@ pub mod name {
 
     /// All of them.
     pub const ALL: &[&str] =
-        &[PHONES, PENDING, DRIFT, SESSIONS, CONTACTS, FETCHES, BOUNDS, STORE_AWAY, STORE_COMMITS, STORE_WAITS, BUILD];
+        &[PHONES, PENDING, DRIFT, NOT_APPLICABLE, SESSIONS, CONTACTS, FETCHES, BOUNDS, STORE_AWAY, STORE_COMMITS, STORE_WAITS, BUILD];
 }
 
 /// Labels of one dimension.
@@ -60,6 +62,8 @@ pub struct FleetCounts {
     pub pending: BTreeMap<PendingReason, usize>,
     /// Items that differ, over all phones.
     pub drift_items: usize,
+    /// Items that phones do not have, over all phones.
+    pub not_applicable_items: usize,
 }
 
 /// What the service counts. Words that become labels are `&'static str`: nothing from outside can make new ones.
@@ -69,6 +73,7 @@ pub struct ServiceMetrics {
     phones: Family<One, Gauge>,
     pending: Family<One, Gauge>,
     drift: Gauge,
+    not_applicable: Gauge,
     sessions: Family<Two, Counter>,
     contacts: Family<One, Counter>,
     fetches: Family<One, Counter>,
@@ -94,6 +99,7 @@ impl ServiceMetrics {
             phones: register(&mut registry, name::PHONES, "Phones by state"),
             pending: register(&mut registry, name::PENDING, "Phones that wait, by reason"),
             drift: register(&mut registry, name::DRIFT, "Items that differ from what is wanted"),
+            not_applicable: register(&mut registry, name::NOT_APPLICABLE, "Items that phones do not have"),
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
             fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),
@@ -126,6 +132,7 @@ impl ServiceMetrics {
             self.pending.get_or_create(&[("reason", reason.as_str())]).set(signed(count));
         }
         self.drift.set(signed(counts.drift_items));
+        self.not_applicable.set(signed(counts.not_applicable_items));
     }
 
     /// A session ended.

@@ -78,6 +78,7 @@ impl FleetAccess for Access {
             states: census.states,
             pending: census.pending,
             drift_items: usize::try_from(census.drift).unwrap_or(usize::MAX),
+            not_applicable_items: usize::try_from(census.not_applicable).unwrap_or(usize::MAX),
         });
         for (bound, count) in bounds(&counters) {
             metrics.set_bound(bound, count);
@@ -87,7 +88,7 @@ impl FleetAccess for Access {
     }
 }
 
-fn bounds(counters: &Counters) -> [(&'static str, u64); 6] {
+fn bounds(counters: &Counters) -> [(&'static str, u64); 7] {
     [
         ("overload", counters.overload),
         ("undeclared-forgotten", counters.undeclared_forgotten),
@@ -95,6 +96,7 @@ fn bounds(counters: &Counters) -> [(&'static str, u64); 6] {
         ("incomplete-messages", counters.incomplete_messages),
         ("contact-uris-refused", counters.contact_uris_refused),
         ("wrong-site", counters.wrong_site),
+        ("polls-outside", counters.polls_outside),
     ]
 }
 

@@ -186,6 +186,7 @@ impl Stage {
             store: store::OpenOptions { retry: ms(20), patience: ms(50), ..store::OpenOptions::default() },
             phone: ListenerSettings::new(here, self_made()),
             contact: ContactSettings::default(),
+            dcmp: None,
             status: StatusSettings { listen: here, hosts: Vec::new(), tokens: Some(at("tokens")) },
             fleet: fleet::Settings {
                 contact_spacing: SPACING,

@@ -128,6 +128,7 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
         state,
         store: store::OpenOptions::default(),
         contact: ContactSettings::default(),
+        dcmp: None,
         status: StatusSettings { listen: status, hosts: Vec::new(), tokens: None },
         fleet: fleet::Settings {
             contact_spacing: Duration::from_secs(1),

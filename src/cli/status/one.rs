@@ -32,7 +32,12 @@ fn describe(out: &mut String, phone: &PhoneView, now: Timestamp) -> std::fmt::Re
     optional(out, "Address", phone.address.as_deref())?;
     line(out, "Seen", &time(phone.last_seen, now))?;
     line(out, "Proven", &time(phone.last_proof, now))?;
-    line(out, "Items", &format!("{} managed, {} differ", phone.managed, phone.drift_count))?;
+    let not_applicable = match phone.not_applicable_count {
+        0 => String::new(),
+        count => format!(", {count} not applicable"),
+    };
+    line(out, "Items", &format!("{} managed, {} differ{not_applicable}", phone.managed, phone.drift_count))?;
+    phone.notes.iter().try_for_each(|note| line(out, "Note", note))?;
     if !phone.drift.is_empty() {
         writeln!(out, "\nDrift (observed → desired)")?;
         let rows: Vec<_> = phone.drift.iter().map(|drift| (id(&drift.item, drift.index), change(drift))).collect();
@@ -46,6 +51,15 @@ fn describe(out: &mut String, phone: &PhoneView, now: Timestamp) -> std::fmt::Re
         let rows: Vec<_> =
             phone.refused.iter().map(|refused| (id(&refused.item, refused.index), clean(&refused.status))).collect();
         list(out, &rows)?;
+    }
+    if !phone.not_applicable.is_empty() {
+        writeln!(out, "\nNot applicable (the phone does not have them, so they are not sent)")?;
+        let rows: Vec<_> =
+            phone.not_applicable.iter().map(|item| (id(&item.item, item.index), clean(&item.status))).collect();
+        list(out, &rows)?;
+        if let Some(more @ 1..) = phone.not_applicable_count.checked_sub(phone.not_applicable.len()) {
+            writeln!(out, "  … and {more} more")?;
+        }
     }
     if !phone.problems.is_empty() {
         writeln!(out, "\nProblems of its documents")?;
