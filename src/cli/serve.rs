@@ -149,7 +149,11 @@ fn bytes(text: &str) -> Result<usize, String> {
 fn host(text: &str) -> Result<String, String> {
     let known = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
     let good = text.parse::<std::net::IpAddr>().is_ok() || (known && !text.is_empty() && text.len() <= 253);
-    if good { Ok(text.to_owned()) } else { Err(format!("{text:?} is neither a host name nor an address; no port goes here")) }
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is neither a host name nor an address; no port goes here"))
+    }
 }
 
 /// The address at which phones poll, with its final slash.

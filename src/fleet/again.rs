@@ -23,7 +23,8 @@ const TRIES: u8 = 3;
 impl Refused {
     /// When this item is tried again by itself; `None` = not before value or firmware change, or a person says so.
     pub fn again_at(&self, catalogue: &Catalogue) -> Option<Timestamp> {
-        let out_of_range = || catalogue.get(self.id.name.as_str()).is_some_and(|item| !item.index_allowed(self.id.index));
+        let out_of_range =
+            || catalogue.get(self.id.name.as_str()).is_some_and(|item| !item.index_allowed(self.id.index));
         let may_pass = match self.status {
             ItemStatus::UndefinedStatus => true,
             ItemStatus::Failed => !out_of_range(),

@@ -78,8 +78,7 @@ impl Phone {
     /// Whether this item, as it is wanted now, was refused by the firmware that the phone has now.
     pub fn refused_as_is(&self, id: &ItemId) -> bool {
         let mut refusals = self.refused.iter().filter(|refused| refused.id == *id);
-        refusals
-            .any(|refused| !refused.lifted && self.is_as_refused(refused))
+        refusals.any(|refused| !refused.lifted && self.is_as_refused(refused))
     }
 
     fn is_as_refused(&self, refused: &Refused) -> bool {

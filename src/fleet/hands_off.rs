@@ -81,7 +81,9 @@ impl Fleet {
             }
             HandsOff::ForeignServer => {
                 let server = phone.facts.server.as_deref().unwrap_or_default();
-                Some(format!("its update service (`dls-addr`) is {server}, none of ours: it is read and not written to"))
+                Some(format!(
+                    "its update service (`dls-addr`) is {server}, none of ours: it is read and not written to"
+                ))
             }
         }
     }

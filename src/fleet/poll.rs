@@ -164,7 +164,8 @@ impl Phone {
 
     /// What the phone said to the address; not given again before its next start.
     pub(super) fn poll_url_answered(&mut self, answered: &[Item]) {
-        let status = answered.iter().find(|item| item.id.name.as_str() == POLL_URL).and_then(|item| item.status.clone());
+        let status =
+            answered.iter().find(|item| item.id.name.as_str() == POLL_URL).and_then(|item| item.status.clone());
         if let Some(polls) = &mut self.polls {
             polls.refused = status.map(|status| ItemStatus::from_wire(&clean(status.as_str())));
         }

@@ -38,7 +38,11 @@ impl<'a> WireNames<'a> {
         self.rename(items, |(name, old)| (old, name));
     }
 
-    fn rename(self, items: &mut [Item], direction: impl Fn((&'static str, &'static str)) -> (&'static str, &'static str)) {
+    fn rename(
+        self,
+        items: &mut [Item],
+        direction: impl Fn((&'static str, &'static str)) -> (&'static str, &'static str),
+    ) {
         let Some(desired) = self.desired else { return };
         for pair in RENAMED {
             let wanted = |name: &str| desired.items.iter().any(|item| item.id.name.as_str() == name);

@@ -44,8 +44,20 @@ pub mod name {
     pub const BUILD: &str = "phoneops_build";
 
     /// All of them.
-    pub const ALL: &[&str] =
-        &[PHONES, PENDING, DRIFT, NOT_APPLICABLE, SESSIONS, CONTACTS, FETCHES, BOUNDS, STORE_AWAY, STORE_COMMITS, STORE_WAITS, BUILD];
+    pub const ALL: &[&str] = &[
+        PHONES,
+        PENDING,
+        DRIFT,
+        NOT_APPLICABLE,
+        SESSIONS,
+        CONTACTS,
+        FETCHES,
+        BOUNDS,
+        STORE_AWAY,
+        STORE_COMMITS,
+        STORE_WAITS,
+        BUILD,
+    ];
 }
 
 /// Labels of one dimension.

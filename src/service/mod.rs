@@ -32,7 +32,8 @@ use shared::Shared;
 use crate::{
     fleet::Fleet,
     phone::{
-        ContactClient, ContactSettings, DcmpMetrics, FailedHandshakes, ListenerError, ListenerMetrics, PhoneListener, dcmp,
+        ContactClient, ContactSettings, DcmpMetrics, FailedHandshakes, ListenerError, ListenerMetrics, PhoneListener,
+        dcmp,
     },
     report::{self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens},
     source::{self, SecretsDir, SourceError},
@@ -128,12 +129,8 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         lookup.upgrade().and_then(|shared| shared.with_fleet(|fleet, _| fleet.last_heard_at(address)))
     }));
     let handler = Arc::new(handler::Handler::new(Arc::clone(&shared)));
-    let phones = PhoneListener::bind(
-        settings.phone.clone(),
-        Arc::clone(&handler),
-        Arc::clone(&failures),
-        listener_metrics,
-    )?;
+    let phones =
+        PhoneListener::bind(settings.phone.clone(), Arc::clone(&handler), Arc::clone(&failures), listener_metrics)?;
     let phone_address = phones.local_addr();
     let status_error = |source| ServiceError::Status { address: settings.status.listen, source };
     let status = TcpListener::bind(settings.status.listen).await.map_err(status_error)?;
