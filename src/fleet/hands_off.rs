@@ -48,8 +48,8 @@ pub fn checks_servers(site: &Site, settings: &Settings) -> bool {
     ours(site, settings).next().is_some()
 }
 
-fn ours<'a>(_site: &'a Site, settings: &'a Settings) -> impl Iterator<Item = &'a str> {
-    settings.public_address.as_deref().into_iter()
+fn ours<'a>(site: &'a Site, settings: &'a Settings) -> impl Iterator<Item = &'a str> {
+    site.servers.iter().map(SmolStr::as_str).chain(settings.public_address.as_deref())
 }
 
 fn is_foreign(server: Option<&str>, site: &Site, settings: &Settings, catalogue: &Catalogue) -> bool {

@@ -2,7 +2,11 @@
 
 mod calls;
 mod flows;
+mod hands_off;
+mod not_applicable;
+mod poll;
 mod promise_one;
+mod retries;
 mod sessions;
 mod stage;
 mod states;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use crate::{
-    fleet::{Answer, Effect, Fleet, Settings, flow::From, record::PhoneRecord, schedule::after, view::PhoneView},
+    fleet::{self, Answer, Effect, Fleet, Settings, flow::From, record::PhoneRecord, schedule::after, view::PhoneView},
     spec::{self, Revision, SecretReader, SecretRef, Snapshot},
     wpi::{
         Action, DeviceId, Index, Item, ItemId, ItemName, ItemStatus, PhoneMessage, Reason, ReplyStatus, Secret,
@@ -89,6 +89,16 @@ impl Stage {
         stage.fleet.restore(self.saved.values().cloned().collect(), self.now);
         stage.push(yaml);
         stage
+    }
+
+    /// Does to a phone what a person may do to it, and decides what follows.
+    pub(super) fn with_phone(&mut self, mac: &str, act: impl FnOnce(&mut fleet::phone::Phone)) {
+        let device = DeviceId::new(mac).unwrap();
+        let phone = self.fleet.phones.get_mut(&device).expect("a known phone");
+        act(phone);
+        phone.assess(&self.fleet.catalogue);
+        self.fleet.schedule(&device, self.now);
+        self.carry_out();
     }
 
     pub(super) fn carry_out(&mut self) {
