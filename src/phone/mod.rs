@@ -22,6 +22,7 @@ pub mod listener;
 pub mod metrics;
 pub mod proxy;
 pub mod settings;
+mod shares;
 pub mod tls;
 
 mod answer;

@@ -26,7 +26,7 @@ fn documents(revision: u32) -> String {
     let items =
         format!("sntp-addr: 192.0.2.{revision}, sip-name: \"Name {revision}\", ldap-pwd: {{file: ldap-{revision}}}");
     let mut all = profile("Enforce", &items);
-    for number in 0..MODELS.len() as u32 {
+    for (number, _) in (0..).zip(MODELS) {
         let own = format!("display-id-unicode: \"Phone {number} of {revision}\"");
         write!(all, "---\n{}", config(number, &own)).unwrap();
     }
