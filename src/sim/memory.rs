@@ -29,9 +29,14 @@ impl Memory {
         Self { set: ItemSet::of(model), written: BTreeMap::new(), entity_bug: model.facts().entity_bug }
     }
 
-    /// Forgets all that was written.
-    pub(super) fn reset(&mut self) {
-        self.written.clear();
+    /// Forgets all that was written but what is to stay.
+    pub(super) fn reset(&mut self, stays: impl Fn(&ItemId) -> bool) {
+        self.written.retain(|id, _| stays(id));
+    }
+
+    /// Forgets one item.
+    pub(super) fn forget(&mut self, id: &ItemId) {
+        self.written.remove(id);
     }
 
     /// The value as the phone itself sees it, secrets in custody; `None` for what it does not know.
