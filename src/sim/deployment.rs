@@ -3,7 +3,7 @@
 
 use smol_str::SmolStr;
 
-use super::fault::{Fault, Faults};
+use super::{fault::Fault, faults::Faults};
 use crate::wpi::{Index, Item, ItemId, ItemName, ServerMessage};
 
 /// Most files of one deployment.

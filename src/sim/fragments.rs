@@ -2,10 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{
-    basic::plain_id,
-    fault::{Fault, Faults},
-};
+use super::{basic::plain_id, fault::Fault, faults::Faults};
 use crate::wpi::{Index, Item, ItemId, ItemName, server_message::MESSAGE_LIMIT};
 
 /// Room for declaration, root and reason.

@@ -36,6 +36,8 @@ mod service_secret;
 mod service_stage;
 mod service_status;
 mod service_store_away;
+mod sim_aftermath;
+mod sim_dcmp;
 mod sim_faults;
 mod sim_flows;
 mod sim_server;
