@@ -175,15 +175,6 @@ fn tls_mode(word: &str) -> Result<TlsMode, String> {
 }
 
 impl Args {
-    /// Where phones poll: as told, or at the public address at the port of the poll service.
-    fn poll_url(&self) -> Option<String> {
-        self.dcmp_url.clone().or_else(|| {
-            let (host, port) = (self.public_address.as_deref()?, self.dcmp_listen?.port());
-            let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-            Some(format!("http://{host}:{port}/"))
-        })
-    }
-
     fn settings(&self) -> ServiceSettings {
         let certificate = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => {
@@ -219,7 +210,7 @@ impl Args {
                 contacts_per_second: self.contacts_per_second,
                 contact_ports: if self.contact_port.contains(&0) { Vec::new() } else { self.contact_port.clone() },
                 public_address: self.public_address.as_deref().map(Into::into),
-                poll_url: self.poll_url().map(Into::into),
+                poll_url: self.dcmp_url.as_deref().map(Into::into),
                 ..fleet::Settings::default()
             },
             xml: Limits { body: self.body_limit, ..Limits::default() },

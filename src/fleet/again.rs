@@ -63,6 +63,7 @@ impl Phone {
         for refused in &mut self.refused {
             refused.lifted = true;
             refused.tries = 0;
+            refused.other_form = false;
         }
         let asked = self.forget_not_applicable();
         self.doubtful.clear();

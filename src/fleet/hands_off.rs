@@ -10,18 +10,20 @@ use super::{Fleet, phone::Phone, record::Facts, settings::Settings, words::Pendi
 use crate::{
     catalogue::{Catalogue, NULL},
     spec::Site,
-    wpi::{DeviceId, Item, ItemId, ItemName, PhoneMessage},
+    wpi::{DeviceId, Item, ItemId, ItemName, PhoneMessage, Reason},
 };
 
 /// The item that says which provisioning server a phone is set to.
 const SERVER: &str = "dls-addr";
 
 /// Why a phone is left as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HandsOff {
     /// A mobile user is logged on.
+    #[error("a mobile user is logged on")]
     MobileUser,
     /// Its update service is none of ours.
+    #[error("the phone is set to another provisioning server")]
     ForeignServer,
 }
 
@@ -91,13 +93,18 @@ impl Fleet {
 
 impl Phone {
     /// Takes note of a mobile user's logon and logoff from an initial message: one is logged on when mobility is enabled,
-    /// its state is 0 or 2, and the number is not the phone's own. A message that is silent on mobility changes nothing.
+    /// its state is 0 or 2, and the number is not the phone's own. A message that is silent on mobility changes nothing,
+    /// but at a start it means that there is none.
     pub(super) fn note_mobility(&mut self, message: &PhoneMessage) {
         let told = |name: &str| message.value(name).map(str::trim);
-        let (Some(enabled), Some(state)) = (told("mobility-enabled"), told("sip-mobility-state")) else { return };
+        let (enabled, state) = (told("mobility-enabled"), told("sip-mobility-state"));
+        if (enabled.is_none() || state.is_none()) && message.reason != Reason::StartUp {
+            return;
+        }
+        let enabled = enabled.is_some_and(|enabled| enabled.eq_ignore_ascii_case("true"));
         let own = told("basic-e164").filter(|own| !own.is_empty() && *own != NULL);
         let visits = own.is_some_and(|own| told("e164").is_some_and(|number| number != own));
-        let logged_on = enabled.eq_ignore_ascii_case("true") && matches!(state, "0" | "2") && visits;
+        let logged_on = enabled && matches!(state, Some("0" | "2")) && visits;
         if std::mem::replace(&mut self.facts.mobile_user, logged_on) != logged_on {
             self.unsaved = true;
             self.look_wanted = !logged_on;

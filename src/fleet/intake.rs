@@ -144,8 +144,9 @@ impl Fleet {
         let model = phone.facts.model.clone();
         let peer = from.peer.ip().to_canonical();
         let before = (phone.facts.contact_me_uri.clone(), phone.facts.address);
-        phone.learn_facts(message);
-        phone.assess(&self.catalogue);
+        if phone.learn_facts(message) {
+            phone.assess(&self.catalogue);
+        }
         phone.unsaved |= phone.facts.address != Some(peer);
         phone.facts.address = Some(peer);
         let uri = phone.facts.contact_me_uri.as_deref();

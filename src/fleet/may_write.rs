@@ -38,7 +38,7 @@ pub enum NoWrite {
     #[error("the phone calls from outside its site's networks")]
     WrongSite,
     /// The phone is left as it is.
-    #[error("{}", match .0 { HandsOff::MobileUser => "a mobile user is logged on", HandsOff::ForeignServer => "the phone is set to another provisioning server" })]
+    #[error("{0}")]
     HandsOff(HandsOff),
     /// The flow has had its share of actions or of time (R-1403).
     #[error("the session has reached its limit")]

@@ -157,8 +157,8 @@ impl Phone {
         FirmwareProfile::of(self.facts.model.as_deref(), self.facts.firmware.as_deref())
     }
 
-    /// Takes over what an initial message says of the phone itself.
-    pub fn learn_facts(&mut self, message: &PhoneMessage) {
+    /// Takes over what an initial message says of the phone itself. Whether it is to be assessed anew.
+    pub fn learn_facts(&mut self, message: &PhoneMessage) -> bool {
         self.note_mobility(message);
         let facts = &mut self.facts;
         let before = facts.firmware.clone();
@@ -176,9 +176,8 @@ impl Phone {
                 self.unsaved = true;
             }
         }
-        if before.is_some() && before != self.facts.firmware {
-            self.forget_not_applicable();
-        }
+        let updated = before.is_some() && before != self.facts.firmware;
+        updated && self.forget_not_applicable() > 0
     }
 
     /// Takes over readings of managed items.

@@ -90,7 +90,7 @@ impl Fleet {
         phone.calling.forgive();
         let (spacing, rest) = (self.settings.contact_spacing, self.settings.contact_rest);
         let earliest = phone.calling.earliest(phone.facts.last_seen, spacing, rest);
-        let expected = phone.polls.as_ref().and_then(|polls| polls.expected(now));
+        let expected = phone.polls.as_ref().and_then(|polls| polls.expected(phone.facts.last_seen, now));
         self.schedule(device, now);
         ContactAnswer::Queued([earliest, expected].into_iter().flatten().fold(now, Timestamp::max))
     }
@@ -99,7 +99,7 @@ impl Fleet {
     pub(super) fn poll_reason(&self, phone: &Phone, now: Timestamp) -> (PendingReason, Option<Timestamp>) {
         let (spacing, rest) = (self.settings.contact_spacing, self.settings.contact_rest);
         let earliest = phone.calling.earliest(phone.facts.last_seen, spacing, rest).filter(|at| *at > now);
-        let next = phone.polls.as_ref().and_then(|polls| polls.expected(now));
+        let next = phone.polls.as_ref().and_then(|polls| polls.expected(phone.facts.last_seen, now));
         let reason = match (phone.calling.failure, next.is_some() || phone.polls_now(now)) {
             (Some(failure), _) => failure,
             (None, false) => PendingReason::Unreachable,
@@ -139,7 +139,8 @@ impl Surroundings<'_> {
 impl Phone {
     fn note_poll(&mut self, now: Timestamp) {
         let polls = self.polls.get_or_insert_default();
-        let since = polls.last.map(|last| now.duration_since(last).unsigned_abs());
+        // any contact restarts the phone's timer
+        let since = polls.last.max(self.facts.last_seen).map(|last| now.duration_since(last).unsigned_abs());
         polls.every = since.filter(|since| *since <= SILENT).or(polls.every);
         polls.last = Some(now);
         polls.given = true;
@@ -174,8 +175,8 @@ impl Phone {
 
 impl Polls {
     /// When the next poll is expected, where its pace is known.
-    fn expected(&self, now: Timestamp) -> Option<Timestamp> {
-        let next = after(self.last?, self.every?);
+    fn expected(&self, seen: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        let next = after(self.last?.max(seen?), self.every?);
         (now < after(next, SILENT)).then(|| next.max(now))
     }
 }

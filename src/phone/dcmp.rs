@@ -14,7 +14,7 @@ use std::{
 use axum::{body::Body, http::StatusCode};
 use bytes::Bytes;
 use hyper::{Method, Request, Response, body::Incoming, header, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
 use prometheus_client::{
     metrics::{counter::Counter, family::Family},
@@ -24,7 +24,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     task::JoinSet,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 
 use super::{proxy, stream::WireStream};
@@ -62,6 +62,11 @@ impl DcmpSettings {
         let time = Duration::from_secs(10);
         Self { listen, trusted_proxies: Vec::new(), connections: 512, time, head: 8 << 10, rate: 1_000 }
     }
+}
+
+/// The address at which phones poll a service of that host and port, with its final slash.
+pub fn url(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("http://[{host}]:{port}/") } else { format!("http://{host}:{port}/") }
 }
 
 /// What the poll service counts; a clone counts into the same ones.
@@ -130,8 +135,9 @@ pub async fn serve<H: PollHandler>(
         };
         let desk = Arc::clone(&desk);
         connections.spawn(async move {
-            if timeout(desk.settings.time, attend(&desk, stream, from)).await.is_err() {
-                desk.metrics.hit("time");
+            tokio::select! {
+                () = attend(&desk, stream, from) => {}
+                () = sleep(desk.settings.time) => desk.metrics.hit("time"),
             }
             drop(place);
         });
@@ -155,8 +161,6 @@ async fn attend<H: PollHandler>(desk: &Desk<H>, mut tcp: TcpStream, from: Socket
         std::future::ready(Ok::<_, Infallible>(response.unwrap_or_default()))
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(desk.settings.time)
         .max_header_size(desk.settings.head)
         .max_buf_size(desk.settings.head.max(8 << 10))
         .title_case_headers(true)
@@ -240,6 +244,12 @@ mod tests {
             assert_eq!(get("/contact-me", query).as_deref(), Ok(mac), "{query}, R-311");
         }
         assert_eq!(get("/contact-me", "device-id=soft-7").as_deref(), Ok("SOFT-7"), "R-107");
+    }
+
+    #[test]
+    fn the_address_to_poll_at_ends_with_a_slash() {
+        assert_eq!(url("phones.example.com", 8086), "http://phones.example.com:8086/");
+        assert_eq!(url("2001:db8::7", 80), "http://[2001:db8::7]:80/");
     }
 
     #[test]

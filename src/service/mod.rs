@@ -112,7 +112,16 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     }
     let mut seed = [0; 32];
     openssl::rand::rand_bytes(&mut seed).map_err(ServiceError::Random)?;
-    let fleet = Fleet::new(settings.fleet.clone(), seed);
+    let polls = match settings.dcmp {
+        Some(settings) => Some((bind_polls(settings.listen).await?, settings)),
+        None => None,
+    };
+    let dcmp_address = polls.as_ref().map(|((_, address), _)| *address);
+    let mut decisions = settings.fleet.clone();
+    if let (None, Some(host), Some(bound)) = (&decisions.poll_url, &decisions.public_address, dcmp_address) {
+        decisions.poll_url = Some(dcmp::url(host, bound.port()).into());
+    }
+    let fleet = Fleet::new(decisions, seed);
     let (listener_metrics, dcmp_metrics) = (ListenerMetrics::new(), DcmpMetrics::default());
     let metrics = Arc::new(ServiceMetrics::new().with_part(|registry| {
         listener_metrics.register(registry);
@@ -135,11 +144,6 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let status_error = |source| ServiceError::Status { address: settings.status.listen, source };
     let status = TcpListener::bind(settings.status.listen).await.map_err(status_error)?;
     let status_address = status.local_addr().map_err(status_error)?;
-    let polls = match settings.dcmp {
-        Some(settings) => Some((bind_polls(settings.listen).await?, settings)),
-        None => None,
-    };
-    let dcmp_address = polls.as_ref().map(|((_, address), _)| *address);
     let source = source::start(settings.source.clone())?;
 
     let mut tasks = JoinSet::new();

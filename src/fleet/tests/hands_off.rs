@@ -84,6 +84,17 @@ fn who_is_at_home_is_no_mobile_user() {
 }
 
 #[test]
+fn a_start_that_is_silent_on_mobility_ends_the_visit_and_other_messages_do_not() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    session(&mut phone, &mut stage, Reason::StartUp, mobility("0", "4989777"));
+    assert_eq!(phone.session(&mut stage, Reason::InventoryChanges).actions(), [Action::CleanUp]);
+    assert_eq!(stage.view(MAC).pending.map(|pending| pending.reason), Some(PendingReason::MobileUser));
+    assert_eq!(phone.session(&mut stage, Reason::StartUp).writes().len(), 1, "a phone without mobility");
+    assert_eq!(stage.view(MAC).state, State::InSync);
+}
+
+#[test]
 fn a_logon_in_mid_session_ends_it_and_a_restart_does_not_forget_it() {
     let mut stage = Stage::with(ENFORCED);
     let mut phone = Phone::new(MAC);
