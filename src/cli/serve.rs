@@ -109,6 +109,9 @@ pub struct Args {
     /// Folder of secrets that documents refer to by {file: NAME}
     #[arg(long, env = "PHONEOPS_SECRETS_DIR", value_name = "DIR")]
     pub secrets_dir: Option<PathBuf>,
+    /// File with the keys (AGE-SECRET-KEY-1…) that open files of secrets encrypted with age
+    #[arg(long, env = "PHONEOPS_AGE_IDENTITY", value_name = "FILE")]
+    pub age_identity: Option<PathBuf>,
     /// File of API tokens: name:rights:sha256, one a line
     #[arg(long, env = "PHONEOPS_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
@@ -190,6 +193,7 @@ impl Args {
         ServiceSettings {
             source: self.source(),
             secrets: self.secrets_dir.clone(),
+            age_identity: self.age_identity.clone(),
             state: self.state.clone(),
             store: store::OpenOptions { rebuild: self.rebuild_store, ..store::OpenOptions::default() },
             phone,

@@ -12,17 +12,18 @@ mod snippet;
 
 use std::{
     io::{self, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use miette::IntoDiagnostic;
 
 use self::{gather::Gathered, show::Report};
 use super::Exit;
 use crate::{
-    source::SecretsDir,
+    source::{Identities, SecretsDir},
     spec::{SecretReader, SecretsUnread, Severity, Wanted, load_watched},
 };
 
@@ -41,6 +42,9 @@ pub struct Args {
     /// Also look whether every secret that is referred to is in this folder (or in the environment)
     #[arg(long, value_name = "DIR", env = "PHONEOPS_SECRETS_DIR")]
     secrets_dir: Option<PathBuf>,
+    /// File with the keys (AGE-SECRET-KEY-1…) that open files of secrets encrypted with age
+    #[arg(long, value_name = "FILE", env = "PHONEOPS_AGE_IDENTITY")]
+    age_identity: Option<PathBuf>,
 }
 
 /// Forms of the output.
@@ -58,8 +62,9 @@ enum Output {
 /// A path that is not there or cannot be read, or nothing to check below all of them.
 pub fn run(args: Args) -> miette::Result<Exit> {
     let gathered = gather::gather(&args.paths)?;
-    let wanted = load_all(&gathered, args.secrets_dir);
-    let report = Report::new(&gathered, &wanted, io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    let wanted = load_all(&gathered, args.secrets_dir, args.age_identity.as_deref())?;
+    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let report = Report::new(&gathered, &wanted, Timestamp::now(), colour);
     let (out, remark) = match args.output {
         Output::Text => (report.text() + &report.summary(), String::new()),
         Output::Json => (report.json(), report.summary()),
@@ -71,9 +76,10 @@ pub fn run(args: Args) -> miette::Result<Exit> {
     Ok(if has_errors { Exit::Error } else { Exit::Good })
 }
 
-fn load_all(gathered: &Gathered, secrets_dir: Option<PathBuf>) -> Wanted {
+fn load_all(gathered: &Gathered, secrets_dir: Option<PathBuf>, identity: Option<&Path>) -> miette::Result<Wanted> {
+    let identities = identity.map(Identities::read).transpose().into_diagnostic()?.unwrap_or_default();
     let secrets: Box<dyn SecretReader> = match secrets_dir {
-        Some(dir) => Box::new(SecretsDir::new(Some(dir))),
+        Some(dir) => Box::new(SecretsDir::new(Some(dir)).with_identities(identities)),
         None => Box::new(SecretsUnread),
     };
     let files = gathered.snapshot.files.len();
@@ -85,7 +91,7 @@ fn load_all(gathered: &Gathered, secrets_dir: Option<PathBuf>) -> Wanted {
     };
     let wanted = load_watched(&gathered.snapshot, &*secrets, &mut || bar.inc(1));
     bar.finish_and_clear();
-    wanted
+    Ok(wanted)
 }
 
 /// Writes everything; a reader that went away (`| head`) is no error.

@@ -8,7 +8,7 @@ use std::{
 use super::shared::Shared;
 use crate::{
     catalogue::Severity,
-    source::{SecretsDir, Source, SourceEvent},
+    source::{SecretsDir, SecretsWatch, Source, SourceEvent},
     spec::{self, Snapshot, Wanted},
     store::Store,
 };
@@ -16,34 +16,48 @@ use crate::{
 /// Most problems of one revision that are logged.
 const LOGGED: usize = 20;
 
-/// How often secrets that were missing are looked for again.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How often secrets are looked at without cause, and when one is missing.
+const RESCAN: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(30)];
+
+/// How long changed secrets have to rest, so that no half of a file is taken for a password.
+const REST: Duration = Duration::from_millis(300);
+
+/// How often changed secrets are looked at until they rest; then it is left to the next look.
+const LOOKS: usize = 20;
 
 /// Most phones that are taken over while the fleet is held: phones are answered in between.
 const PORTION: usize = 200;
 
-/// Follows the source until it ends.
+/// Follows the source until it ends, and the secrets that its newest revision refers to.
 pub(super) async fn run(shared: Arc<Shared>, mut source: Source, secrets: Arc<SecretsDir>, store: Store) {
-    let mut incomplete: Option<Loaded> = None;
+    let mut loaded: Option<Loaded> = None;
+    let mut watch = SecretsWatch::new(secrets.dir());
     loop {
-        let look_again = async {
-            match &incomplete {
-                Some(_) => tokio::time::sleep(LOOK_AGAIN).await,
+        let [settled, missing] = RESCAN;
+        let rescan = loaded.as_ref().map(|loaded| if loaded.is_missing_secrets() { missing } else { settled });
+        let look = async {
+            match rescan {
+                Some(rescan) => watch.due(rescan).await,
                 None => std::future::pending().await,
             }
         };
         let event = tokio::select! {
             event = source.events.recv() => event,
-            () = look_again => {
-                let Some(Loaded { snapshot, wanted }) = incomplete.take() else { continue };
-                incomplete = take_over(&shared, snapshot, Some(wanted), Arc::clone(&secrets)).await;
+            () = look => {
+                watch.looked();
+                if let Some(snapshot) = changed_secrets(loaded.as_ref(), &secrets).await {
+                    tracing::info!("secrets have changed; the phones that use them are looked at");
+                    shared.metrics.source_fetch("secrets");
+                    loaded = take_over(&shared, snapshot, Arc::clone(&secrets)).await;
+                }
                 continue;
             }
         };
         match event {
             Some(SourceEvent::Snapshot(snapshot)) => {
                 let revision = snapshot.revision.clone();
-                incomplete = take_over(&shared, snapshot, None, Arc::clone(&secrets)).await;
+                secrets.begin_look();
+                loaded = take_over(&shared, snapshot, Arc::clone(&secrets)).await;
                 if let Err(error) = store.save_revision(revision).await {
                     tracing::warn!(%error, "the revision could not be noted");
                 }
@@ -68,26 +82,47 @@ struct Loaded {
     wanted: Arc<Wanted>,
 }
 
+impl Loaded {
+    fn is_missing_secrets(&self) -> bool {
+        self.wanted.problems().iter().any(|problem| problem.code == spec::code::MISSING_SECRET)
+    }
+}
+
+/// The files of the newest revision, if the content of a secret it refers to is another now, and rests.
+async fn changed_secrets(loaded: Option<&Loaded>, secrets: &Arc<SecretsDir>) -> Option<Arc<Snapshot>> {
+    let Loaded { snapshot, wanted } = loaded?;
+    let look = || {
+        let (wanted, secrets) = (Arc::clone(wanted), Arc::clone(secrets));
+        let look = tokio::task::spawn_blocking(move || {
+            secrets.begin_look();
+            wanted.changed_secrets(|reference| secrets.content(reference))
+        });
+        async { look.await.unwrap_or_default() }
+    };
+    let mut changed = look().await;
+    for _ in 0..LOOKS {
+        if changed.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(REST).await;
+        let again = look().await;
+        if again == changed {
+            return Some(Arc::clone(snapshot));
+        }
+        changed = again;
+    }
+    None
+}
+
 fn set_away(shared: &Shared, away: Option<(String, jiff::Timestamp)>) {
     shared.source.lock().unwrap_or_else(PoisonError::into_inner).away = away;
 }
 
-/// Loads and takes over one revision off the threads that answer phones; `before` = the same revision as it was loaded
-/// when a secret was missing: it is taken over again only if something is different now. Gives it back if a secret is
-/// missing (still).
-async fn take_over(
-    shared: &Arc<Shared>,
-    snapshot: Arc<Snapshot>,
-    before: Option<Arc<Wanted>>,
-    secrets: Arc<SecretsDir>,
-) -> Option<Loaded> {
+/// Loads and takes over one revision off the threads that answer phones.
+async fn take_over(shared: &Arc<Shared>, snapshot: Arc<Snapshot>, secrets: Arc<SecretsDir>) -> Option<Loaded> {
     let shared = Arc::clone(shared);
     let taken = tokio::task::spawn_blocking(move || {
         let wanted = Arc::new(spec::load(&snapshot, &*secrets));
-        let missing = wanted.problems().iter().any(|problem| problem.code == spec::code::MISSING_SECRET);
-        if let Some(before) = before.filter(|before| before.problems() == wanted.problems()) {
-            return Some(Loaded { snapshot, wanted: before });
-        }
         tell(&snapshot, &wanted);
         shared.metrics.source_fetch("taken");
         let phones = shared.with_fleet(|fleet, now| fleet.announce(&wanted, now));
@@ -104,7 +139,7 @@ async fn take_over(
         source.taken = true;
         source.problems = (count(Severity::Error), count(Severity::Warning));
         drop(source);
-        missing.then_some(Loaded { snapshot, wanted })
+        Some(Loaded { snapshot, wanted })
     });
     taken.await.unwrap_or_else(|_| {
         tracing::error!("a revision could not be taken over; what is in force stays");
@@ -123,6 +158,9 @@ fn tell(snapshot: &Snapshot, wanted: &Wanted) {
         tracing::error!(revision, "{problem}");
     }
     for problem in warnings.iter().take(LOGGED.saturating_sub(errors.len())) {
+        tracing::warn!(revision, "{problem}");
+    }
+    for problem in wanted.expired(jiff::Timestamp::now()).take(LOGGED) {
         tracing::warn!(revision, "{problem}");
     }
     if problems.len() > LOGGED {

@@ -36,7 +36,7 @@ use crate::{
         dcmp,
     },
     report::{self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens},
-    source::{self, SecretsDir, SourceError},
+    source::{self, Identities, IdentityError, SecretsDir, SourceError},
     store::{Store, StoreError},
 };
 
@@ -77,6 +77,9 @@ pub enum ServiceError {
     /// The file of tokens is not usable.
     #[error(transparent)]
     Tokens(#[from] report::tokens::TokensError),
+    /// The file with the keys of encrypted secrets is not usable.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// A part ended before it began.
     #[error("the service was stopped while it started")]
     Stopped,
@@ -145,6 +148,8 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let status = TcpListener::bind(settings.status.listen).await.map_err(status_error)?;
     let status_address = status.local_addr().map_err(status_error)?;
     let source = source::start(settings.source.clone())?;
+    let identities = settings.age_identity.as_deref().map(Identities::read).transpose()?;
+    let secrets = SecretsDir::new(settings.secrets.clone()).with_identities(identities.unwrap_or_default());
 
     let mut tasks = JoinSet::new();
     let access = Arc::new(access::Access::new(Arc::clone(&shared), failures, store.clone()));
@@ -163,7 +168,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     tasks.spawn(shared::run_timers(Arc::clone(&shared)));
     tasks.spawn(saver::run(Arc::clone(&shared), store.clone()));
     tasks.spawn(saver::watch(Arc::clone(&shared), store.writable()));
-    tasks.spawn(follow::run(Arc::clone(&shared), source, Arc::new(SecretsDir::new(settings.secrets)), store.clone()));
+    tasks.spawn(follow::run(Arc::clone(&shared), source, Arc::new(secrets), store.clone()));
     let mut phones_stopped = stopped;
     let listener = tokio::spawn(phones.run(async move {
         let _ = phones_stopped.wait_for(|stopped| *stopped).await;

@@ -11,6 +11,8 @@ pub struct ServiceSettings {
     pub source: SourceSettings,
     /// Where the content of secrets is.
     pub secrets: Option<PathBuf>,
+    /// The keys that open encrypted files of secrets.
+    pub age_identity: Option<PathBuf>,
     /// The state folder: store, self-made certificate, git mirror, API socket.
     pub state: PathBuf,
     /// How the store is opened.

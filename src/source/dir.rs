@@ -242,6 +242,6 @@ impl Reader for DirReader {
 }
 
 /// Whether an event may mean other content: our own reading makes events too.
-fn is_change(kind: EventKind) -> bool {
+pub(super) fn is_change(kind: EventKind) -> bool {
     !matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
 }

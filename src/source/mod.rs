@@ -30,7 +30,7 @@ pub use dir::DirSettings;
 pub use error::SourceError;
 pub use git::GitSettings;
 pub use run::Trigger;
-pub use secrets::SecretsDir;
+pub use secrets::{Identities, IdentityError, SecretsDir, SecretsWatch};
 
 /// How many events wait for a slow reader; then the source itself waits.
 pub const EVENT_QUEUE: usize = 4;

@@ -174,6 +174,16 @@ impl Wanted {
         self.secrets.get(&filled)?.as_ref().ok().cloned()
     }
 
+    /// The references of this revision, keys filled in, whose content or problem is another than when it was loaded,
+    /// with what it is now. `read` gets one reference after the other.
+    pub fn changed_secrets(
+        &self,
+        mut read: impl FnMut(&SecretRef) -> Result<Secret, String>,
+    ) -> BTreeMap<SecretRef, Result<Secret, String>> {
+        let now = self.secrets.iter().map(|(reference, before)| (reference, before, read(reference)));
+        now.filter(|(_, before, now)| *before != now).map(|(reference, _, now)| (reference.clone(), now)).collect()
+    }
+
     /// Warnings of rules and pauses whose end has come by now, by place. They are not among [`Self::problems`], for
     /// time goes on and a revision stays.
     pub fn expired(&self, now: Timestamp) -> impl Iterator<Item = &Problem> {

@@ -182,6 +182,7 @@ impl Stage {
         let settings = ServiceSettings {
             source: SourceSettings::Dir(DirSettings { debounce: ms(20), ..DirSettings::new(at("docs")) }),
             secrets: Some(at("secrets")),
+            age_identity: None,
             state: at("state"),
             store: store::OpenOptions { retry: ms(20), patience: ms(50), ..store::OpenOptions::default() },
             phone: ListenerSettings::new(here, self_made()),

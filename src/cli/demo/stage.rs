@@ -124,6 +124,7 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
     ServiceSettings {
         source: SourceSettings::Git(GitSettings { interval: Duration::from_millis(500), ..git }),
         secrets: None,
+        age_identity: None,
         phone: ListenerSettings::new(loopback, CertificateSource::SelfMade { state: state.clone() }),
         state,
         store: store::OpenOptions::default(),

@@ -1,9 +1,12 @@
 //! The content of secrets, read when the loader asks. Documents hold references only.
 //!
 //! - `{file: NAME}`: a file below the folder of secrets, whole
-//! - `{from: NAME, key: …}`: one entry of a file with many, see [`keyed`]
+//! - `{from: NAME, key: …}`: one entry of a file with many, see [`table`]
 //! - `{secret: {name, key}}`: the file `NAME/KEY` below that folder, which is how a cluster mounts a Secret
 //! - `{env: PHONEOPS_SECRET_…}`: an environment variable
+//!
+//! Files whose names end in `.age` are decrypted ([`age`]). What was read is kept until the file changes ([`kept`]);
+//! [`watch`] tells when to look again.
 //!
 //! There is no way out of the folder: absolute names and `..` are refused, links are followed and must end inside it
 //! (so the `..data` link of a mounted Secret works). Every error names the reference and what to do, never content.
@@ -15,25 +18,44 @@ use std::{
     io::{self, Read},
     os::unix::fs::PermissionsExt,
     path::{Component, Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use self::keyed::KeyedFiles;
+pub use self::{
+    age::{Identities, IdentityError},
+    watch::SecretsWatch,
+};
+use self::{
+    kept::Kept,
+    table::{TABLE_LIMIT, Table},
+};
 use crate::{
     spec::{Desired, SecretReader, SecretRef, secret_ref::ENV_PREFIX},
     wpi::Secret,
 };
 
-mod keyed;
+mod age;
+mod kept;
+mod table;
+mod watch;
 
 /// Longest secret, in bytes.
 pub const SECRET_LIMIT: usize = 64 * 1024;
+/// Most files of one secret each that are referred to.
+const FILES: usize = 50_000;
+/// Most files with many secrets that are referred to.
+const TABLES: usize = 32;
 
 /// Reads secrets below a folder, and from the environment.
 pub struct SecretsDir {
     dir: Option<PathBuf>,
     environment: fn(&str) -> Option<OsString>,
-    keyed: KeyedFiles,
+    identities: Identities,
+    files: Mutex<Kept<Secret>>,
+    tables: Mutex<Kept<Table>>,
     warned: AtomicBool,
 }
 
@@ -43,9 +65,41 @@ impl SecretsDir {
         Self {
             dir,
             environment: |name| std::env::var_os(name),
-            keyed: KeyedFiles::default(),
+            identities: Identities::default(),
+            files: Kept::new(),
+            tables: Kept::new(),
             warned: AtomicBool::new(false),
         }
+    }
+
+    /// With the keys that open files encrypted with age.
+    pub fn with_identities(self, identities: Identities) -> Self {
+        Self { identities, ..self }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> Option<&Path> {
+        self.dir.as_deref()
+    }
+
+    /// Begins a new look at all secrets: files that changed since the last one are read again, each once.
+    pub fn begin_look(&self) {
+        Kept::begin(&self.files);
+        Kept::begin(&self.tables);
+    }
+
+    /// The content of a reference whose key is filled in.
+    ///
+    /// # Errors
+    /// What is wrong and what to do, without content.
+    pub fn content(&self, filled: &SecretRef) -> Result<Secret, String> {
+        match filled {
+            SecretRef::File(name) => self.whole_file(name),
+            SecretRef::Env(name) => self.variable(name),
+            SecretRef::Keyed { from, key } => self.keyed_file(from, key),
+            SecretRef::Secret { name, key } => self.mounted(name, key),
+        }
+        .map_err(|problem| format!("secret {filled}: {problem}"))
     }
 
     /// The real path of a file below the folder.
@@ -70,31 +124,61 @@ impl SecretsDir {
         Ok(real)
     }
 
-    /// Opens a file for reading; the folder, a socket or a pipe is refused, for it might never end.
-    fn open(&self, path: &Path) -> Result<(File, fs::Metadata), String> {
-        let refused = |error: io::Error| format!("cannot read {}: {error}; check the rights on it", path.display());
-        if !fs::metadata(path).map_err(refused)?.is_file() {
+    /// The facts of a file; the folder, a socket or a pipe is refused, for reading it might never end.
+    fn facts(&self, path: &Path) -> Result<fs::Metadata, String> {
+        let metadata = fs::metadata(path).map_err(|error| refused(path, &error))?;
+        if !metadata.is_file() {
             return Err(format!("{} is not a regular file", path.display()));
         }
-        let file = File::open(path).map_err(refused)?;
-        let metadata = file.metadata().map_err(refused)?;
         if metadata.permissions().mode() & 0o004 != 0 && !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(file = %path.display(), "secrets: everybody on this machine may read this file; chmod 0640 it and others like it");
         }
-        Ok((file, metadata))
+        Ok(metadata)
+    }
+
+    /// The bytes of a file, decrypted if its name ends in `.age`, and its name without that.
+    fn bytes<'p>(&self, path: &'p Path, limit: usize) -> Result<(Vec<u8>, &'p str), String> {
+        let shown = path.display();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let file = File::open(path).map_err(|error| refused(path, &error))?;
+        let Some(inner) = name.strip_suffix(".age") else {
+            let bytes = read_at_most(file, limit, path)?;
+            if age::is_age(&bytes) {
+                return Err(format!("{shown} is encrypted with age; let its name end in .age"));
+            }
+            return Ok((bytes, name));
+        };
+        let sealed = read_at_most(file, age::encrypted_limit(limit), path)?;
+        let bytes = age::decrypt(&sealed, &self.identities).map_err(|problem| format!("{shown}: {problem}"))?;
+        if bytes.len() > limit {
+            return Err(format!("{shown} has more than {limit} bytes"));
+        }
+        Ok((bytes, inner))
     }
 
     fn whole_file(&self, name: &str) -> Result<Secret, String> {
         let path = self.resolve(name)?;
-        let (file, _) = self.open(&path)?;
-        let bytes = read_at_most(file, SECRET_LIMIT, &path)?;
-        one_secret(bytes, &path.display().to_string())
+        let facts = self.facts(&path)?;
+        let read = || {
+            let (bytes, _) = self.bytes(&path, SECRET_LIMIT)?;
+            one_secret(bytes, &path.display().to_string())
+        };
+        Kept::get(&self.files, &path, &facts, FILES, read).map(|secret| (*secret).clone())
     }
 
     fn keyed_file(&self, from: &str, key: &str) -> Result<Secret, String> {
         let path = self.resolve(from)?;
-        let (file, metadata) = self.open(&path)?;
-        self.keyed.get(&path, file, &metadata, key)
+        let facts = self.facts(&path)?;
+        let named = |problem: String| format!("{}: {problem}", path.display());
+        let read = || {
+            let (bytes, name) = self.bytes(&path, TABLE_LIMIT)?;
+            let table = Table::read(name, bytes).map_err(named)?;
+            if let Some(warning) = table.warning() {
+                tracing::warn!(file = %path.display(), "secrets: {warning}");
+            }
+            Ok(table)
+        };
+        Kept::get(&self.tables, &path, &facts, TABLES, read)?.get(key).map_err(named)
     }
 
     fn mounted(&self, name: &str, key: &str) -> Result<Secret, String> {
@@ -126,15 +210,12 @@ impl fmt::Debug for SecretsDir {
 
 impl SecretReader for SecretsDir {
     fn read(&self, reference: &SecretRef, desired: &Desired) -> Result<Secret, String> {
-        let filled = reference.filled(desired)?;
-        let content = match &filled {
-            SecretRef::File(name) => self.whole_file(name),
-            SecretRef::Env(name) => self.variable(name),
-            SecretRef::Keyed { from, key } => self.keyed_file(from, key),
-            SecretRef::Secret { name, key } => self.mounted(name, key),
-        };
-        content.map_err(|problem| format!("secret {reference}: {problem}"))
+        self.content(&reference.filled(desired)?)
     }
+}
+
+fn refused(path: &Path, error: &io::Error) -> String {
+    format!("cannot read {}: {error}; check the rights on it", path.display())
 }
 
 fn read_at_most(file: File, limit: usize, path: &Path) -> Result<Vec<u8>, String> {

@@ -184,15 +184,10 @@ fn keys_that_cannot_be_filled_say_which_item_is_missing() {
 
 #[test]
 fn broken_keyed_files_are_named_and_never_quoted() {
-    let files: [(&str, &str, &str); 8] = [
+    let files: [(&str, &str, &str); 3] = [
         ("list.yaml", "- planted-secret\n", "one map"),
-        ("twice.yaml", "a: planted-secret\na: planted-secret\n", "one map"),
-        ("broken.yaml", "a: \"planted-secret\n", "one map"),
-        ("deep.yaml", "a: {b: planted-secret}\n", "one map"),
-        ("one.csv", "planted-secret\n", "line 1 must have two columns"),
-        ("twice.csv", "a,planted-secret\na,planted-secret\n", "line 2 repeats"),
-        ("form.txt", "a: planted-secret\n", ".yaml, .yml or .csv"),
-        ("empty.yaml", "a: ''\n", "is empty"),
+        ("twice.csv", "a,planted-secret\na,planted-secret\n", "lines 1 and 2"),
+        ("empty.yaml", "a: ''\n", "has no value"),
     ];
     for (name, content, word) in files {
         let error = Folder::new(&[(name, content.as_bytes())]).keyed(name, "a").unwrap_err();
@@ -200,13 +195,73 @@ fn broken_keyed_files_are_named_and_never_quoted() {
     }
 }
 
+const TABLE: &[u8] = include_bytes!("../../../tests/fixtures/secrets/sip.csv.age");
+const IDENTITY: &[u8] = include_bytes!("../../../tests/fixtures/secrets/identity.txt");
+
 #[test]
-fn age_files_are_refused_in_words() {
-    let folder = Folder::new(&[("a.yaml.age", b"x"), ("b.yaml", b"age-encryption.org/v1\n-> X25519 x\n")]);
-    for name in ["a.yaml.age", "b.yaml"] {
-        let error = folder.keyed(name, "a").unwrap_err();
-        assert!(error.contains("not supported yet"), "{error}");
+fn encrypted_files_are_read_with_the_key_and_only_by_their_ending() {
+    let folder = Folder::new(&[("sip.csv.age", TABLE), ("sip.csv", TABLE), ("sip.age", TABLE)]);
+    let key = folder.root.path().join("key");
+    fs::write(&key, IDENTITY).unwrap();
+    let reader = folder.reader().with_identities(Identities::read(&key).unwrap());
+    let read = |from: &str| reader.read(&SecretRef::Keyed { from: from.into(), key: "{e164}".into() }, &reception());
+    assert_eq!(read("sip.csv.age").unwrap(), Secret::new("age-planted"));
+    assert!(read("sip.csv").unwrap_err().contains("let its name end in .age"));
+    assert!(read("sip.age").unwrap_err().contains(".yaml, .yml or .csv"));
+    let whole = reader.read(&SecretRef::File("sip.age".into()), &reception()).unwrap();
+    assert!(whole.len() > 20, "a file of one secret may be encrypted too");
+    let error = folder.keyed("sip.csv.age", "{e164}").unwrap_err();
+    assert!(error.contains("--age-identity FILE"), "{error}");
+}
+
+#[test]
+fn a_key_file_that_cannot_be_used_is_named() {
+    let folder = Folder::new(&[("key", PLANTED.as_bytes())]);
+    for name in ["key", "none", "."] {
+        let error = Identities::read(&folder.dir().join(name)).unwrap_err().to_string();
+        assert!(error.starts_with("--age-identity ") && !error.contains(PLANTED), "{error}");
     }
+}
+
+#[test]
+fn a_file_is_read_once_for_all_phones_and_again_only_when_it_changed() {
+    let folder = Folder::new(&[("sip.yaml", b"a: one\nb: two"), ("broken.yaml", b"- x"), ("pw", b"pw")]);
+    let mut reader = folder.reader();
+    (reader.tables, reader.files) = (Kept::trusting(), Kept::trusting());
+    let keyed = |from: &str, key: &str| reader.content(&SecretRef::Keyed { from: from.into(), key: key.into() });
+    let reads = || (Kept::reads(&reader.tables), Kept::reads(&reader.files));
+    for _ in 0..50 {
+        keyed("sip.yaml", "a").unwrap();
+        keyed("sip.yaml", "missing").unwrap_err();
+        keyed("broken.yaml", "a").unwrap_err();
+        reader.content(&SecretRef::File("pw".into())).unwrap();
+    }
+    assert_eq!(reads(), (2, 1));
+    reader.begin_look();
+    keyed("sip.yaml", "a").unwrap();
+    keyed("broken.yaml", "a").unwrap_err();
+    reader.content(&SecretRef::File("pw".into())).unwrap();
+    assert_eq!(reads(), (2, 1), "nothing has changed");
+    folder.write("sip.yaml", b"a: new");
+    assert_eq!(keyed("sip.yaml", "a").unwrap(), Secret::new("new"));
+    assert_eq!(keyed("sip.yaml", "a").unwrap(), Secret::new("new"));
+    assert_eq!(reads(), (3, 1), "one file has changed");
+    reader.begin_look();
+    reader.begin_look();
+    keyed("sip.yaml", "a").unwrap();
+    assert_eq!(reads(), (4, 1), "what a look did not ask for is let go of");
+}
+
+#[test]
+fn a_file_that_changed_just_now_is_read_again_in_the_next_look() {
+    let folder = Folder::new(&[("pw", b"one")]);
+    let reader = folder.reader();
+    let read = || reader.content(&SecretRef::File("pw".into())).unwrap();
+    assert_eq!((read(), read()), (Secret::new("one"), Secret::new("one")));
+    assert_eq!(Kept::reads(&reader.files), 1);
+    reader.begin_look();
+    read();
+    assert_eq!(Kept::reads(&reader.files), 2);
 }
 
 #[test]
