@@ -159,6 +159,7 @@ impl Device {
             Action::ReadItems => {
                 let mut items: Vec<Item> = message.items.iter().map(|item| self.memory.read(&item.id)).collect();
                 spoil(&mut items, faults);
+                fragments::add_faulty_items(&mut items, faults);
                 self.split(action, items, faults)
             }
             Action::GetNextFragment => self.next_part(faults),
@@ -184,9 +185,7 @@ impl Device {
     fn write(&mut self, message: &ServerMessage, faults: &Faults) -> Step {
         let mut bad = Vec::new();
         for item in &message.items {
-            let name = item.id.name.as_str();
-            let forced = faults.item_status(name).map(|word| ItemStatus::from_wire(word));
-            let forced = forced.or_else(|| faults.fixes(name).then_some(ItemStatus::ReadOnly));
+            let forced = faults.write_status(item.id.name.as_str());
             match forced.or_else(|| self.memory.write(item)) {
                 Some(status) => {
                     bad.push(Item { id: item.id.clone(), text: ItemText::EMPTY, status: Some(status) });
@@ -217,16 +216,22 @@ impl Device {
             return reply(Action::SoftwareDeployment, ReplyStatus::Busy);
         }
         let version = message.items.iter().find(|item| item.id.name.as_str() == "file-sw-version");
-        if let Some(version) = version.and_then(|item| deployment::spoken_version(item.text.as_plain()?))
-            && !faults.has(&Fault::OldFirmware)
-        {
+        if let Some(version) = version.and_then(|item| item.text.as_plain()) {
+            self.install(version, faults);
+        }
+        Step::Reboot
+    }
+
+    /// New firmware, such as `3.5.12.0`; it is there after the next start.
+    pub(super) fn install(&mut self, dotted: &str, faults: &Faults) {
+        let version = deployment::spoken_version(dotted).filter(|_| !faults.has(&Fault::OldFirmware));
+        if let Some(version) = version {
             let named = ["software-version", "related-software-version"];
             for (_, text) in self.own.iter_mut().filter(|(name, _)| named.contains(name)) {
                 *text = version.clone();
             }
             self.remember_itself();
         }
-        Step::Reboot
     }
 
     /// Cuts a reply into parts and gives the first.

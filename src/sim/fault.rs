@@ -41,6 +41,8 @@ pub enum Fault {
     ActionFailed,
     /// F-14, F-15: this item of every write and read gets this word.
     ItemStatus(SmolStr, SmolStr),
+    /// F-14, F-15: this item of every write gets this word; reads give its value.
+    WriteStatus(SmolStr, SmolStr),
     /// F-16
     UnknownItem,
     /// F-17
@@ -173,6 +175,7 @@ impl Fault {
             Self::ReadsBusy => "reads-busy",
             Self::ActionFailed => "action-failed",
             Self::ItemStatus(..) => "item-status",
+            Self::WriteStatus(..) => "write-status",
             Self::UnknownItem => "unknown-item",
             Self::DuplicateItem => "duplicate-item",
             Self::IndexZeroAndNone => "index-zero-and-none",
@@ -220,6 +223,7 @@ impl Fault {
     pub(super) fn item(&self) -> Option<&str> {
         match self {
             Self::ItemStatus(item, _)
+            | Self::WriteStatus(item, _)
             | Self::FixedByDhcp(item)
             | Self::LacksItem(item, _)
             | Self::RestartAfter(item, _)
@@ -300,6 +304,7 @@ impl Fault {
             }
             "restart-after" => Self::RestartAfter(word()?, None),
             "item-status" => pair().map(|(item, status)| Self::ItemStatus(item, status))?,
+            "write-status" => pair().map(|(item, status)| Self::WriteStatus(item, status))?,
             "lacks-item" => pair().map(|(item, status)| Self::LacksItem(item, status))?,
             "move-after" => {
                 let (item, address) = pair()?;
@@ -318,7 +323,9 @@ impl fmt::Display for Fault {
             Self::StatusWord(word) | Self::ForeignMac(word) | Self::FixedByDhcp(word) | Self::SilentAfter(word) => {
                 write!(f, "{name}:{word}")
             }
-            Self::ItemStatus(item, word) | Self::LacksItem(item, word) => write!(f, "{name}:{item}={word}"),
+            Self::ItemStatus(item, word) | Self::WriteStatus(item, word) | Self::LacksItem(item, word) => {
+                write!(f, "{name}:{item}={word}")
+            }
             Self::RestartAfter(item, None) => write!(f, "{name}:{item}"),
             Self::RestartAfter(item, Some(pause)) => write!(f, "{name}:{item}={pause}"),
             Self::MoveAfter(item, address) => write!(f, "{name}:{item}={address}"),

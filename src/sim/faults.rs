@@ -3,6 +3,7 @@
 use smol_str::SmolStr;
 
 use super::fault::Fault;
+use crate::wpi::ItemStatus;
 
 /// The faults of one phone; at most one of each name, or of each name and item.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +40,7 @@ impl Faults {
     }
 
     /// The value that `pick` finds in one of the faults.
-    pub(super) fn find<T>(&self, pick: impl FnMut(&Fault) -> Option<T>) -> Option<T> {
+    pub(super) fn find<'a, T>(&'a self, pick: impl FnMut(&'a Fault) -> Option<T>) -> Option<T> {
         self.0.iter().find_map(pick)
     }
 
@@ -51,6 +52,16 @@ impl Faults {
         })
     }
 
+    /// The status that an item is to get when it is written.
+    pub(super) fn write_status(&self, name: &str) -> Option<ItemStatus> {
+        let told = self.find(|fault| match fault {
+            Fault::WriteStatus(item, word) if item == name => Some(word),
+            _ => None,
+        });
+        let word = self.item_status(name).or(told).map(|word| ItemStatus::from_wire(word));
+        word.or_else(|| self.fixes(name).then_some(ItemStatus::ReadOnly))
+    }
+
     /// Whether DHCP sets this item.
     pub(super) fn fixes(&self, name: &str) -> bool {
         self.0.iter().any(|fault| matches!(fault, Fault::FixedByDhcp(item) if item == name))
@@ -59,6 +70,11 @@ impl Faults {
     /// Whether the phone has no such item.
     pub(super) fn lacks(&self, name: &str) -> bool {
         self.0.iter().any(|fault| matches!(fault, Fault::LacksItem(item, _) if item == name))
+    }
+
+    /// Whether no message of the phone can be read (F-24, F-25).
+    pub(super) fn spoil_messages(&self) -> bool {
+        self.0.iter().any(|fault| matches!(fault, Fault::NotWellFormed | Fault::Dtd | Fault::HugeBody))
     }
 
     /// Counts down `busy-times`; whether this action is to be refused.

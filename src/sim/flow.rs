@@ -147,7 +147,7 @@ impl State {
 
     fn understand(&mut self, draft: &Draft, answer: &Answer, now: Instant) -> Then {
         let wrong = match &mut self.flow {
-            Some(flow) => flow.judge.answer(answer, self.cookie.as_deref()),
+            Some(flow) => flow.judge.answer(answer, self.cookie.as_deref(), self.faults.spoil_messages()),
             None => return Then::End,
         };
         for what in wrong {

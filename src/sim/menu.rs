@@ -18,6 +18,7 @@ pub const MENU: &[(&str, &str, &str)] = &[
     ("reads-busy", "", "in a call, reads are busy too"),
     ("action-failed", "", "answers every action as failed"),
     ("item-status", "NAME=WORD", "gives that item the status WORD whenever it is written or read"),
+    ("write-status", "NAME=WORD", "gives that item the status WORD whenever it is written"),
     ("unknown-item", "", "reports an item that nobody knows"),
     ("duplicate-item", "", "reports an item twice"),
     ("index-zero-and-none", "", "reports an item with index 0 and without index"),

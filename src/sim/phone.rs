@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    contact,
+    contact, deployment,
     fault::Fault,
     run::{self, Shared},
     settings::{SimError, SimSettings},
@@ -125,6 +125,22 @@ impl SimPhone {
     /// A module is plugged in: the phone reports its inventory.
     pub fn plug_in_module(&self) {
         self.shared.change(|state| state.plan(Cause::Inventory, Instant::now()));
+    }
+
+    /// A file that another server had the phone fetch is there: the phone reports it.
+    pub fn file_arrived(&self, name: &str, kind: &str) {
+        self.shared.change(|state| {
+            let files = deployment::file(name, kind, &state.faults);
+            if !files.is_empty() {
+                state.plan(Cause::Files(files), Instant::now());
+            }
+        });
+    }
+
+    /// A person or another server gives the phone new firmware, such as `3.5.12.0`: it restarts.
+    pub fn update(&self, version: &str) {
+        let pause = self.look(|view| view.settings.timing.reboot);
+        self.shared.boot(pause, |state| state.device.install(version, &state.faults));
     }
 
     /// The value that the phone has; a secret stays in custody. `None` for an item that it does not know.
