@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{schedule::after, words::PendingReason};
+use super::{schedule::after, settings::Settings, words::PendingReason};
 
 /// How far asking a phone to call has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,13 +12,13 @@ pub enum CallStep {
     /// Nobody asks.
     #[default]
     Idle,
-    /// It will be asked at that time. `slotted` = it has its slot in the pace of the whole service.
+    /// It may be asked from that time on.
     Waiting {
         /// When.
         at: Timestamp,
-        /// Whether the slot is taken.
-        slotted: bool,
     },
+    /// It may be asked now and stands in the line of its site.
+    Ready,
     /// The request is on its way.
     Requested {
         /// Which one.
@@ -52,10 +52,59 @@ pub struct Calling {
     pub not_before: Option<Timestamp>,
     /// How the last attempt failed.
     pub failure: Option<PendingReason>,
+    /// Requests since the phone was last heard of.
+    pub unheard: u32,
+    /// When the first of these left.
+    pub unheard_since: Option<Timestamp>,
 }
 
+/// The time in which a phone that is not heard of gets its share of requests.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Calling {
-    /// Forgets failures: after a success and for a new digest. Spacing and gap stay.
+    /// A request leaves.
+    pub fn ask(&mut self, ticket: u64, now: Timestamp) {
+        self.step = CallStep::Requested { ticket };
+        self.count(now);
+    }
+
+    /// Its poll is answered by the word to call, which is a request that was answered; a session is awaited until then.
+    pub fn tell(&mut self, until: Timestamp, now: Timestamp) {
+        self.step = CallStep::Answered { until };
+        self.count(now);
+    }
+
+    fn count(&mut self, now: Timestamp) {
+        self.last_request = Some(now);
+        self.unheard_since = self.unheard_since.or(Some(now));
+        self.unheard = self.unheard.saturating_add(1);
+    }
+
+    /// The phone called.
+    pub fn heard(&mut self) {
+        self.failure = None;
+        self.gap_until = None;
+        self.unheard = 0;
+        self.unheard_since = None;
+    }
+
+    /// When a phone that is not heard of may be asked next, so that it is asked no more than `most` times in any 24 h:
+    /// the first day's requests may be gone within hours, those behind are evenly apart.
+    pub fn daily_share(&self, most: u32) -> Option<Timestamp> {
+        let most = most.max(1);
+        if self.unheard < most {
+            return None;
+        }
+        let even = self.last_request.map(|last| after(last, DAY / most));
+        even.max(self.unheard_since.map(|first| after(first, DAY)))
+    }
+
+    /// A person wants one request more than the day's share.
+    pub fn one_more(&mut self, most: u32) {
+        self.unheard = self.unheard.min(most.saturating_sub(1));
+    }
+
+    /// Forgets failures: after a success and for a new digest. Spacing, gap and the day's share stay.
     pub fn forgive(&mut self) {
         self.attempts = 0;
         self.not_before = None;
@@ -63,19 +112,20 @@ impl Calling {
     }
 
     /// The earliest time at which the phone may be told to call, where there is one: apart from the last request, its own
-    /// last message (`seen`), the contact gap and failures.
-    pub fn earliest(&self, seen: Option<Timestamp>, spacing: Duration, rest: Duration) -> Option<Timestamp> {
-        let spaced = self.last_request.map(|last| after(last, spacing));
-        let rested = seen.map(|last| after(last, rest));
-        [spaced, rested, self.gap_until, self.not_before].into_iter().flatten().max()
+    /// last message (`seen`), the contact gap, failures and the day's share.
+    pub fn earliest(&self, seen: Option<Timestamp>, settings: &Settings) -> Option<Timestamp> {
+        let spaced = self.last_request.map(|last| after(last, settings.contact_spacing));
+        let rested = seen.map(|last| after(last, settings.contact_rest));
+        let share = self.daily_share(settings.contacts_per_day);
+        [spaced, rested, self.gap_until, self.not_before, share].into_iter().flatten().max()
     }
 
     /// When this wants to be looked at again.
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.step {
-            CallStep::Waiting { at, .. } => Some(at),
+            CallStep::Waiting { at } => Some(at),
             CallStep::Answered { until } | CallStep::InCall { until } => Some(until),
-            CallStep::Idle | CallStep::Requested { .. } => None,
+            CallStep::Idle | CallStep::Ready | CallStep::Requested { .. } => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::{
+    doors::Held,
     hands_off::{HandsOff, hands_off},
     poll::poll_url,
     record::Facts,
@@ -28,6 +29,18 @@ pub enum NoWrite {
     /// Mode Off.
     #[error("mode Off")]
     Off,
+    /// A pause is in force.
+    #[error("a pause is in force")]
+    Paused {
+        /// Its end, if it has one.
+        until: Option<Timestamp>,
+    },
+    /// Outside the windows.
+    #[error("outside its windows")]
+    WindowClosed {
+        /// The next opening, if there ever is one.
+        next: Option<Timestamp>,
+    },
     /// What the session works towards is not what is in force any more.
     #[error("another desired state is in force")]
     NotInForce,
@@ -56,11 +69,18 @@ impl NoWrite {
     pub fn pending(&self) -> Option<PendingReason> {
         match self {
             Self::StoreAway => Some(PendingReason::StoreAway),
+            Self::Paused { .. } => Some(PendingReason::Paused),
+            Self::WindowClosed { .. } => Some(PendingReason::WindowClosed),
             Self::WrongSite => Some(PendingReason::WrongSite),
             Self::HandsOff(why) => Some(why.pending()),
             Self::NotInForce | Self::SessionLimit => Some(PendingReason::Queued),
             Self::Report | Self::Off | Self::TooLarge | Self::Item(..) => None,
         }
+    }
+
+    /// Whether the same write may leave at another time.
+    pub fn is_of_the_clock(&self) -> bool {
+        matches!(self, Self::Paused { .. } | Self::WindowClosed { .. })
     }
 }
 
@@ -154,6 +174,9 @@ pub fn may_write(ask: &Ask<'_>, items: Vec<Item>, now: Timestamp) -> Result<Perm
         Mode::Report => return Err(NoWrite::Report),
         Mode::Enforce if ask.settings.report_only => return Err(NoWrite::Report),
         Mode::Enforce => {}
+    }
+    if let Some(held) = Held::now(&goal.policy, now) {
+        return Err(held.into());
     }
     if !ask.site.contains(ask.peer) {
         return Err(NoWrite::WrongSite);

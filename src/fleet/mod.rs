@@ -9,13 +9,14 @@
 //! - [`record`]: what must not be forgotten of a phone, and [`keep`], which turns one into the other
 //! - [`diff`]: desired against observed
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
-//! - [`may_write`]: the one gate that every write passes
-//! - [`call`], [`schedule`]: asking phones to call, timers, backoff
+//! - [`may_write`]: the one gate that every write passes; [`doors`]: whether the clock lets it
+//! - [`call`], [`schedule`], [`turns`]: asking phones to call: how far it has come, timers and backoff, whose turn it is
 //! - [`hands_off`]: phones that are left as they are: a mobile user, another server
 //! - [`not_applicable`]: items that a phone does not have, [`again`]: refused ones that are tried again
 //! - [`poll`]: phones that poll in place of being asked, [`wire_names`]: names that old firmware knows otherwise
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people
+//! - [`overload`]: too many sessions at once
 //! - [`effect`]: what it wants done
 
 mod again;
@@ -23,6 +24,7 @@ pub mod batch;
 pub mod call;
 mod calls;
 pub mod diff;
+pub mod doors;
 pub mod effect;
 pub mod flow;
 pub mod goal;
@@ -32,6 +34,7 @@ mod keep;
 pub mod may_write;
 pub mod not_applicable;
 pub mod observed;
+mod overload;
 pub mod phone;
 mod poll;
 pub mod record;
@@ -41,6 +44,7 @@ pub mod session;
 pub mod settings;
 mod show;
 pub mod takeover;
+pub mod turns;
 pub mod view;
 mod wire_names;
 pub mod words;
@@ -66,14 +70,17 @@ use crate::{
 use flow::Flows;
 use phone::Phone;
 use record::PhoneRecord;
-use schedule::{Pace, Timers};
+use schedule::Timers;
+use turns::Turns;
 
 /// How often a bound was hit or a rule broken; read by the metrics.
 #[derive(Debug, Default, Clone)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Initial messages answered by overload.
+    /// Initial messages answered by overload, because of the bound of the service.
     pub overload: u64,
+    /// The same because of a site's bound.
+    pub site_overload: u64,
     /// Messages of undeclared phones beyond the number that is remembered.
     pub undeclared_forgotten: u64,
     /// Replies that belong to no flow.
@@ -110,10 +117,8 @@ pub struct Fleet {
     classes_known: bool,
     flows: Flows,
     timers: Timers,
-    pace: Pace,
+    turns: Turns,
     tickets: u64,
-    /// Contact-me requests under way.
-    requested: usize,
     store_away: bool,
     effects: Vec<Effect>,
     counters: Counters,
@@ -125,7 +130,7 @@ impl Fleet {
     /// one in tests.
     pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
         Self {
-            pace: Pace::new(settings.contacts_per_second),
+            turns: Turns::new(&settings),
             settings,
             wanted: None,
             taken: None,
@@ -140,7 +145,6 @@ impl Fleet {
             flows: Flows::default(),
             timers: Timers::default(),
             tickets: 0,
-            requested: 0,
             store_away: false,
             effects: Vec::new(),
             counters: Counters::default(),
@@ -191,12 +195,12 @@ impl Fleet {
 
     /// When [`Self::tick`] has something to do.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        self.timers.next()
+        [self.timers.next(), self.turns.next()].into_iter().flatten().min()
     }
 
-    /// How many entries wait in the timer queue, and how many flows are open.
+    /// How many entries wait in the timer queue or in a line, and how many flows are open.
     pub fn waiting(&self) -> (usize, usize) {
-        (self.timers.len(), self.flows.len())
+        (self.timers.len() + self.turns.len(), self.flows.len())
     }
 
     /// The newest revision that was taken over as a whole.

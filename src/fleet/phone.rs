@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     call::Calling,
     diff::{self, Comparison},
+    doors::Doors,
     flow::FlowId,
     goal::Goal,
     may_write::bar,
@@ -42,7 +43,7 @@ pub enum Newest {
 /// What wants a session with a phone, most pressing first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
-    /// Something differs and may be written.
+    /// Something differs and may be written now.
     Write,
     /// Something is not known.
     Read,
@@ -113,6 +114,8 @@ pub struct Phone {
     pub wishes: u8,
     /// Whether it refused a whole message: then each group goes in one of its own.
     pub cautious: bool,
+    /// Whether windows and pauses hold writes back, as last asked.
+    pub doors: Doors,
     /// What follows from all that.
     pub assessment: Assessment,
     /// When its entry in the timer queue is due.
@@ -246,7 +249,7 @@ impl Phone {
         if policy.mode == Mode::Off || self.facts.mobile_user {
             return None;
         }
-        if policy.mode == Mode::Enforce && !report_only && self.assessment.writable && !self.foreign {
+        if self.wants_write(report_only) && self.held(now).is_none() {
             return Some(Need::Write);
         }
         let unknown = self.read_at.is_none() || !self.assessment.comparison.unread.is_empty();

@@ -57,24 +57,24 @@ impl Fleet {
         let Some(phone) = self.phones.get(device).filter(|phone| phone.declared() && phone.goal.is_some()) else {
             return false;
         };
-        if !self.site_of(phone).contains(peer.to_canonical()) {
+        let site = self.site_of(phone);
+        if !site.contains(peer.to_canonical()) {
             self.counters.polls_outside += 1;
             return false;
         }
         let need = phone.need(self.settings.report_only, now);
         let held_back = need == Some(Need::Write) && self.store_away && !phone.look_wanted;
-        let spacing = self.settings.contact_spacing;
-        let rest = self.settings.contact_rest;
+        let spacing = self.settings.spacing_of(&site);
         let Some(phone) = self.phones.get_mut(device) else { return false };
         phone.note_poll(now);
-        let idle = phone.flow.is_none() && matches!(phone.calling.step, CallStep::Idle | CallStep::Waiting { .. });
-        let earliest = phone.calling.earliest(phone.facts.last_seen, spacing, rest);
+        let step = phone.calling.step;
+        let idle = matches!(step, CallStep::Idle | CallStep::Waiting { .. } | CallStep::Ready) && phone.flow.is_none();
+        let earliest = phone.calling.earliest(phone.facts.last_seen, &self.settings);
         let waits = need.is_some() && !held_back && idle && self.wanted.is_some();
-        if !waits || earliest.is_some_and(|at| at > now) || !self.pace.take(now) {
+        if !waits || earliest.is_some_and(|at| at > now) || !self.turns.out_of_line(&site.name, spacing, now) {
             return false;
         }
-        phone.calling.last_request = Some(now);
-        phone.calling.step = CallStep::Answered { until: after(now, self.settings.answer_wait) };
+        phone.calling.tell(after(now, self.settings.answer_wait), now);
         self.schedule(device, now);
         true
     }
@@ -88,8 +88,8 @@ impl Fleet {
         }
         phone.look_wanted = true;
         phone.calling.forgive();
-        let (spacing, rest) = (self.settings.contact_spacing, self.settings.contact_rest);
-        let earliest = phone.calling.earliest(phone.facts.last_seen, spacing, rest);
+        phone.calling.one_more(self.settings.contacts_per_day);
+        let earliest = phone.calling.earliest(phone.facts.last_seen, &self.settings);
         let expected = phone.polls.as_ref().and_then(|polls| polls.expected(phone.facts.last_seen, now));
         self.schedule(device, now);
         ContactAnswer::Queued([earliest, expected].into_iter().flatten().fold(now, Timestamp::max))
@@ -97,8 +97,8 @@ impl Fleet {
 
     /// Why a phone of a Poll site waits, and when it is expected to poll.
     pub(super) fn poll_reason(&self, phone: &Phone, now: Timestamp) -> (PendingReason, Option<Timestamp>) {
-        let (spacing, rest) = (self.settings.contact_spacing, self.settings.contact_rest);
-        let earliest = phone.calling.earliest(phone.facts.last_seen, spacing, rest).filter(|at| *at > now);
+        let rest = self.settings.contact_rest;
+        let earliest = phone.calling.earliest(phone.facts.last_seen, &self.settings).filter(|at| *at > now);
         let next = phone.polls.as_ref().and_then(|polls| polls.expected(phone.facts.last_seen, now));
         let reason = match (phone.calling.failure, next.is_some() || phone.polls_now(now)) {
             (Some(failure), _) => failure,

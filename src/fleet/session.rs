@@ -45,6 +45,8 @@ pub struct Writer {
     messages: VecDeque<Vec<Item>>,
     written: BTreeMap<ItemId, DesiredValue>,
     sent: HashSet<u64>,
+    /// Why the messages behind those that were written wait for another time.
+    cut: Option<NoWrite>,
 }
 
 #[derive(Debug)]
@@ -197,11 +199,14 @@ impl Session {
         let items = std::mem::take(&mut sending.items);
         let content = content_hash(&items, &sending.wanted);
         let permit = if stored { self.permit(phone, items, around) } else { Err(NoWrite::StoreAway) };
+        let permit = match &mut self.job {
+            Job::Enforce(writer) => permit.inspect(|_| {
+                writer.sent.insert(content);
+            }),
+            Job::Look => Err(NoWrite::Report),
+        };
         match permit {
             Ok(permit) => {
-                if let Job::Enforce(writer) = &mut self.job {
-                    writer.sent.insert(content);
-                }
                 self.step = Step::Writing(sending);
                 self.actions += 1;
                 Move::Write(permit.renamed(WireNames::of(phone)))
@@ -230,10 +235,12 @@ impl Session {
         if let Job::Enforce(writer) = &mut self.job {
             writer.messages.clear();
             writer.written.clear();
+            writer.cut = None;
         }
-        let may_still_write = goal.desired.policy.mode == Mode::Enforce;
-        if !may_still_write {
-            self.job = Job::Look;
+        match goal.desired.policy.mode {
+            Mode::Enforce => {}
+            Mode::Report => self.job = Job::Look,
+            Mode::Off => return Move::End(Ending::Done),
         }
         let mut ids = comparing(&goal.desired, around.catalogue);
         if checks_servers(around.site, around.settings) {
@@ -346,16 +353,7 @@ impl Session {
             if let Some(next) = self.give_poll_url(phone, around) {
                 return next;
             }
-            let Job::Enforce(writer) = &self.job else { return Self::finish(phone) };
-            if writer.written.is_empty() {
-                return Self::finish(phone);
-            }
-            let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
-            let mut ids: Vec<ItemId> = writer.written.keys().filter(compares).cloned().collect();
-            if ids.is_empty() {
-                ids = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
-            }
-            return self.ask(phone, ids, true, around);
+            return self.read_back(phone, around);
         };
         let wanted = items.iter().filter_map(|item| Some((item.id.clone(), phone.wants(&item.id)?))).collect();
         if writer.sent.contains(&content_hash(&items, &wanted)) {
@@ -382,6 +380,20 @@ impl Session {
         Some(Move::Record)
     }
 
+    /// Reads what was written in this round.
+    fn read_back(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
+        let Job::Enforce(writer) = &self.job else { return Self::finish(phone) };
+        if writer.written.is_empty() {
+            return Self::finish(phone);
+        }
+        let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
+        let mut ids: Vec<ItemId> = writer.written.keys().filter(compares).cloned().collect();
+        if ids.is_empty() {
+            ids = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
+        }
+        self.ask(phone, ids, true, around)
+    }
+
     fn permit(&self, phone: &Phone, items: Vec<Item>, around: &Surroundings<'_>) -> Result<Permit, NoWrite> {
         let ask = Ask {
             settings: around.settings,
@@ -403,11 +415,19 @@ impl Session {
         may_write(&ask, items, around.now)
     }
 
-    /// A write may not leave: goes round again when another state is in force, else ends and waits.
+    /// A write may not leave: goes round again when another state is in force, else ends and waits. When only its time
+    /// is over, what was written so far is proven first.
     fn stop(&mut self, phone: &mut Phone, why: NoWrite, around: &Surroundings<'_>) -> Move {
-        match self.round_again(phone, around) {
-            Some(next) => next,
-            None => Move::End(Ending::Waits(why)),
+        if let Some(next) = self.round_again(phone, around) {
+            return next;
+        }
+        match &mut self.job {
+            Job::Enforce(writer) if why.is_of_the_clock() && !writer.written.is_empty() => {
+                writer.messages.clear();
+                writer.cut = Some(why);
+                self.read_back(phone, around)
+            }
+            _ => Move::End(Ending::Waits(why)),
         }
     }
 
@@ -463,6 +483,9 @@ impl Session {
                 }
             }
             phone.assess(around.catalogue);
+            if let Some(why) = writer.cut.clone() {
+                return Move::End(Ending::Waits(why));
+            }
         }
         Self::finish(phone)
     }

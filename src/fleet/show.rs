@@ -58,7 +58,8 @@ impl Fleet {
         if phone.facts.last_seen.is_none() {
             return if phone.wrong_site { State::Pending } else { State::Unknown };
         }
-        if phone.hands_off().is_some() || need.is_some_and(|need| need != Need::Sweep) {
+        let held_up = phone.held_up(self.settings.report_only, now).is_some();
+        if held_up || phone.hands_off().is_some() || need.is_some_and(|need| need != Need::Sweep) {
             return State::Pending;
         }
         let enforces = phone.mode() == Mode::Enforce && !self.settings.report_only;
@@ -74,7 +75,8 @@ impl Fleet {
     fn pending(&self, phone: &Phone, now: Timestamp) -> PendingView {
         let need = phone.need(self.settings.report_only, now);
         let next = match phone.calling.step {
-            CallStep::Waiting { at, .. } => Some(at),
+            CallStep::Waiting { at } => Some(at),
+            CallStep::Ready => self.turns.expected(&phone.device, now),
             CallStep::Answered { until } => Some(until),
             _ => None,
         };
@@ -82,6 +84,8 @@ impl Fleet {
             PendingReason::WrongSite
         } else if let Some(why) = phone.hands_off() {
             why.pending()
+        } else if let Some(held) = phone.held_up(self.settings.report_only, now) {
+            return PendingView { reason: held.reason(), since: phone.waiting_since, next: held.until() };
         } else if matches!(phone.calling.step, CallStep::InCall { .. }) {
             return PendingView { reason: PendingReason::InCall, since: None, next: None };
         } else if need == Some(Need::Write) && self.store_away {
@@ -90,16 +94,18 @@ impl Fleet {
             let (reason, next) = self.poll_reason(phone, now);
             return PendingView { reason, since: phone.waiting_since, next };
         } else {
-            self.call_reason(phone, now)
+            self.call_reason(phone, next, now)
         };
         PendingView { reason, since: phone.waiting_since, next }
     }
 
-    fn call_reason(&self, phone: &Phone, now: Timestamp) -> PendingReason {
+    fn call_reason(&self, phone: &Phone, next: Option<Timestamp>, now: Timestamp) -> PendingReason {
         match (phone.calling.step, phone.calling.failure) {
             (CallStep::Answered { .. }, _) => PendingReason::Called,
             (_, Some(failure)) => failure,
-            (CallStep::Waiting { at, .. }, None) if at > after(now, self.settings.contact_rest) => {
+            (CallStep::Waiting { .. } | CallStep::Ready, None)
+                if next.is_some_and(|at| at > after(now, self.settings.contact_rest)) =>
+            {
                 PendingReason::RateLimited
             }
             (CallStep::Idle, None) if self.contact_uri(phone).is_none() => PendingReason::Unreachable,

@@ -88,9 +88,10 @@ impl FleetAccess for Access {
     }
 }
 
-fn bounds(counters: &Counters) -> [(&'static str, u64); 7] {
+fn bounds(counters: &Counters) -> [(&'static str, u64); 8] {
     [
         ("overload", counters.overload),
+        ("site-overload", counters.site_overload),
         ("undeclared-forgotten", counters.undeclared_forgotten),
         ("stray-replies", counters.stray_replies),
         ("incomplete-messages", counters.incomplete_messages),

@@ -18,13 +18,7 @@ use phoneops::{
 
 /// Words of the vocabulary that no phone of this version can get.
 const LATER_STATES: [State; 1] = [State::Held];
-const LATER_PENDING: [PendingReason; 5] = [
-    PendingReason::WindowClosed,
-    PendingReason::Turn,
-    PendingReason::Paused,
-    PendingReason::Braked,
-    PendingReason::Recovering,
-];
+const LATER_PENDING: [PendingReason; 3] = [PendingReason::Turn, PendingReason::Braked, PendingReason::Recovering];
 const LATER_DEGRADED: [DegradedReason; 1] = [DegradedReason::TugOfWar];
 
 fn project(path: &str) -> PathBuf {
