@@ -225,7 +225,9 @@ impl Phone {
             peer: "127.0.0.9:5000".parse().unwrap(),
             connection: 1,
             cookie: None,
-            values: BTreeMap::from([(id("sntp-addr"), "192.0.2.1".to_owned())]),
+            values: [("sntp-addr", "192.0.2.1"), ("sntp-tz-offset", ""), ("daylight-save", "")]
+                .map(|(name, text)| (id(name), text.to_owned()))
+                .into(),
             refuses: BTreeMap::new(),
             unknown: BTreeSet::new(),
             in_call: false,

@@ -153,7 +153,6 @@ fn a_read_that_does_not_fit_in_a_message_reads_everything() {
 fn max_items_of_the_phone_is_kept() {
     let mut stage = Stage::with(ENFORCED);
     let mut phone = Phone::new(MAC);
-    phone.values.extend([(id("sntp-tz-offset"), String::new()), (id("daylight-save"), String::new())]);
     let mut first = phone.initial(Reason::StartUp, Vec::new());
     first.max_items = Some(2);
     let session = phone.session_from(&mut stage, first);
