@@ -335,3 +335,86 @@ impl Turns {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_700_000_000_000 + millis).unwrap()
+    }
+
+    fn entrant(site: u8, fragile: bool, rank: u8) -> Entrant {
+        let rank = [Rank::Person, Rank::Due, Rank::Silent, Rank::Sweep][usize::from(rank % 4)];
+        let site = SiteName::new(&format!("s{site}"));
+        Entrant { site, spacing: Duration::from_millis(700), fragile, rank }
+    }
+
+    #[test]
+    fn sites_that_nobody_waits_at_are_forgotten() {
+        let mut turns = Turns::new(&Settings::default());
+        for number in 0..1_000_i64 {
+            let device = DeviceId::new(&format!("{number:012x}")).unwrap();
+            let site = SiteName::new(&format!("s{number}"));
+            turns.enter(&device, Entrant { site, ..entrant(0, false, 1) }, at(number * 1_000));
+            turns.leave(&device, at(number * 1_000));
+        }
+        assert!(turns.sites.len() <= 2 * SITES, "{} sites", turns.sites.len());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_and_goes_nobody_is_lost_and_no_pace_or_share_is_exceeded(
+            steps in prop::collection::vec((0_u8..5, 0_u8..12, 0_u8..3, any::<bool>(), 0_u8..4), 1..200),
+        ) {
+            let settings = Settings { contacts_in_flight: 8, contacts_per_second: 5, ..Settings::default() };
+            let mut turns = Turns::new(&settings);
+            let mut asked: Vec<(Timestamp, Entrant)> = Vec::new();
+            let mut open: Vec<(u64, SiteName)> = Vec::new();
+            let mut tickets = 0;
+            for (time, (what, number, site, fragile, rank)) in (0..).step_by(90).zip(steps) {
+                let now = at(time);
+                let device = DeviceId::new(&format!("{number:012x}")).unwrap();
+                match what {
+                    0 | 1 => turns.enter(&device, entrant(site, fragile, rank), now),
+                    2 => turns.leave(&device, now),
+                    3 if !open.is_empty() => {
+                        let (ticket, _) = open.remove(usize::from(number) % open.len());
+                        turns.done(ticket, now);
+                    }
+                    _ => {}
+                }
+                while let Some(first) = turns.first(now) {
+                    let before = turns.len();
+                    let entrant = turns.places[&first].entrant.clone();
+                    tickets += 1;
+                    turns.take(&first, tickets, now);
+                    prop_assert_eq!(turns.len(), before - 1);
+                    open.push((tickets, entrant.site.clone()));
+                    asked.push((now, entrant));
+                }
+                let lines = turns.sites.values().flat_map(|site| [&site.ordinary, &site.fragile]);
+                let standing: usize = lines.flat_map(|line| &line.ranks).map(BTreeMap::len).sum();
+                prop_assert_eq!(standing, turns.len(), "each in one line");
+                prop_assert!(turns.next().is_none_or(|next| next > now), "what is due was taken");
+                for site in turns.sites.values() {
+                    prop_assert!(site.under_way <= turns.share);
+                }
+                prop_assert!(open.len() <= 8);
+            }
+            let apart = |of: Vec<Timestamp>, least: i128| {
+                of.windows(2).all(|pair| pair[1].duration_since(pair[0]).as_millis() >= least)
+            };
+            prop_assert!(apart(asked.iter().map(|(at, _)| *at).collect(), 200), "the pace of the service");
+            for site in ["s0", "s1", "s2"] {
+                let of = |fragile: bool| asked.iter().filter(move |(_, entrant)| {
+                    entrant.site.as_str() == site && (entrant.fragile || !fragile)
+                }).map(|(at, _)| *at).collect();
+                prop_assert!(apart(of(false), 700), "the pace of {}", site);
+                prop_assert!(apart(of(true), 10_000), "the old phones of {}", site);
+            }
+        }
+    }
+}

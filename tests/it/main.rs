@@ -39,6 +39,7 @@ mod service_odd_phones;
 mod service_poll;
 mod service_report;
 mod service_secret;
+mod service_secrets_changed;
 mod service_stage;
 mod service_status;
 mod service_store_away;

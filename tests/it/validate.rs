@@ -122,6 +122,19 @@ fn warnings_alone_are_good() {
 }
 
 #[test]
+fn a_rule_whose_end_has_come_is_a_warning() {
+    let validated = |until: &str| {
+        let text = format!("{GOOD}  policy: {{ignore: [{{item: realm, reason: a, until: {until}}}]}}\n");
+        let folder = folder(&[("fleet.yaml", FLEET), ("a.yaml", &text)]);
+        validate(folder.path(), &["."])
+    };
+    let (over, held) = (validated("2020-12-31"), validated("2999-12-31"));
+    assert_eq!((over.code, held.code), (0, 0), "{}", over.out);
+    assert!(over.out.contains("warning[expired]") && over.out.contains("1 warning"), "{}", over.out);
+    assert!(!held.out.contains("expired"), "{}", held.out);
+}
+
+#[test]
 fn several_paths_are_one_set() {
     let folder = folder(&[("a/fleet.yaml", FLEET), ("b/reception.yaml", GOOD)]);
     assert_eq!(validate(folder.path(), &["a", "b/reception.yaml"]).code, 0);

@@ -37,7 +37,7 @@ impl SecretsWatch {
             Ok(watcher)
         });
         match watched {
-            Ok(watcher) => self.watcher = Some(watcher),
+            Ok(set) => self.watcher = Some(set),
             Err(error) => tracing::warn!(
                 folder = %dir.display(),
                 "secrets: the folder cannot be watched, only looked at from time to time: {error}"

@@ -124,3 +124,22 @@ fn a_missing_secret_makes_the_phones_invalid_that_need_it() {
     assert!(places(&wanted).iter().all(|place| place == "5:20 missing-secret"), "{:?}", places(&wanted));
     assert!(!format!("{wanted:?}").contains("hunter2"));
 }
+
+#[test]
+fn only_secrets_whose_content_is_another_count_as_changed() {
+    let texts = [
+        ("p.yaml", phone("01", "  items: {sip-pwd: {file: a}}")),
+        ("q.yaml", phone("02", "  items: {sip-pwd: {from: b.csv, key: \"{e164}\"}, e164: \"4930\"}")),
+    ];
+    let wanted = wanted(&texts.each_ref().map(|(path, text)| (*path, text.as_str())));
+    let same = |_: &SecretRef| Ok(Secret::new(""));
+    assert!(wanted.changed_secrets(same).is_empty());
+    let one = |reference: &SecretRef| match reference {
+        SecretRef::Keyed { key, .. } if key == "4930" => Ok(Secret::new("new")),
+        other => same(other),
+    };
+    let changed = wanted.changed_secrets(one);
+    assert_eq!(changed.len(), 1);
+    assert!(changed.keys().all(|reference| matches!(reference, SecretRef::Keyed { .. })), "{changed:?}");
+    assert_eq!(wanted.changed_secrets(|_| Err("gone".to_owned())).len(), 2, "what is gone has changed");
+}
