@@ -105,6 +105,7 @@ async fn serve(folder: &Path) -> Outcome<Running> {
         state,
         store: store::OpenOptions::default(),
         contact: ContactSettings::default(),
+        dcmp: None,
         status: StatusSettings { listen: any, hosts: Vec::new(), tokens: None },
         fleet: fleet::Settings::default(),
         xml: Limits::default(),

@@ -7,6 +7,7 @@
 //! - `check`, `check_item`: whether a document may hold that value, or that item at all; the wire form
 //! - `compare`: whether two texts mean the same
 //! - [`group`]: what belongs together in one message
+//! - `old_firmware`: what firmware of old takes otherwise, or not at all
 //! - `rules`: what holds for single names and has no column
 //! - `syntax`: the shapes of numbers, host names, URIs, MAC addresses
 //! - `closest`: the name a person may have meant
@@ -20,6 +21,7 @@ pub mod finding;
 pub mod group;
 pub mod index_set;
 pub mod item_type;
+mod old_firmware;
 pub mod parse;
 mod rules;
 mod syntax;
@@ -159,11 +161,26 @@ impl Catalogue {
         self.get(id.name.as_str()).map_or_else(Vec::new, |item| check_item::check_item(id, item))
     }
 
-    /// Whether this phone can take the value; `Some(reason)` when its firmware does not decode `<`, `>`, `&`.
-    /// A secret is no exception: garbled, it would lock the phone out.
+    /// Whether this phone can take the item; `Some(reason)` when its firmware cannot (R-616, R-1213, R-1208).
     pub fn refuses(&self, profile: &FirmwareProfile, item: &Item) -> Option<&'static str> {
-        (!profile.decodes_entities && item.text.has_markup())
-            .then_some("this firmware cannot read a value with <, > or & (R-616)")
+        old_firmware::refuses(profile, item)
+    }
+
+    /// The text of an item in the form that this phone takes, where that is another than the canonical one;
+    /// `reported` = what the phone said of it.
+    pub fn form_for(&self, profile: &FirmwareProfile, item: &Item, reported: Option<&str>) -> Option<String> {
+        old_firmware::form_for(profile, item, reported)
+    }
+
+    /// The other way to clear this item, where `text` is one (R-1203): phones differ in which of `NULL` and empty they
+    /// take. Booleans and enumerations have none (R-1204).
+    pub fn cleared_otherwise(&self, name: &str, text: &str) -> Option<&'static str> {
+        self.cleared(name)?;
+        match text {
+            "" => Some(NULL),
+            NULL => Some(""),
+            _ => None,
+        }
     }
 }
 

@@ -297,8 +297,8 @@ fn a_slip_in_a_name_finds_the_item() {
 #[test]
 fn firmware_without_entities_refuses_the_three_characters() {
     let catalogue = Catalogue::builtin();
-    let old = FirmwareProfile { send_solicited: false, decodes_entities: false, fragile: true };
-    let new = FirmwareProfile { send_solicited: true, decodes_entities: true, fragile: false };
+    let old = FirmwareProfile { decodes_entities: false, fragile: true, ..FirmwareProfile::default() };
+    let new = FirmwareProfile::default();
     let item = |text: &str| Item::plain(id("display-id-unicode", None), text);
     for text in ["a<b", "a>b", "a&b"] {
         assert!(catalogue.refuses(&old, &item(text)).is_some(), "R-616: {text}");

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Exit, log};
 use crate::{
     fleet,
-    phone::{CertificateSource, ContactSettings, ListenerSettings, TlsMode},
+    phone::{CertificateSource, ContactSettings, DcmpSettings, ListenerSettings, TlsMode},
     service::{self, HistorySettings, ServiceSettings, StatusSettings},
     source::{DirSettings, GitSettings, SourceSettings},
     store,
@@ -54,6 +54,16 @@ pub struct Args {
     /// Further paths that are served like /DeploymentService/LoginService
     #[arg(long, env = "PHONEOPS_PHONE_ALIAS", value_name = "PATH", value_delimiter = ',')]
     pub phone_alias: Vec<String>,
+    /// Where phones behind NAT poll (DCMP, plain HTTP); off unless given
+    #[arg(long, env = "PHONEOPS_DCMP_LISTEN", value_name = "ADDRESS")]
+    pub dcmp_listen: Option<SocketAddr>,
+    /// Address of the poll service as phones reach it, written to phones of sites with `reach: Poll`; made from
+    /// --public-address and the port of --dcmp-listen unless given
+    #[arg(long, env = "PHONEOPS_DCMP_URL", value_name = "URL", value_parser = poll_url)]
+    pub dcmp_url: Option<String>,
+    /// Address or name of this service as phones are set to it; phones set to another server are left alone
+    #[arg(long, env = "PHONEOPS_PUBLIC_ADDRESS", value_name = "HOST", value_parser = host)]
+    pub public_address: Option<String>,
     /// Where status is served; off loopback it needs --tokens
     #[arg(long, env = "PHONEOPS_STATUS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub status_listen: SocketAddr,
@@ -141,7 +151,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A duration that is none of zero.
-fn some_time(text: &str) -> Result<Duration, String> {
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
     duration(text).and_then(|time| if time.is_zero() { Err("it must be longer than nothing".into()) } else { Ok(time) })
 }
 
@@ -156,6 +166,28 @@ fn bytes(text: &str) -> Result<usize, String> {
         Ok(0) => Err("a limit of nothing lets no message in; leave it out for 1000000".into()),
         Ok(bytes) => Ok(bytes),
         Err(_) => Err(format!("{text:?} is no number of bytes")),
+    }
+}
+
+/// A host name or an address, without a port.
+fn host(text: &str) -> Result<String, String> {
+    let known = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    let good = text.parse::<std::net::IpAddr>().is_ok() || (known && !text.is_empty() && text.len() <= 253);
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is neither a host name nor an address; no port goes here"))
+    }
+}
+
+/// The address at which phones poll, with its final slash.
+fn poll_url(text: &str) -> Result<String, String> {
+    let uri: Option<hyper::Uri> = text.parse().ok();
+    let plain = uri.filter(|uri| uri.scheme_str() == Some("http") && uri.host().is_some() && uri.query().is_none());
+    let shown = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>&@#".contains(&byte));
+    match plain {
+        Some(_) if shown && text.len() < 255 => Ok(format!("{}/", text.trim_end_matches('/'))),
+        _ => Err(format!("{text:?} is no plain http address such as http://198.51.100.7:8086/dcmp/")),
     }
 }
 
@@ -189,6 +221,10 @@ impl Args {
             history: HistorySettings { days: self.history_days, user_days: self.history_user_days },
             phone,
             contact: ContactSettings::default(),
+            dcmp: self.dcmp_listen.map(|listen| DcmpSettings {
+                trusted_proxies: self.trusted_proxies.clone(),
+                ..DcmpSettings::new(listen)
+            }),
             status: StatusSettings {
                 listen: self.status_listen,
                 hosts: self.status_host.clone(),
@@ -204,6 +240,8 @@ impl Args {
                 flows: self.sessions as usize,
                 site_flows: self.site_sessions as usize,
                 contact_ports: if self.contact_port.contains(&0) { Vec::new() } else { self.contact_port.clone() },
+                public_address: self.public_address.as_deref().map(Into::into),
+                poll_url: self.dcmp_url.as_deref().map(Into::into),
                 ..fleet::Settings::default()
             },
             xml: Limits { body: self.body_limit, ..Limits::default() },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{schedule::after, words::PendingReason};
+use super::{schedule::after, settings::Settings, words::PendingReason};
 
 /// How far asking a phone to call has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,6 +65,16 @@ impl Calling {
     /// A request leaves.
     pub fn ask(&mut self, ticket: u64, now: Timestamp) {
         self.step = CallStep::Requested { ticket };
+        self.count(now);
+    }
+
+    /// Its poll is answered by the word to call, which is a request that was answered; a session is awaited until then.
+    pub fn tell(&mut self, until: Timestamp, now: Timestamp) {
+        self.step = CallStep::Answered { until };
+        self.count(now);
+    }
+
+    fn count(&mut self, now: Timestamp) {
         self.last_request = Some(now);
         self.unheard_since = self.unheard_since.or(Some(now));
         self.unheard = self.unheard.saturating_add(1);
@@ -99,6 +109,15 @@ impl Calling {
         self.attempts = 0;
         self.not_before = None;
         self.failure = None;
+    }
+
+    /// The earliest time at which the phone may be told to call, where there is one: apart from the last request, its own
+    /// last message (`seen`), the contact gap, failures and the day's share.
+    pub fn earliest(&self, seen: Option<Timestamp>, settings: &Settings) -> Option<Timestamp> {
+        let spaced = self.last_request.map(|last| after(last, settings.contact_spacing));
+        let rested = seen.map(|last| after(last, settings.contact_rest));
+        let share = self.daily_share(settings.contacts_per_day);
+        [spaced, rested, self.gap_until, self.not_before, share].into_iter().flatten().max()
     }
 
     /// When this wants to be looked at again.

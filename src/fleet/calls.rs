@@ -46,6 +46,9 @@ impl Fleet {
         self.drop_silent_flow(device, now);
         self.end_ignoring(device, now);
         let Some(phone) = self.phones.get_mut(device) else { return };
+        if !self.settings.report_only && phone.lift_due(&self.catalogue, now) {
+            phone.assess(&self.catalogue);
+        }
         match phone.calling.step {
             CallStep::Answered { until } if until <= now => {
                 phone.calling.step = CallStep::Idle;
@@ -180,10 +183,14 @@ impl Fleet {
         if phone.mode() == Mode::Off {
             return ContactAnswer::CannotBeReached("its mode is Off".to_owned());
         }
+        if phone.facts.mobile_user {
+            let why = "a mobile user is logged on; it is read again at logoff";
+            return ContactAnswer::CannotBeReached(why.to_owned());
+        }
         let site = self.phones.get(device).map(|phone| self.site_of(phone));
         let facts = self.phones.get(device).map(|phone| phone.facts.clone()).unwrap_or_default();
         if site.as_ref().is_some_and(|site| site.reach == Reach::Poll) {
-            return ContactAnswer::CannotBeReached("its site says `reach: Poll`".to_owned());
+            return self.at_its_next_poll(device, now);
         }
         let (Some(uri), Some(peer)) = (&facts.contact_me_uri, facts.address) else {
             return ContactAnswer::CannotBeReached("it has not called yet".to_owned());
@@ -223,6 +230,7 @@ impl Fleet {
 
     /// Decides when this phone is asked next, and sets its entry in the timer queue.
     pub(super) fn schedule(&mut self, device: &DeviceId, now: Timestamp) {
+        self.look_at_server(device);
         self.renew_doors(device, now);
         let Some(phone) = self.phones.get(device) else { return };
         let need = phone.need(self.settings.report_only, now);
@@ -230,17 +238,13 @@ impl Fleet {
         let reachable = phone.flow.is_none() && !held_back && self.contact_uri(phone).is_some();
         let report_only = self.settings.report_only;
         let Some(phone) = self.phones.get_mut(device) else { return };
-        let waits = need.is_some_and(|need| need != Need::Sweep) || phone.held_up(report_only, now).is_some();
+        let waits = need.is_some_and(|need| need != Need::Sweep)
+            || phone.held_up(report_only, now).is_some()
+            || phone.hands_off().is_some();
         phone.waiting_since = if waits { phone.waiting_since.or(Some(now)) } else { None };
         match phone.calling.step {
             CallStep::Idle | CallStep::Waiting { .. } if need.is_some() && reachable => {
-                let spaced = phone.calling.last_request.map(|last| after(last, self.settings.contact_spacing));
-                let rested = phone.facts.last_seen.map(|last| after(last, self.settings.contact_rest));
-                let share = phone.calling.daily_share(self.settings.contacts_per_day);
-                let at = [spaced, rested, phone.calling.gap_until, phone.calling.not_before, share]
-                    .into_iter()
-                    .flatten()
-                    .fold(now, Timestamp::max);
+                let at = phone.calling.earliest(phone.facts.last_seen, &self.settings).unwrap_or(now).max(now);
                 phone.calling.step = CallStep::Waiting { at };
             }
             CallStep::Waiting { .. } | CallStep::Ready if need.is_none() || !reachable => {
@@ -269,7 +273,9 @@ impl Fleet {
             .then(|| phone.sweep_at())
             .flatten()
             .filter(|at| *at > now);
-        let wake = [phone.calling.deadline(), flow, sweep, doors, phone.ignoring_until()].into_iter().flatten().min();
+        let again = phone.again_at(&self.catalogue).filter(|_| !self.settings.report_only);
+        let wake =
+            [phone.calling.deadline(), flow, sweep, doors, phone.ignoring_until(), again].into_iter().flatten().min();
         self.timers.reset(device, phone.wake, wake);
         phone.wake = wake;
     }

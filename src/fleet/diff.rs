@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::observed::{ObservedSet, Seen};
+use super::{
+    not_applicable::says_it_has_none,
+    observed::{ObservedSet, Seen},
+};
 use crate::{
     catalogue::Catalogue,
     spec::{DesiredItem, desired::LayerValue},
@@ -112,13 +115,4 @@ pub fn compare(catalogue: &Catalogue, desired: &[DesiredItem], observed: &Observ
     }
     found.drift = Drift::new(differences);
     found
-}
-
-/// Whether a status of a read means that this phone has no such item, rather than no value.
-pub(super) fn says_it_has_none(status: &ItemStatus) -> bool {
-    match status {
-        ItemStatus::UnknownItem | ItemStatus::NotSupported | ItemStatus::InvalidIndex => true,
-        ItemStatus::Other(word) => word == "not implemented",
-        _ => false,
-    }
 }

@@ -103,7 +103,8 @@ impl Phone {
     /// Whether something differs that is to be written, now or at another time. `report_only` = the whole service is
     /// in Report.
     pub fn wants_write(&self, report_only: bool) -> bool {
-        self.declared() && self.mode() == Mode::Enforce && !report_only && self.assessment.writable
+        let wants = self.declared() && self.mode() == Mode::Enforce && !report_only && self.assessment.writable;
+        wants && self.hands_off().is_none()
     }
 
     /// What keeps a write back that this phone wants.

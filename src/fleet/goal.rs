@@ -83,16 +83,22 @@ impl Phone {
     /// Whether this item, as it is wanted now, was refused by the firmware that the phone has now.
     pub fn refused_as_is(&self, id: &ItemId) -> bool {
         let mut refusals = self.refused.iter().filter(|refused| refused.id == *id);
-        refusals
-            .any(|refused| refused.firmware == self.facts.firmware && self.wants(id).as_ref() == Some(&refused.value))
+        refusals.any(|refused| !refused.lifted && self.is_as_refused(refused))
+    }
+
+    fn is_as_refused(&self, refused: &Refused) -> bool {
+        refused.firmware == self.facts.firmware && self.wants(&refused.id).as_ref() == Some(&refused.value)
     }
 
     /// Notes that the phone refused this value of an item.
     pub fn refuse(&mut self, id: &ItemId, value: DesiredValue, status: ItemStatus, now: Timestamp) {
+        let before = self.refused.iter().find(|refused| refused.id == *id && self.is_as_refused(refused));
+        let (tries, other_form) = before.map(|before| (before.tries, before.other_form)).unwrap_or_default();
         self.refused.retain(|refused| refused.id != *id);
         if self.wants(id).as_ref() == Some(&value) {
             let firmware = self.facts.firmware.clone();
-            self.refused.push(Refused { id: id.clone(), status, value, firmware, at: now });
+            let id = id.clone();
+            self.refused.push(Refused { id, status, value, firmware, at: now, tries, lifted: false, other_form });
         }
         self.seeds_done([id].into_iter());
         self.unsaved = true;

@@ -9,6 +9,7 @@ use super::{
     call::CallStep,
     flow::{Flow, FlowId, Flows, From, device_of},
     goal::Goal,
+    hands_off::HandsOff,
     may_write::NoWrite,
     observed::Readings,
     phone::{Need, Newest, Phone},
@@ -146,7 +147,9 @@ impl Fleet {
         let peer = from.peer.ip().to_canonical();
         let before = (phone.facts.contact_me_uri.clone(), phone.facts.address);
         phone.suspect_reset(message);
-        phone.learn_facts(message);
+        if phone.learn_facts(message) {
+            phone.assess(&self.catalogue);
+        }
         phone.unsaved |= phone.facts.address != Some(peer);
         phone.facts.address = Some(peer);
         let uri = phone.facts.contact_me_uri.as_deref();
@@ -166,6 +169,7 @@ impl Fleet {
         phone.calling.heard();
         if message.reason == Reason::StartUp {
             phone.wishes = 0;
+            phone.set_poll_url(false);
         }
         let ends_call_wait = matches!(message.reason, Reason::StartUp | Reason::Solicited);
         match phone.calling.step {
@@ -196,6 +200,9 @@ impl Fleet {
         if goal.desired.policy.mode == Mode::Off {
             return Err((SessionResult::Nothing, None));
         }
+        if phone.facts.mobile_user {
+            return Err((SessionResult::Waits, Some(NoWrite::HandsOff(HandsOff::MobileUser).to_string())));
+        }
         let site = self.site_of(phone);
         let around = self.surroundings(&site, peer, now);
         let look = match &message.reason {
@@ -211,6 +218,7 @@ impl Fleet {
             }
             Reason::StartUp | Reason::Solicited | Reason::Status => self.wanted.is_none(),
             Reason::LocalChanges if message.value("configuration-attached-flag") == Some("true") => {
+                phone.note_server(&message.items);
                 let before = phone.look(&Readings::from_items(message.items.clone(), &self.catalogue), &self.catalogue);
                 phone.assess(&self.catalogue);
                 phone.saw(before, &self.catalogue, &self.settings, now);
@@ -486,6 +494,7 @@ fn unchanged(phone: &Phone, goal: &Goal, message: &PhoneMessage, around: &Surrou
     goal.desired.policy.sole_server
         && message.value("configuration-changed-flag") == Some("false")
         && phone.proven()
+        && !around.owes_poll_url(phone, goal)
         && phone.need(around.settings.report_only, around.now).is_none()
 }
 

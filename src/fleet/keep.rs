@@ -48,6 +48,8 @@ impl Phone {
             look_wanted: false,
             called_back: false,
             wrong_site: false,
+            foreign: false,
+            polls: None,
             wishes: 0,
             cautious: false,
             doors: Doors::default(),

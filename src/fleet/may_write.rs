@@ -5,11 +5,20 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::{doors::Held, drift::Drifts, settings::Settings, words::PendingReason};
+use super::{
+    doors::Held,
+    drift::Drifts,
+    hands_off::{HandsOff, hands_off},
+    poll::poll_url,
+    record::Facts,
+    settings::Settings,
+    wire_names::WireNames,
+    words::PendingReason,
+};
 use crate::{
     catalogue::{Access, Catalogue, Effect, GroupKey, Owner},
     spec::{Desired, Digest, LockoutItems, Mode, Policy, Site, UserItems},
-    wpi::{Action, Item, ItemId, ServerMessage, phone_message::Nonce, server_message::MESSAGE_LIMIT},
+    wpi::{Action, FirmwareProfile, Item, ItemId, ServerMessage, phone_message::Nonce, server_message::MESSAGE_LIMIT},
 };
 
 /// Why a write may not leave.
@@ -42,6 +51,9 @@ pub enum NoWrite {
     /// The phone calls from outside the networks of its site.
     #[error("the phone calls from outside its site's networks")]
     WrongSite,
+    /// The phone is left as it is.
+    #[error("{0}")]
+    HandsOff(HandsOff),
     /// The flow has had its share of actions or of time (R-1403).
     #[error("the session has reached its limit")]
     SessionLimit,
@@ -61,6 +73,7 @@ impl NoWrite {
             Self::Paused { .. } => Some(PendingReason::Paused),
             Self::WindowClosed { .. } => Some(PendingReason::WindowClosed),
             Self::WrongSite => Some(PendingReason::WrongSite),
+            Self::HandsOff(why) => Some(why.pending()),
             Self::NotInForce | Self::SessionLimit => Some(PendingReason::Queued),
             Self::Report | Self::Off | Self::TooLarge | Self::Item(..) => None,
         }
@@ -135,6 +148,8 @@ pub struct Ask<'a> {
     pub goal: &'a Digest,
     /// The phone's site.
     pub site: &'a Site,
+    /// What the phone said of itself.
+    pub facts: &'a Facts,
     /// Where the phone calls from.
     pub peer: IpAddr,
     /// The catalogue in force.
@@ -156,6 +171,12 @@ pub struct Permit {
 }
 
 impl Permit {
+    /// The items under the names that the phone knows.
+    pub(super) fn renamed(mut self, names: WireNames<'_>) -> Self {
+        names.outward(&mut self.items);
+        self
+    }
+
     /// The message, with the nonce of the request that it answers.
     pub fn into_message(self, nonce: Nonce) -> ServerMessage {
         ServerMessage { nonce, action: Action::WriteItems, items: self.items }
@@ -177,6 +198,9 @@ pub fn may_write(ask: &Ask<'_>, items: Vec<Item>, now: Timestamp) -> Result<Perm
     if !ask.site.contains(ask.peer) {
         return Err(NoWrite::WrongSite);
     }
+    if let Some(why) = hands_off(ask.facts, ask.site, ask.settings, ask.catalogue) {
+        return Err(NoWrite::HandsOff(why));
+    }
     if ask.store_away {
         return Err(NoWrite::StoreAway);
     }
@@ -196,6 +220,11 @@ pub fn may_write(ask: &Ask<'_>, items: Vec<Item>, now: Timestamp) -> Result<Perm
 }
 
 fn item_bar(ask: &Ask<'_>, goal: &Desired, item: &Item) -> Option<Bar> {
+    // the one value that is the service's own: without it nobody could reach the phone, and no other is let through
+    let profile = FirmwareProfile::of(ask.facts.model.as_deref(), ask.facts.firmware.as_deref());
+    if poll_url(goal, ask.site, ask.settings, &profile).as_ref() == Some(item) {
+        return None;
+    }
     if goal.get(&item.id).is_some() {
         let held = ask.drifts.holds(&item.id).then_some(Bar::TugOfWar);
         return held.or_else(|| bar(ask.catalogue, &goal.policy, &item.id));

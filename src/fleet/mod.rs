@@ -15,11 +15,15 @@
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes; [`doors`]: whether the clock lets it
 //! - [`call`], [`schedule`], [`turns`]: asking phones to call: how far it has come, timers and backoff, whose turn it is
+//! - [`hands_off`]: phones that are left as they are: a mobile user, another server
+//! - [`not_applicable`]: items that a phone does not have, [`again`]: refused ones that are tried again
+//! - [`poll`]: phones that poll in place of being asked, [`wire_names`]: names that old firmware knows otherwise
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people
 //! - [`overload`]: too many sessions at once
 //! - [`effect`]: what it wants done
 
+mod again;
 pub mod batch;
 pub mod call;
 mod calls;
@@ -30,15 +34,18 @@ pub mod effect;
 pub mod fingerprint;
 pub mod flow;
 pub mod goal;
+pub mod hands_off;
 pub mod history;
 mod ignore;
 mod intake;
 mod keep;
 pub mod may_write;
 pub mod news;
+pub mod not_applicable;
 pub mod observed;
 mod overload;
 pub mod phone;
+mod poll;
 pub mod record;
 pub mod reset;
 pub mod retry;
@@ -54,6 +61,7 @@ mod tug_of_war;
 pub mod turns;
 mod uncompared;
 pub mod view;
+mod wire_names;
 pub mod words;
 
 use std::{
@@ -105,6 +113,8 @@ pub struct Counters {
     pub drift_forgotten: u64,
     /// Factory resets that phones showed.
     pub factory_resets: u64,
+    /// Polls from outside a site's networks.
+    pub polls_outside: u64,
 }
 
 /// All phones, and what is to be done about them.

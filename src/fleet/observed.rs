@@ -297,6 +297,18 @@ impl Readings {
         self.0.get(place).map(|(_, value)| value)
     }
 
+    /// Puts a status in place of each of `ids`.
+    pub fn with_status<'a>(self, ids: impl IntoIterator<Item = &'a ItemId>, status: &ItemStatus) -> Self {
+        let mut all = self.0;
+        all.extend(ids.into_iter().map(|id| (id.clone(), ObservedValue::Status(status.clone()))));
+        Self::new(all)
+    }
+
+    /// The ids, in order.
+    pub fn ids(&self) -> impl Iterator<Item = &ItemId> {
+        self.0.iter().map(|(id, _)| id)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -16,6 +16,7 @@ use super::{
     may_write::bar,
     news::News,
     observed::{ObservedSet, Readings},
+    poll::Polls,
     record::{BeforeImage, Facts, InFlight, PhoneRecord, Refused},
     reset::Reset,
     seeding::Seeding,
@@ -121,6 +122,10 @@ pub struct Phone {
     pub called_back: bool,
     /// Whether the last call in its name came from outside its site's networks.
     pub wrong_site: bool,
+    /// Whether it is set to another provisioning server, as of when it was last scheduled.
+    pub foreign: bool,
+    /// What is known of its polls, if it is one that polls.
+    pub polls: Option<Box<Polls>>,
     /// Wishes to be called after a call since it last took a write.
     pub wishes: u8,
     /// Whether it refused a whole message: then each group goes in one of its own.
@@ -175,9 +180,11 @@ impl Phone {
         FirmwareProfile::of(self.facts.model.as_deref(), self.facts.firmware.as_deref())
     }
 
-    /// Takes over what an initial message says of the phone itself.
-    pub fn learn_facts(&mut self, message: &PhoneMessage) {
+    /// Takes over what an initial message says of the phone itself. Whether it is to be assessed anew.
+    pub fn learn_facts(&mut self, message: &PhoneMessage) -> bool {
+        self.note_mobility(message);
         let facts = &mut self.facts;
+        let before = facts.firmware.clone();
         for (fact, name) in [
             (&mut facts.model, "device-type"),
             (&mut facts.firmware, "software-version"),
@@ -192,6 +199,8 @@ impl Phone {
                 self.unsaved = true;
             }
         }
+        let updated = before.is_some() && before != self.facts.firmware;
+        updated && self.forget_not_applicable() > 0
     }
 
     /// Takes over readings of managed items. Gives what was observed before, if anything is different now.
@@ -236,7 +245,7 @@ impl Phone {
                 Some(reason) => drop(degraded.insert(reason)),
             }
         }
-        if !self.assessment.comparison.lacking.is_empty() || self.refused_a_seed() {
+        if self.refused_a_seed() {
             degraded.insert(DegradedReason::Refused);
         }
         writable |= self.seeds(catalogue).next().is_some();
@@ -277,7 +286,7 @@ impl Phone {
     pub fn need(&self, report_only: bool, now: Timestamp) -> Option<Need> {
         let goal = self.goal.as_ref().filter(|_| self.declared())?;
         let policy = &goal.desired.policy;
-        if policy.mode == Mode::Off {
+        if policy.mode == Mode::Off || self.facts.mobile_user {
             return None;
         }
         if self.wants_write(report_only) && self.held(now).is_none() {
@@ -314,7 +323,6 @@ impl Phone {
             && !self.unverified
             && comparison.drift.is_none()
             && comparison.unread.is_empty()
-            && comparison.lacking.is_empty()
             && self.due.is_empty()
     }
 

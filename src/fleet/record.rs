@@ -116,6 +116,11 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_none_yet(count: &u8) -> bool {
+    *count == 0
+}
+
 /// The desired state that is in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -214,6 +219,12 @@ pub struct Facts {
     /// `dls-contact-interval` in seconds, where it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact_gap: Option<u32>,
+    /// `dls-addr`, where it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<SmolStr>,
+    /// Whether a mobile user is logged on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mobile_user: bool,
     /// The address it last called from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
@@ -264,6 +275,15 @@ pub struct Refused {
     pub firmware: Option<SmolStr>,
     /// When.
     pub at: Timestamp,
+    /// How often it was tried again by itself.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub tries: u8,
+    /// Whether it is to be tried again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub lifted: bool,
+    /// Whether the other form of clearing it is what was refused, or is to be tried.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub other_form: bool,
 }
 
 /// A write that is recorded before it is sent.

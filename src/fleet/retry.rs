@@ -19,7 +19,7 @@ pub enum RetryAnswer {
 /// What is tried again with a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retried {
-    /// Refusals that were forgotten, and items that were held in a tug of war.
+    /// Items that were refused, not applicable, or held in a tug of war.
     pub refusals: usize,
     /// Items that never compare and are due now.
     pub secrets: usize,
@@ -28,8 +28,8 @@ pub struct Retried {
 }
 
 impl Fleet {
-    /// Forgets what the phone refused, so that it is tried again, and puts right again what was held in a tug of war; with `secrets` all items that never compare are due as
-    /// well (promise 8). The phone is asked to call. What may be written is decided as ever: mode, classes, site.
+    /// What the phone refused or did not have is tried again, and what was held in a tug of war is put right again; with
+    /// `secrets` all items that never compare are due as well (promise 8). The phone is asked to call. What may be written is decided as ever: mode, classes, site.
     pub fn retry(&mut self, device: &DeviceId, secrets: bool, now: Timestamp) -> RetryAnswer {
         let Some(phone) = self.phones.get_mut(device) else { return RetryAnswer::NotFound };
         if phone.goal.is_none() || !phone.declared() {
@@ -37,8 +37,7 @@ impl Fleet {
         }
         let held = self.heal_again(device, now);
         let Some(phone) = self.phones.get_mut(device) else { return RetryAnswer::NotFound };
-        let refusals = phone.refused.len() + held;
-        phone.forget_refusals();
+        let refusals = phone.forget_refusals() + held;
         let secrets = if secrets { phone.write_anew(&self.catalogue) } else { 0 };
         phone.assess(&self.catalogue);
         self.save(device, now);

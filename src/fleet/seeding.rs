@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    diff::says_it_has_none, may_write::seed_bar, observed::Readings, phone::Phone, record::ObservedValue,
+    may_write::seed_bar, not_applicable::says_it_has_none, observed::Readings, phone::Phone, record::ObservedValue,
     sending::text_of, session::Surroundings,
 };
 use crate::{

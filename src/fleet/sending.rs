@@ -9,6 +9,7 @@ use std::{
 use super::{
     fingerprint::Fingerprint,
     may_write::bar,
+    observed::Seen,
     phone::Phone,
     record::{BeforeImage, InFlight},
     session::Surroundings,
@@ -31,6 +32,9 @@ pub(super) struct Sending {
 impl Sending {
     /// The message did not leave, or changed nothing: its before-images are taken back.
     pub(super) fn undo(&self, phone: &mut Phone) {
+        if self.wanted.is_empty() {
+            phone.set_poll_url(false);
+        }
         phone.in_flight = None;
         phone.before_images.retain(|image| !self.images.contains(&image.id));
         phone.unsaved = true;
@@ -54,8 +58,9 @@ pub(super) fn items_to_write(
         if barred || left_alone || phone.refused_as_is(id) || lacking.iter().any(|lacking| lacking.id == *id) {
             continue;
         }
-        match text_of(item, desired, around.wanted) {
-            Some(text) => items.push(Item { id: id.clone(), text, status: None }),
+        let clearing = item.value.value.as_text().and_then(|text| phone.clearing_form(id, text, around.catalogue));
+        match clearing.map(ItemText::plain).or_else(|| text_of(item, desired, around.wanted)) {
+            Some(text) => items.push(in_form(phone, Item { id: id.clone(), text, status: None }, around)),
             None => drop(unreadable.insert(around.catalogue.group(id))),
         }
     }
@@ -84,6 +89,16 @@ pub(super) fn text_of(item: &DesiredItem, desired: &Desired, wanted: Option<&Wan
         DesiredValue::Secret(reference) => {
             wanted.and_then(|wanted| wanted.secret(reference, desired)).map(ItemText::Secret)
         }
+    }
+}
+
+/// The item as this phone takes it.
+fn in_form(phone: &Phone, item: Item, around: &Surroundings<'_>) -> Item {
+    let seen = phone.observed.get(&item.id);
+    let reported = seen.as_ref().and_then(Seen::text);
+    match around.catalogue.form_for(&phone.profile(), &item, reported) {
+        Some(text) => Item { text: ItemText::plain(text), ..item },
+        None => item,
     }
 }
 

@@ -11,11 +11,15 @@ use super::{
     batch,
     fingerprint::FingerprintKey,
     goal::Goal,
+    hands_off::{checks_servers, server_item},
     may_write::{Ask, NoWrite, Permit, may_write},
+    not_applicable,
     observed::Readings,
     phone::Phone,
+    poll::poll_url,
     sending::{INCOMPLETE, Sending, content_hash, incomplete_applications, items_to_write, record_in_flight},
     settings::Settings,
+    wire_names::WireNames,
 };
 use crate::{
     catalogue::Catalogue,
@@ -180,7 +184,9 @@ impl Session {
                 Step::Reading { .. } => self.read(phone, message, around),
                 Step::Writing(sent) => {
                     let sent = std::mem::take(sent);
-                    self.wrote(phone, &sent, &message.items, around)
+                    let mut answered = message.items;
+                    WireNames::of(phone).inward(&mut answered);
+                    self.wrote(phone, &sent, &answered, around)
                 }
                 Step::Recording(_) => Move::End(Ending::Failed("the phone spoke out of turn")),
             },
@@ -206,7 +212,7 @@ impl Session {
             Ok(permit) => {
                 self.step = Step::Writing(sending);
                 self.actions += 1;
-                Move::Write(permit)
+                Move::Write(permit.renamed(WireNames::of(phone)))
             }
             Err(why) => {
                 sending.undo(phone);
@@ -239,7 +245,10 @@ impl Session {
             Mode::Report => self.job = Job::Look,
             Mode::Off => return Move::End(Ending::Done),
         }
-        let ids = phone.with_seeds(comparing(&goal.desired, around.catalogue), around.catalogue);
+        let mut ids = phone.with_seeds(comparing(&goal.desired, around.catalogue), around.catalogue);
+        if checks_servers(around.site, around.settings) {
+            ids.extend(server_item().filter(|id| goal.desired.get(id).is_none()));
+        }
         self.ask(phone, ids, false, around)
     }
 
@@ -249,7 +258,8 @@ impl Session {
         }
         self.actions += 1;
         let ids = if ids.is_empty() { something_to_read() } else { ids };
-        let items: Vec<Item> = ids.iter().map(|id| Item::plain(id.clone(), "")).collect();
+        let mut items: Vec<Item> = ids.iter().map(|id| Item::plain(id.clone(), "")).collect();
+        WireNames::of(phone).outward(&mut items);
         let bytes = ServerMessage::encoded_frame_len(&self.nonce, Action::ReadItems)
             + items.iter().map(ServerMessage::encoded_item_len).sum::<usize>();
         let fits = bytes < MESSAGE_LIMIT && self.max_items.is_none_or(|most| items.len() <= most as usize);
@@ -282,13 +292,15 @@ impl Session {
             }
             return Move::Ask(Action::GetNextFragment, Vec::new());
         }
-        let items = std::mem::take(&mut reply.items);
+        let mut items = std::mem::take(&mut reply.items);
+        WireNames::of(phone).inward(&mut items);
         note_contact_gap(phone, &items);
+        phone.note_server(&items);
         let readings = Readings::from_items(items, around.catalogue);
         let asked = std::mem::take(asked);
         let readings = if asked.is_empty() {
             let all = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
-            readings.with_absent(&all)
+            not_applicable::complete(readings, &all)
         } else {
             readings.with_absent(&asked)
         };
@@ -349,6 +361,9 @@ impl Session {
         }
         let Job::Enforce(writer) = &mut self.job else { return Self::finish(phone) };
         let Some(items) = writer.messages.pop_front() else {
+            if let Some(next) = self.give_poll_url(phone, around) {
+                return next;
+            }
             return self.read_back(phone, around);
         };
         let wanted = items.iter().filter_map(|item| Some((item.id.clone(), phone.wants(&item.id)?))).collect();
@@ -362,6 +377,19 @@ impl Session {
         let prints = phone.about_to_send(&items, around);
         self.step = Step::Recording(Sending { items, wanted, images, prints });
         Move::Record
+    }
+
+    /// Tells a phone of a Poll site where to poll, behind all else and once after each start; where that may not
+    /// be written, nothing waits for it.
+    fn give_poll_url(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Option<Move> {
+        let goal = phone.goal.as_ref().filter(|_| !phone.has_poll_url())?;
+        let url = poll_url(&goal.desired, around.site, around.settings, &phone.profile())?;
+        let items = vec![url];
+        self.permit(phone, items.clone(), around).ok()?;
+        let images = record_in_flight(phone, &items, around);
+        phone.set_poll_url(true);
+        self.step = Step::Recording(Sending { items, images, ..Sending::default() });
+        Some(Move::Record)
     }
 
     /// Reads what was written in this round.
@@ -390,6 +418,7 @@ impl Session {
             seeds: phone.seeding.due(),
             goal: &self.goal,
             site: around.site,
+            facts: &phone.facts,
             peer: around.peer,
             catalogue: around.catalogue,
             drifts: &phone.drifts,
@@ -420,9 +449,15 @@ impl Session {
     /// which need not be what is wanted by now.
     fn wrote(&mut self, phone: &mut Phone, sent: &Sending, answered: &[Item], around: &Surroundings<'_>) -> Move {
         let status = |id: &ItemId| answered.iter().find(|item| item.id == *id).and_then(|item| item.status.as_ref());
+        if sent.wanted.is_empty() {
+            phone.poll_url_answered(answered);
+        }
         let (refused, taken): (Vec<_>, Vec<_>) = sent.wanted.iter().partition(|(id, _)| status(id).is_some());
         for (id, value) in refused {
             phone.refuse(id, value.clone(), status(id).cloned().unwrap_or(ItemStatus::UndefinedStatus), around.now);
+            if let Some(text) = value.as_text() {
+                phone.try_other_form(id, text, around.catalogue);
+            }
         }
         phone.note_written(sent.wanted.iter().map(|(id, value)| (id, value)), status, around);
         phone.in_flight = None;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use crate::spec::Site;
 
 /// The bounds and times of a fleet. [`Default`] gives what one gets by saying nothing.
@@ -56,6 +58,11 @@ pub struct Settings {
     pub wishes: u8,
     /// Most undeclared phones that are remembered.
     pub undeclared: usize,
+    /// The address or name of this service as phones are set to it (`dls-addr`); with it or a site's `servers`, phones set
+    /// to others are left alone.
+    pub public_address: Option<SmolStr>,
+    /// Where phones that nobody can ask poll (`dcmp-url`), with its final slash.
+    pub poll_url: Option<SmolStr>,
 }
 
 impl Default for Settings {
@@ -85,6 +92,8 @@ impl Default for Settings {
             backoff_limit: Duration::from_secs(60 * 60),
             wishes: 3,
             undeclared: 1_000,
+            public_address: None,
+            poll_url: None,
         }
     }
 }

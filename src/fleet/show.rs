@@ -14,7 +14,7 @@ use super::{
     words::{PendingReason, State},
 };
 use crate::{
-    spec::Mode,
+    spec::{Mode, Reach},
     wpi::{DeviceId, ItemId, secret::MASK},
 };
 
@@ -33,6 +33,8 @@ pub struct Census {
     pub held: u64,
     /// Sites at which nothing that drifts is put right.
     pub stopped_sites: usize,
+    /// Items that phones do not have.
+    pub not_applicable: u64,
 }
 
 impl Fleet {
@@ -61,7 +63,7 @@ impl Fleet {
             return if phone.wrong_site { State::Pending } else { State::Unknown };
         }
         let held_up = phone.held_up(self.settings.report_only, now).is_some();
-        if held_up || need.is_some_and(|need| need != Need::Sweep) {
+        if held_up || phone.hands_off().is_some() || need.is_some_and(|need| need != Need::Sweep) {
             return State::Pending;
         }
         let enforces = phone.mode() == Mode::Enforce && !self.settings.report_only;
@@ -84,12 +86,17 @@ impl Fleet {
         };
         let reason = if phone.wrong_site {
             PendingReason::WrongSite
+        } else if let Some(why) = phone.hands_off() {
+            why.pending()
         } else if let Some(held) = phone.held_up(self.settings.report_only, now) {
             return PendingView { reason: held.reason(), since: phone.waiting_since, next: held.until() };
         } else if matches!(phone.calling.step, CallStep::InCall { .. }) {
             return PendingView { reason: PendingReason::InCall, since: None, next: None };
         } else if need == Some(Need::Write) && self.store_away {
             PendingReason::StoreAway
+        } else if phone.calling.step == CallStep::Idle && self.site_of(phone).reach == Reach::Poll {
+            let (reason, next) = self.poll_reason(phone, now);
+            return PendingView { reason, since: phone.waiting_since, next };
         } else {
             self.call_reason(phone, next, now)
         };
@@ -206,6 +213,7 @@ impl Fleet {
             }
             let drift = phone.assessment.comparison.drift.as_ref().map_or(0, |drift| drift.items().len());
             census.drift += drift as u64;
+            census.not_applicable += phone.assessment.comparison.lacking.len() as u64;
             census.refused += phone.refused.len() as u64;
             census.held += phone.drifts.held() as u64;
         }
@@ -235,6 +243,9 @@ impl Fleet {
             refused: refused(phone),
             assumed: assumed.iter().take(LIST_LIMIT).map(ToString::to_string).collect(),
             assumed_count: assumed.len(),
+            not_applicable: phone.not_applicable_view(),
+            not_applicable_count: phone.assessment.comparison.lacking.len(),
+            notes: self.notes(phone, now),
             problems: match &phone.newest {
                 Newest::Invalid { problems, .. } => problems.iter().take(10).map(ToString::to_string).collect(),
                 Newest::Declared | Newest::Gone => Vec::new(),
@@ -250,6 +261,11 @@ impl Fleet {
             last_seen: phone.facts.last_seen,
             last_proof: phone.last_proof,
         }
+    }
+
+    fn notes(&self, phone: &Phone, now: Timestamp) -> Vec<String> {
+        let site = self.site_of(phone);
+        Self::hands_off_note(phone).into_iter().chain(self.poll_note(phone, &site, now)).collect()
     }
 
     fn drift_view(&self, phone: &Phone, difference: &super::diff::Difference) -> DriftView {
@@ -289,9 +305,7 @@ fn refused(phone: &Phone) -> Vec<RefusedView> {
         index: id.index.map(|index| index.0),
         status: status.to_owned(),
     };
-    let refused = phone.refused.iter().map(|refused| of(&refused.id, refused.status.as_str()));
-    let lacking = phone.assessment.comparison.lacking.iter().map(|lacking| of(&lacking.id, lacking.status.as_str()));
-    refused.chain(lacking).take(LIST_LIMIT).collect()
+    phone.refused.iter().map(|refused| of(&refused.id, refused.status.as_str())).take(LIST_LIMIT).collect()
 }
 
 #[cfg(test)]

@@ -256,6 +256,22 @@ impl Turns {
         self.leave(device, now);
     }
 
+    /// A phone of this site that polls may be told to call now: that takes its turn at the pace of site and service, and
+    /// stands in no line, for the phone polls again.
+    pub fn out_of_line(&mut self, name: &SiteName, spacing: Duration, now: Timestamp) -> bool {
+        self.forget_idle_sites(now);
+        let rest = self.fragile_rest;
+        let site = self.sites.entry(name.clone()).or_insert_with(|| SiteLines::new(spacing, rest));
+        site.pace.set(spacing);
+        let free = self.pace.free() <= now && site.pace.free() <= now;
+        if free {
+            self.pace.slot(now);
+            site.pace.slot(now);
+        }
+        self.settle(name, now);
+        free
+    }
+
     /// The request of that ticket is over.
     pub fn done(&mut self, ticket: u64, now: Timestamp) {
         let Some(name) = self.under_way.remove(&ticket) else { return };

@@ -98,17 +98,16 @@ impl Phone {
         ids.len()
     }
 
-    /// Everything that the phone refused is to be tried again.
-    pub(super) fn forget_refusals(&mut self) {
+    /// Everything that the phone refused or did not have is to be tried again; how many items that are.
+    pub(super) fn forget_refusals(&mut self) -> usize {
         self.retry_seeds();
-        for refused in std::mem::take(&mut self.refused) {
+        for refused in &self.refused {
             if matches!(self.fingerprints.get(&refused.id), Some((Known::Refused, _))) {
                 self.fingerprints.remove(&refused.id);
             }
-            self.unsaved = true;
         }
-        self.doubtful.clear();
         self.cautious = false;
+        self.try_again()
     }
 
     /// Items that never compare, which phoneops has not written and trusts to be right.

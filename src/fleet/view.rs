@@ -77,6 +77,15 @@ pub struct PhoneView {
     /// How many of them there are.
     #[serde(default)]
     pub assumed_count: usize,
+    /// Items it does not have, which is no fault, at most [`LIST_LIMIT`].
+    #[serde(default)]
+    pub not_applicable: Vec<NotApplicableView>,
+    /// How many items it does not have.
+    #[serde(default)]
+    pub not_applicable_count: usize,
+    /// What there is to know about the way it is reached and why it is left as it is, in words.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What is wrong with its documents, at most ten.
     pub problems: Vec<String>,
     /// How many of its items are proven: read as wanted after the last write, or taken where they cannot be read back.
@@ -170,6 +179,17 @@ pub struct IgnoredView {
     pub until: Option<Timestamp>,
     /// Whether the phone has another value than is wanted.
     pub differs: bool,
+}
+
+/// One item that the phone does not have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NotApplicableView {
+    /// Name.
+    pub item: String,
+    /// Index, if any.
+    pub index: Option<u32>,
+    /// The phone's own word, or that it left the item out of all its items.
+    pub status: String,
 }
 
 /// One item that the phone refused.

@@ -9,12 +9,14 @@
 //! - [`client_hello`]: what a phone offers
 //! - [`handshake`]: failed handshakes, with cause and remedy
 //! - [`contact`]: the contact-me request
+//! - [`dcmp`]: the poll service of phones that nobody can ask
 //! - [`metrics`], [`bounds`]: what is counted
 
 pub mod bounds;
 pub mod certificate;
 pub mod client_hello;
 pub mod contact;
+pub mod dcmp;
 pub mod handshake;
 pub mod listener;
 pub mod metrics;
@@ -34,6 +36,7 @@ use bytes::Bytes;
 pub use self::{
     certificate::CertificateSource,
     contact::{ContactClient, ContactError, ContactSettings},
+    dcmp::{DcmpMetrics, DcmpSettings, PollHandler},
     handshake::{FailedHandshakes, HandshakeFailure},
     listener::{ListenerError, PhoneListener},
     metrics::ListenerMetrics,

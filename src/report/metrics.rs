@@ -30,6 +30,8 @@ pub mod name {
     pub const STOPPED_SITES: &str = "phoneops_healing_stopped_sites";
     /// Changes that the history lost because its queue was full.
     pub const HISTORY_LOST: &str = "phoneops_history_lost_total";
+    /// Items that phones do not have, over all phones.
+    pub const NOT_APPLICABLE: &str = "phoneops_not_applicable_items";
     /// Ended sessions by `reason` of the first message and `result`.
     pub const SESSIONS: &str = "phoneops_sessions_total";
     /// Factory resets that phones showed; their passwords and seeds are written again.
@@ -57,6 +59,7 @@ pub mod name {
         TUG_OF_WAR,
         STOPPED_SITES,
         HISTORY_LOST,
+        NOT_APPLICABLE,
         SESSIONS,
         RESETS,
         CONTACTS,
@@ -87,6 +90,8 @@ pub struct FleetCounts {
     pub held_items: usize,
     /// Sites at which nothing that drifts is put right.
     pub stopped_sites: usize,
+    /// Items that phones do not have, over all phones.
+    pub not_applicable_items: usize,
 }
 
 /// What the service counts. Words that become labels are `&'static str`: nothing from outside can make new ones.
@@ -99,6 +104,7 @@ pub struct ServiceMetrics {
     held: Gauge,
     stopped_sites: Gauge,
     history_lost: Counter,
+    not_applicable: Gauge,
     sessions: Family<Two, Counter>,
     resets: Counter,
     contacts: Family<One, Counter>,
@@ -128,6 +134,7 @@ impl ServiceMetrics {
             held: register(&mut registry, name::TUG_OF_WAR, "Items that are not put right any more"),
             stopped_sites: register(&mut registry, name::STOPPED_SITES, "Sites where somebody else writes too"),
             history_lost: register(&mut registry, name::HISTORY_LOST, "Changes that the history lost"),
+            not_applicable: register(&mut registry, name::NOT_APPLICABLE, "Items that phones do not have"),
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
             resets: register(&mut registry, name::RESETS, "Factory resets that phones showed"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
@@ -163,6 +170,7 @@ impl ServiceMetrics {
         self.drift.set(signed(counts.drift_items));
         self.held.set(signed(counts.held_items));
         self.stopped_sites.set(signed(counts.stopped_sites));
+        self.not_applicable.set(signed(counts.not_applicable_items));
     }
 
     /// A session ended.

@@ -98,6 +98,7 @@ impl FleetAccess for Access {
             drift_items: usize::try_from(census.drift).unwrap_or(usize::MAX),
             held_items: usize::try_from(census.held).unwrap_or(usize::MAX),
             stopped_sites: census.stopped_sites,
+            not_applicable_items: usize::try_from(census.not_applicable).unwrap_or(usize::MAX),
         });
         metrics.set_bound("sightings-forgotten", forgotten);
         metrics.set_history_lost(self.shared.history.lost());
@@ -120,7 +121,7 @@ fn told(answer: fleet::ContactAnswer) -> ContactAnswer {
     }
 }
 
-fn bounds(counters: &Counters) -> [(&'static str, u64); 8] {
+fn bounds(counters: &Counters) -> [(&'static str, u64); 9] {
     [
         ("overload", counters.overload),
         ("site-overload", counters.site_overload),
@@ -130,6 +131,7 @@ fn bounds(counters: &Counters) -> [(&'static str, u64); 8] {
         ("contact-uris-refused", counters.contact_uris_refused),
         ("wrong-site", counters.wrong_site),
         ("drift-forgotten", counters.drift_forgotten),
+        ("polls-outside", counters.polls_outside),
     ]
 }
 

@@ -1,14 +1,14 @@
 //! A phone's request: decode, decide, record, encode.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
 use super::shared::Shared;
 use crate::{
     fleet::{Answer, flow::From},
-    phone::{PhoneAnswer, PhoneHandler, PhoneRequest},
-    wpi::{Action, PhoneMessage, ServerMessage, phone_message::Nonce, xml::DecodeError},
+    phone::{PhoneAnswer, PhoneHandler, PhoneRequest, PollHandler},
+    wpi::{Action, DeviceId, PhoneMessage, ServerMessage, phone_message::Nonce, xml::DecodeError},
 };
 
 /// How long a phone waits for the record of its write.
@@ -60,6 +60,12 @@ impl PhoneHandler for Handler {
                 }
             }
         }
+    }
+}
+
+impl PollHandler for Handler {
+    fn poll(&self, device: &DeviceId, peer: IpAddr) -> bool {
+        self.shared.with_fleet(|fleet, now| fleet.poll(device, peer, now))
     }
 }
 

@@ -33,7 +33,10 @@ use shared::Shared;
 
 use crate::{
     fleet::Fleet,
-    phone::{ContactClient, ContactSettings, FailedHandshakes, ListenerError, ListenerMetrics, PhoneListener},
+    phone::{
+        ContactClient, ContactSettings, DcmpMetrics, FailedHandshakes, ListenerError, ListenerMetrics, PhoneListener,
+        dcmp,
+    },
     report::{self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens},
     source::{self, Identities, IdentityError, SecretsDir, SourceError},
     store::{
@@ -63,6 +66,14 @@ pub enum ServiceError {
     /// The listener for phones could not start.
     #[error(transparent)]
     Listener(#[from] ListenerError),
+    /// The poll service could not start.
+    #[error("cannot serve polls on {address}: {source}")]
+    Dcmp {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The status server could not start.
     #[error("cannot serve status on {address}: {source}")]
     Status {
@@ -92,6 +103,8 @@ pub struct Running {
     pub phone_address: SocketAddr,
     /// Where status is served.
     pub status_address: SocketAddr,
+    /// Where polls are served, if they are.
+    pub dcmp_address: Option<SocketAddr>,
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -110,11 +123,23 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     }
     let mut seed = [0; 32];
     openssl::rand::rand_bytes(&mut seed).map_err(ServiceError::Random)?;
-    let mut fleet = Fleet::new(settings.fleet.clone(), seed);
+    let polls = match settings.dcmp.clone() {
+        Some(settings) => Some((bind_polls(settings.listen).await?, settings)),
+        None => None,
+    };
+    let dcmp_address = polls.as_ref().map(|((_, address), _)| *address);
+    let mut decisions = settings.fleet.clone();
+    if let (None, Some(host), Some(bound)) = (&decisions.poll_url, &decisions.public_address, dcmp_address) {
+        decisions.poll_url = Some(dcmp::url(host, bound.port()).into());
+    }
+    let mut fleet = Fleet::new(decisions, seed);
     let random = |bytes: &mut [u8; 32]| openssl::rand::rand_bytes(bytes).map_err(std::io::Error::other);
     fleet.set_fingerprint_key(fingerprint_key(&settings.state, settings.fingerprint_key.as_deref(), random)?);
-    let listener_metrics = ListenerMetrics::new();
-    let metrics = Arc::new(ServiceMetrics::new().with_part(|registry| listener_metrics.register(registry)));
+    let (listener_metrics, dcmp_metrics) = (ListenerMetrics::new(), DcmpMetrics::default());
+    let metrics = Arc::new(ServiceMetrics::new().with_part(|registry| {
+        listener_metrics.register(registry);
+        dcmp_metrics.register(registry);
+    }));
     let in_flight = settings.fleet.contacts_in_flight;
     let contact = ContactClient::new(&ContactSettings { in_flight, ..settings.contact.clone() });
     let shared = Arc::new(Shared::new(fleet, contact, &settings, Arc::clone(&metrics)));
@@ -131,12 +156,9 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let failures = Arc::new(FailedHandshakes::new(move |address| {
         lookup.upgrade().and_then(|shared| shared.with_fleet(|fleet, _| fleet.last_heard_at(address)))
     }));
-    let phones = PhoneListener::bind(
-        settings.phone.clone(),
-        Arc::new(handler::Handler::new(Arc::clone(&shared))),
-        Arc::clone(&failures),
-        listener_metrics,
-    )?;
+    let handler = Arc::new(handler::Handler::new(Arc::clone(&shared)));
+    let phones =
+        PhoneListener::bind(settings.phone.clone(), Arc::clone(&handler), Arc::clone(&failures), listener_metrics)?;
     let phone_address = phones.local_addr();
     let status_error = |source| ServiceError::Status { address: settings.status.listen, source };
     let status = TcpListener::bind(settings.status.listen).await.map_err(status_error)?;
@@ -155,6 +177,10 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     tasks.spawn(report::server::serve(status, api()?, limits.clone(), Arc::clone(&metrics), stopped.clone()));
     let socket = report::socket::listen(&settings.state.join(SOCKET)).map_err(status_error)?;
     tasks.spawn(report::server::serve_unix(socket, api()?, limits, metrics, stopped.clone()));
+    if let Some(((tcp, address), settings)) = polls {
+        tasks.spawn(dcmp::serve(tcp, settings, handler, dcmp_metrics, stopped.clone()));
+        tracing::info!(polls = %address, "serving");
+    }
     tasks.spawn(shared::run_timers(Arc::clone(&shared)));
     tasks.spawn(saver::run(Arc::clone(&shared), store.clone()));
     tasks.spawn(history::run(Arc::clone(&shared), store.clone()));
@@ -165,7 +191,14 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         let _ = phones_stopped.wait_for(|stopped| *stopped).await;
     }));
     tracing::info!(phones = %phone_address, status = %status_address, "serving");
-    Ok(Running { phone_address, status_address, shared, stop, tasks, listener, store })
+    Ok(Running { phone_address, status_address, dcmp_address, shared, stop, tasks, listener, store })
+}
+
+async fn bind_polls(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceError> {
+    let failed = |source| ServiceError::Dcmp { address, source };
+    let tcp = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = tcp.local_addr().map_err(failed)?;
+    Ok((tcp, bound))
 }
 
 impl Running {

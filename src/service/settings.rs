@@ -25,6 +25,8 @@ pub struct ServiceSettings {
     pub phone: phone::ListenerSettings,
     /// Contact-me requests.
     pub contact: phone::ContactSettings,
+    /// The poll service, if there is one.
+    pub dcmp: Option<phone::DcmpSettings>,
     /// The status server.
     pub status: StatusSettings,
     /// The decisions.

@@ -96,6 +96,7 @@ impl fmt::Display for FirmwareVersion {
 
 /// What a phone of that model and firmware can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one a threshold; each changed with a firmware of its own")]
 pub struct FirmwareProfile {
     /// Whether `send-solicited` is honoured: OpenStage from V3R3, every CP, unknown versions.
     pub send_solicited: bool,
@@ -103,12 +104,31 @@ pub struct FirmwareProfile {
     pub decodes_entities: bool,
     /// Whether the web server is fragile: V1/V2; contact it half as often.
     pub fragile: bool,
+    /// Whether items have their newer names with `-user` at the end: not on V1/V2 (section 13).
+    pub user_names: bool,
+    /// Whether passwords may be other than six digits: not on V1/V2 (R-1213).
+    pub free_passwords: bool,
+    /// Whether the phone can poll: OpenStage from V2R0 (section 13), every CP, unknown versions.
+    pub polls: bool,
+    /// Whether `alert` has a fifth field, the file: OpenStage from V3R3 (R-1208).
+    pub alert_file: bool,
+    /// The highest index of `locked-config-menus`: 66 before V3R1, then 79 (section 13).
+    pub config_menus: u32,
 }
 
 impl Default for FirmwareProfile {
     /// A phone of which nothing is known is taken for a modern one.
     fn default() -> Self {
-        Self { send_solicited: true, decodes_entities: true, fragile: false }
+        Self {
+            send_solicited: true,
+            decodes_entities: true,
+            fragile: false,
+            user_names: true,
+            free_passwords: true,
+            polls: true,
+            alert_file: true,
+            config_menus: 79,
+        }
     }
 }
 
@@ -122,6 +142,11 @@ impl FirmwareProfile {
                 send_solicited: version.is_at_least(3, 3),
                 decodes_entities: version.version >= 3,
                 fragile: version.version < 3,
+                user_names: version.version >= 3,
+                free_passwords: version.version >= 3,
+                polls: version.is_at_least(2, 0),
+                alert_file: version.is_at_least(3, 3),
+                config_menus: if version.is_at_least(3, 1) { 79 } else { 66 },
             },
             _ => Self::default(),
         }
@@ -184,11 +209,22 @@ mod tests {
         let modern = FirmwareProfile::default();
         assert_eq!(of("V3 R5.12.0"), modern);
         assert_eq!(of("V3 R3.0.0"), modern);
-        assert_eq!(of("V3 R2.9.0"), FirmwareProfile { send_solicited: false, ..modern });
-        assert_eq!(of("V3 R1.44"), FirmwareProfile { send_solicited: false, ..modern });
-        let old = FirmwareProfile { send_solicited: false, decodes_entities: false, fragile: true };
+        let before_v3r3 = FirmwareProfile { send_solicited: false, alert_file: false, ..modern };
+        assert_eq!(of("V3 R2.9.0"), before_v3r3);
+        assert_eq!(of("V3 R1.44"), before_v3r3);
+        assert_eq!(of("V3 R0.9"), FirmwareProfile { config_menus: 66, ..before_v3r3 });
+        let old = FirmwareProfile {
+            send_solicited: false,
+            decodes_entities: false,
+            fragile: true,
+            user_names: false,
+            free_passwords: false,
+            polls: true,
+            alert_file: false,
+            config_menus: 66,
+        };
         assert_eq!(of("V2 R2.30.0"), old);
-        assert_eq!(of("V1 R5.6.0"), old);
+        assert_eq!(of("V1 R5.6.0"), FirmwareProfile { polls: false, ..old });
         assert_eq!(FirmwareProfile::of(Some("OpenScape Desk Phone IP 35G"), Some("V3 R1")), of("V3 R1"));
     }
 

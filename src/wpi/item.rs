@@ -175,6 +175,15 @@ impl ItemText {
         text.contains(['<', '>', '&'])
     }
 
+    /// Whether it is six digits, as passwords of old firmware are (R-1213); nothing else of a secret is told.
+    pub fn is_six_digits(&self) -> bool {
+        let text = match self {
+            Self::Plain(text) => text,
+            Self::Secret(secret) => secret.expose(),
+        };
+        text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit())
+    }
+
     /// The text as people may see it: a secret is masked.
     pub fn shown(&self) -> &str {
         self.as_plain().unwrap_or(MASK)

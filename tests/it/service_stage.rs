@@ -189,6 +189,7 @@ impl Stage {
             history: HistorySettings::default(),
             phone: ListenerSettings::new(here, self_made()),
             contact: ContactSettings::default(),
+            dcmp: None,
             status: StatusSettings { listen: here, hosts: Vec::new(), tokens: Some(at("tokens")) },
             fleet: fleet::Settings {
                 contact_spacing: SPACING,

@@ -47,6 +47,8 @@ fn record_of(number: usize, managed: u32) -> PhoneRecord {
         files: vec!["phones.yaml".into()],
     }));
     record.facts.model = Some("OpenStage 40".into());
+    record.facts.server = Some("192.0.2.10".into());
+    record.facts.mobile_user = true;
     record.facts.address = Some("127.0.0.9".parse().unwrap());
     record.facts.last_seen = Some(at);
     let observed = |id: &ItemId| Observed { id: id.clone(), value: ObservedValue::Text("59".into()) };
@@ -57,6 +59,9 @@ fn record_of(number: usize, managed: u32) -> PhoneRecord {
         value: DesiredValue::Secret(SecretRef::File("sip-reception".into())),
         firmware: Some("V3 R5.12.0".into()),
         at,
+        tries: 1,
+        lifted: true,
+        other_form: true,
     }];
     record.in_flight = Some(InFlight { at, revision: revision.clone(), items: vec![item("e164", None)] });
     record.before_images = vec![BeforeImage { id: item("e164", None), old: Some("4930".into()), revision, at }];

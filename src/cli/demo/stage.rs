@@ -131,6 +131,7 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
         store: store::OpenOptions::default(),
         history: HistorySettings::default(),
         contact: ContactSettings::default(),
+        dcmp: None,
         status: StatusSettings { listen: status, hosts: Vec::new(), tokens: None },
         fleet: fleet::Settings {
             contact_spacing: Duration::from_secs(1),

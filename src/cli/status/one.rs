@@ -36,6 +36,7 @@ fn describe(out: &mut String, phone: &PhoneView, now: Timestamp) -> std::fmt::Re
     line(out, "Seen", &time(phone.last_seen, now))?;
     line(out, "Proven", &time(phone.last_proof, now))?;
     line(out, "Items", &items(phone))?;
+    phone.notes.iter().try_for_each(|note| line(out, "Note", note))?;
     if !phone.drift.is_empty() {
         writeln!(out, "\nDrift (observed → desired)")?;
         let rows: Vec<_> = phone.drift.iter().map(|drift| (id(&drift.item, drift.index), change(drift, now))).collect();
@@ -69,6 +70,15 @@ fn describe(out: &mut String, phone: &PhoneView, now: Timestamp) -> std::fmt::Re
         writeln!(out, "\nAssumed to be right: never compared, and not written by phoneops")?;
         phone.assumed.iter().try_for_each(|item| writeln!(out, "  {}", clean(item)))?;
         if let Some(more @ 1..) = phone.assumed_count.checked_sub(phone.assumed.len()) {
+            writeln!(out, "  … and {more} more")?;
+        }
+    }
+    if !phone.not_applicable.is_empty() {
+        writeln!(out, "\nNot applicable (the phone does not have them, so they are not sent)")?;
+        let rows: Vec<_> =
+            phone.not_applicable.iter().map(|item| (id(&item.item, item.index), clean(&item.status))).collect();
+        list(out, &rows)?;
+        if let Some(more @ 1..) = phone.not_applicable_count.checked_sub(phone.not_applicable.len()) {
             writeln!(out, "  … and {more} more")?;
         }
     }
@@ -112,7 +122,12 @@ fn items(phone: &PhoneView) -> String {
         0 => String::new(),
         count => format!(", {count} ignored"),
     };
-    format!("{}/{} proven, {} differ{ignored}", phone.proven, phone.managed, phone.drift_count)
+    let not_applicable = match phone.not_applicable_count {
+        0 => String::new(),
+        count => format!(", {count} not applicable"),
+    };
+    let PhoneView { proven, managed, drift_count, .. } = phone;
+    format!("{proven}/{managed} proven, {drift_count} differ{ignored}{not_applicable}")
 }
 
 fn times(times: u32) -> String {

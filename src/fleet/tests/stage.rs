@@ -12,8 +12,8 @@ use smol_str::SmolStr;
 
 use crate::{
     fleet::{
-        Answer, Effect, Fleet, Settings, fingerprint::FingerprintKey, flow::From, history::Change, record::PhoneRecord,
-        schedule::after, view::PhoneView,
+        self, Answer, Effect, Fleet, Settings, fingerprint::FingerprintKey, flow::From, history::Change,
+        record::PhoneRecord, schedule::after, view::PhoneView,
     },
     spec::{self, Revision, SecretReader, SecretRef, Snapshot},
     wpi::{
@@ -110,6 +110,16 @@ impl Stage {
         stage.fleet.restore(self.saved.values().cloned().collect(), self.now);
         stage.push(yaml);
         stage
+    }
+
+    /// Does to a phone what a person may do to it, and decides what follows.
+    pub(super) fn with_phone(&mut self, mac: &str, act: impl FnOnce(&mut fleet::phone::Phone)) {
+        let device = DeviceId::new(mac).unwrap();
+        let phone = self.fleet.phones.get_mut(&device).expect("a known phone");
+        act(phone);
+        phone.assess(&self.fleet.catalogue);
+        self.fleet.schedule(&device, self.now);
+        self.carry_out();
     }
 
     pub(super) fn carry_out(&mut self) {
@@ -239,7 +249,9 @@ impl Phone {
             peer: "127.0.0.9:5000".parse().unwrap(),
             connection: 1,
             cookie: None,
-            values: BTreeMap::from([(id("sntp-addr"), "192.0.2.1".to_owned())]),
+            values: [("sntp-addr", "192.0.2.1"), ("sntp-tz-offset", ""), ("daylight-save", "")]
+                .map(|(name, text)| (id(name), text.to_owned()))
+                .into(),
             refuses: BTreeMap::new(),
             unknown: BTreeSet::new(),
             in_call: false,
