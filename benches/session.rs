@@ -106,6 +106,7 @@ async fn serve(folder: &Path) -> Outcome<Running> {
         store: store::OpenOptions::default(),
         contact: ContactSettings::default(),
         dcmp: None,
+        age_identity: None,
         status: StatusSettings { listen: any, hosts: Vec::new(), tokens: None },
         fleet: fleet::Settings::default(),
         xml: Limits::default(),
