@@ -54,6 +54,9 @@ pub struct Args {
     /// Calls that users make, per minute over all phones; each lasts 5 to 60 seconds
     #[arg(long, value_name = "RATE", default_value_t = 0, env = "PHONEOPS_SIM_CALLS")]
     calls: u32,
+    /// Mobile users who log on, per minute over all phones; each stays 5 to 60 seconds
+    #[arg(long, value_name = "RATE", default_value_t = 0, env = "PHONEOPS_SIM_MOBILE_USERS")]
+    mobile_users: u32,
     /// List the faults and end
     #[arg(long)]
     list_faults: bool,
@@ -91,7 +94,8 @@ async fn simulate(args: Args) -> miette::Result<Exit> {
     fleet.boot();
     tokio::select! {
         () = show(events), if watched => {}
-        () = telephone(fleet.phones(), args.calls, args.seed) => {}
+        () = now_and_then(fleet.phones(), args.calls, args.seed, Visit::Call) => {}
+        () = now_and_then(fleet.phones(), args.mobile_users, args.seed.wrapping_add(1), Visit::MobileUser) => {}
         ended = tokio::signal::ctrl_c() => ended.into_diagnostic()?,
     }
     fleet.stop().await;
@@ -121,25 +125,56 @@ async fn show(mut events: mpsc::Receiver<SimEvent>) {
     }
 }
 
-/// Users call: that many calls a minute, until dropped.
-async fn telephone(phones: &[SimPhone], rate: u32, seed: u64) {
+/// What people do at a phone for a while.
+#[derive(Debug, Clone, Copy)]
+enum Visit {
+    Call,
+    MobileUser,
+}
+
+impl Visit {
+    fn under_way(self, phone: &SimPhone) -> bool {
+        match self {
+            Self::Call => phone.in_call(),
+            Self::MobileUser => phone.has_user(),
+        }
+    }
+
+    fn begin(self, phone: &SimPhone, number: u32) {
+        match self {
+            Self::Call => phone.start_call(),
+            Self::MobileUser => phone.logon(&format!("9{number:05}")),
+        }
+    }
+
+    fn end(self, phone: &SimPhone) {
+        match self {
+            Self::Call => phone.end_call(),
+            Self::MobileUser => phone.logoff(),
+        }
+    }
+}
+
+/// People come to phones: that many a minute, until dropped.
+async fn now_and_then(phones: &[SimPhone], rate: u32, seed: u64, visit: Visit) {
     if rate == 0 || phones.is_empty() {
         return std::future::pending().await;
     }
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut calls = tokio::task::JoinSet::new();
+    let mut visits = tokio::task::JoinSet::new();
     loop {
         sleep(Duration::from_secs(60) / rate).await;
-        while calls.try_join_next().is_some() {}
+        while visits.try_join_next().is_some() {}
         let Some(phone) = phones.get(rng.random_range(0..phones.len())).cloned() else { continue };
-        if phone.in_call() {
+        if visit.under_way(&phone) {
             continue;
         }
+        let number = rng.random_range(0..100_000);
         let length = Duration::from_secs(rng.random_range(5..=60));
-        calls.spawn(async move {
-            phone.start_call();
+        visits.spawn(async move {
+            visit.begin(&phone, number);
             sleep(length).await;
-            phone.end_call();
+            visit.end(&phone);
         });
     }
 }

@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{run::Shared, state::ContactAnswer};
+use super::{run::Shared, woken::ContactAnswer};
 use crate::wpi::contact::{CONTACT_PATH, ContactMe};
 
 /// Longest life of one connection.

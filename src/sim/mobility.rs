@@ -27,11 +27,15 @@ impl State {
 
     /// The user leaves: the phone has its own number again and names what the user changed.
     pub(super) fn logoff(&mut self, now: Instant) {
+        let changed = self.user_changes.take().unwrap_or_default();
+        // a factory reset may have been quicker
+        if self.text_of("mobility-enabled") != "true" {
+            return;
+        }
         let own = self.text_of("basic-e164");
         self.put("e164", &own);
         self.put("sip-mobility-state", "1");
         self.device.mark_changed(true);
-        let changed = self.user_changes.take().unwrap_or_default();
         let names: Vec<&str> = changed.iter().map(|id| id.name.as_str()).collect();
         self.tell(|| "the mobile user logs off".to_owned());
         self.plan(Cause::Mobility(Some(SmolStr::new(names.join(",")))), now);

@@ -9,8 +9,8 @@
 //! - [`PhoneView`]: a look at a phone that holds still
 //! - [`Exchange`], [`Counts`]: what it keeps of its talks; `judge` says what the server did wrong
 //! - `item_set`, `memory`, `basic`, `fragments`, `deployment`, `device`: the phone itself, pure
-//! - `state`, `flow`, `aftermath`, `mobility`: when it calls, one flow, what a write leads to, and users who log on;
-//!   synchronous, time is an argument
+//! - `state`, `woken`, `flow`, `aftermath`, `mobility`: when it calls, contact-me, one flow, what a write leads to, and
+//!   users who log on; synchronous, time is an argument
 //! - `run`, `link`, `tls`, `wire`, `contact`, `dcmp`: its tasks and sockets
 
 mod aftermath;
@@ -39,6 +39,7 @@ mod tls;
 mod transcript;
 mod view;
 mod wire;
+mod woken;
 
 pub use fault::{Fault, FaultError};
 pub use fleet::{FleetSettings, SimFleet, mac};

@@ -93,6 +93,11 @@ impl SimPhone {
         self.shared.change(|state| state.logoff(Instant::now()));
     }
 
+    /// Whether a mobile user is logged on.
+    pub fn has_user(&self) -> bool {
+        self.look(State::has_user)
+    }
+
     /// The user lifts the handset.
     pub fn start_call(&self) {
         self.shared.change(|state| {

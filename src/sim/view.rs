@@ -34,6 +34,11 @@ impl State {
         self.device.in_call
     }
 
+    /// Whether a mobile user is logged on.
+    pub fn has_user(&self) -> bool {
+        self.user_changes.is_some()
+    }
+
     /// Whether the phone keeps the wish to be called again.
     pub fn has_wish(&self) -> bool {
         self.device.wish

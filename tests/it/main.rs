@@ -24,6 +24,7 @@ mod listener_limits;
 mod listener_proxy;
 mod listener_support;
 mod listener_tls;
+mod service_aftermath;
 mod service_bad_input;
 mod service_child;
 mod service_drift;
