@@ -6,7 +6,7 @@
 //!   shows twice (summer time ends) opens once, at its first showing; a schedule that opens each hour goes on opening.
 //! - Windows that overlap or touch are one stretch.
 //!
-//! [`windows_open`] costs a few microseconds a window, no allocation that lasts, and no I/O. Its answer holds until the
+//! [`windows_open`] searches each schedule once or a few times, without I/O and without anything that lasts. Its answer holds until the
 //! moment it names: whoever asks for each message of many phones may keep it that long.
 
 use std::{
