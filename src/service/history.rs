@@ -23,6 +23,8 @@ use crate::{
 const QUEUE: usize = 50_000;
 /// Most changes of one commit.
 const BATCH: usize = 2_000;
+/// How long changes are gathered before they are written.
+const GATHER: Duration = Duration::from_millis(100);
 /// How often old changes are taken out.
 const PRUNE_EVERY: Duration = Duration::from_secs(5 * 60);
 /// Most changes that the history holds: some hundred to a phone and day, for a large fleet.
@@ -89,7 +91,8 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
     let mut prune = tokio::time::interval_at(Instant::now() + PRUNE_EVERY, PRUNE_EVERY);
     loop {
         tokio::select! {
-            () = queue.more.notified() => {}
+            // phones' records go first, and what comes together is written together
+            () = queue.more.notified() => tokio::time::sleep(GATHER).await,
             _ = prune.tick() => {
                 // a store that is away is told of elsewhere, and the next look comes soon
                 let _ = store.prune_history(keep(queue.settings, Timestamp::now())).await;

@@ -38,7 +38,8 @@ fn count(folder: &Path) -> i64 {
 #[tokio::test]
 async fn a_full_disk_sends_the_store_away_until_there_is_room_again() {
     let temp = tempfile::tempdir().unwrap();
-    let (store, _) = Store::open(temp.path(), &OpenOptions { size_limit: Some(2 << 20), ..options() }).unwrap();
+    let (store, _) =
+        Store::open(temp.path(), &OpenOptions { size_limit: Some((2 << 20) + (64 << 10)), ..options() }).unwrap();
     store.save(many(0..500)).await.unwrap();
     let away = store.save(many(500..1000)).await.unwrap_err();
     assert!(away.reason().contains("full"), "{away}");
