@@ -8,6 +8,7 @@ use miette::IntoDiagnostic;
 pub mod config;
 pub mod demo;
 pub mod log;
+pub mod restart;
 pub mod serve;
 pub mod sim;
 pub mod status;
@@ -30,6 +31,8 @@ enum Command {
     Validate(validate::Args),
     /// Show the phones of a running service
     Status(status::Args),
+    /// Restart a phone, as soon as it is in no call
+    Restart(restart::Args),
     /// Run simulated phones
     Sim(sim::Args),
     /// Everything on one machine: git repository, simulated phones, service
@@ -86,6 +89,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Serve(args) => serve::run(&args),
         Command::Validate(args) => validate::run(args),
         Command::Status(args) => status::run(args),
+        Command::Restart(args) => restart::run(&args),
         Command::Sim(args) => sim::run(args),
         Command::Demo(args) => demo::run(&args),
     }

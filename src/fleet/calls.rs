@@ -45,7 +45,9 @@ impl Fleet {
 
     fn wake(&mut self, device: &DeviceId, now: Timestamp) {
         self.drop_silent_flow(device, now);
+        self.look_for_silence(device, now);
         let Some(phone) = self.phones.get_mut(device) else { return };
+        phone.forget_old_wish(now);
         match phone.calling.step {
             CallStep::Answered { until } if until <= now => {
                 phone.calling.step = CallStep::Idle;
@@ -85,7 +87,7 @@ impl Fleet {
 
     fn send_contact(&mut self, device: &DeviceId, slotted: bool, now: Timestamp) {
         let Some(phone) = self.phones.get(device) else { return };
-        if phone.need(self.settings.report_only, now).is_none() || phone.flow.is_some() {
+        if self.need_of(phone, now).is_none() || phone.flow.is_some() {
             return self.schedule_after(device, |phone| phone.calling.step = CallStep::Idle, now);
         }
         let Some(uri) = self.contact_uri(phone) else {
@@ -108,6 +110,9 @@ impl Fleet {
         if let Some(phone) = self.phones.get_mut(device) {
             phone.calling.step = CallStep::Requested { ticket };
             phone.calling.last_request = Some(now);
+            if let Some(doubt) = &mut phone.doubt {
+                doubt.asked = doubt.asked.saturating_add(1);
+            }
         }
         self.effects.push(Effect::Contact { device: device.clone(), uri, ticket });
         self.set_timer(device, now);
@@ -192,23 +197,27 @@ impl Fleet {
         if site.reach == Reach::Poll || !site.contains(peer) {
             return None;
         }
-        ContactUri::check(text, peer, None, &self.settings.contact_ports).ok()
+        let uri = ContactUri::check(text, peer, None, &self.settings.contact_ports).ok()?;
+        Some(self.doubt_uri(phone, &site, uri))
     }
 
     /// Decides when this phone is asked next, and sets its entry in the timer queue.
     pub(super) fn schedule(&mut self, device: &DeviceId, now: Timestamp) {
         let Some(phone) = self.phones.get(device) else { return };
-        let need = phone.need(self.settings.report_only, now);
+        let need = self.need_of(phone, now);
+        let turn = self.waits_for_turn(phone, now);
+        let doubt_at = self.doubt_asks_at(phone);
         let held_back = need == Some(Need::Write) && self.store_away && !phone.look_wanted;
         let reachable = phone.flow.is_none() && !held_back && self.contact_uri(phone).is_some();
         let Some(phone) = self.phones.get_mut(device) else { return };
-        let waits = need.is_some_and(|need| need != Need::Sweep);
+        let waits = turn || need.is_some_and(|need| need != Need::Sweep);
         phone.waiting_since = if waits { phone.waiting_since.or(Some(now)) } else { None };
         match phone.calling.step {
             CallStep::Idle if need.is_some() && reachable => {
                 let spaced = phone.calling.last_request.map(|last| after(last, self.settings.contact_spacing));
                 let rested = phone.facts.last_seen.map(|last| after(last, self.settings.contact_rest));
-                let at = [spaced, rested, phone.calling.gap_until, phone.calling.not_before]
+                let not_before = doubt_at.or(phone.calling.not_before);
+                let at = [spaced, rested, phone.calling.gap_until, not_before]
                     .into_iter()
                     .flatten()
                     .fold(now, Timestamp::max);
@@ -227,7 +236,8 @@ impl Fleet {
             .then(|| phone.sweep_at())
             .flatten()
             .filter(|at| *at > now);
-        let wake = [phone.calling.deadline(), flow, sweep].into_iter().flatten().min();
+        let silent = phone.doubt.as_ref().filter(|doubt| !doubt.told && flow.is_none()).and_then(|doubt| doubt.until);
+        let wake = [phone.calling.deadline(), flow, sweep, silent, phone.wish_ends()].into_iter().flatten().min();
         self.timers.reset(device, phone.wake, wake);
         phone.wake = wake;
     }
@@ -236,7 +246,15 @@ impl Fleet {
     fn drop_silent_flow(&mut self, device: &DeviceId, now: Timestamp) {
         let Some(id) = self.phones.get(device).and_then(|phone| phone.flow) else { return };
         let idle = self.settings.flow_idle;
-        if self.flows.get(id).is_some_and(|flow| after(flow.last, idle) <= now) {
+        let Some(flow) = self.flows.get(id).filter(|flow| after(flow.last, idle) <= now) else { return };
+        if flow.session.restarts() {
+            let (result, until) = (self.result(flow), after(flow.last, self.settings.restart_wait));
+            self.close_flow(id, result, None, now);
+            if let Some(phone) = self.phones.get_mut(device) {
+                phone.calling.step = CallStep::Answered { until };
+            }
+            self.save(device, now);
+        } else {
             self.close_flow(id, SessionResult::Silent, Some("the phone said no more".to_owned()), now);
             self.back_off(device, now);
             self.save(device, now);

@@ -35,6 +35,8 @@ impl Phone {
             due: record.due,
             fresh: record.fresh,
             unverified: record.unverified,
+            doubt: record.doubt,
+            restart: record.restart,
             last_write: record.last_write,
             last_proof: record.last_proof,
             flow: None,
@@ -68,6 +70,8 @@ impl Phone {
             fresh: self.fresh,
             abandoned: self.goal.is_some() && !self.declared(),
             unverified: self.unverified,
+            doubt: self.doubt.clone(),
+            restart: self.restart.clone(),
             last_write: self.last_write,
             last_proof: self.last_proof,
         }

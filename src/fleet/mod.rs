@@ -10,6 +10,8 @@
 //! - [`diff`]: desired against observed
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes
+//! - [`ladder`]: how many phones of a site may be in [`doubt`] at once, [`climbing`]: what the fleet does with both
+//! - [`restart`]: restarting phones
 //! - [`call`], [`schedule`]: asking phones to call, timers, backoff
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people
@@ -18,22 +20,27 @@
 pub mod batch;
 pub mod call;
 mod calls;
+mod climbing;
 pub mod diff;
+pub mod doubt;
 pub mod effect;
 pub mod flow;
 pub mod goal;
 mod intake;
 mod keep;
+pub mod ladder;
 pub mod may_write;
 pub mod observed;
 pub mod phone;
 pub mod record;
+pub mod restart;
 pub mod schedule;
 mod sending;
 pub mod session;
 pub mod settings;
 mod show;
 pub mod takeover;
+
 pub mod view;
 pub mod words;
 
@@ -47,6 +54,7 @@ use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 
 pub use calls::ContactAnswer;
+pub use restart::RestartAnswer;
 pub use effect::{Answer, Effect, SessionReport, SessionResult};
 pub use settings::Settings;
 
@@ -56,6 +64,7 @@ use crate::{
     wpi::DeviceId,
 };
 use flow::Flows;
+use ladder::Ladders;
 use phone::Phone;
 use record::PhoneRecord;
 use schedule::{Pace, Timers};
@@ -98,6 +107,7 @@ pub struct Fleet {
     sites: HashMap<SiteName, Site>,
     /// Whether the catalogue is the source's: with a broken overlay since the start, classes are not known.
     classes_known: bool,
+    ladders: Ladders,
     flows: Flows,
     timers: Timers,
     pace: Pace,
@@ -127,6 +137,7 @@ impl Fleet {
             heard_at: HashMap::new(),
             sites: HashMap::new(),
             classes_known: false,
+            ladders: Ladders::default(),
             flows: Flows::default(),
             timers: Timers::default(),
             tickets: 0,
@@ -145,6 +156,7 @@ impl Fleet {
             let mut phone = Phone::from_record(record);
             phone.calling.last_request = Some(now);
             phone.assess(&self.catalogue);
+            self.restore_doubt(&mut phone, now);
             self.index(&phone);
             let device = phone.device.clone();
             if let Some(address) = phone.facts.address {

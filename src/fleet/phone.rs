@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use super::{
     call::Calling,
     diff::{self, Comparison},
+    doubt::Doubt,
     flow::FlowId,
     goal::Goal,
     may_write::bar,
     observed::{ObservedSet, Readings},
     record::{BeforeImage, Facts, InFlight, PhoneRecord, Refused},
+    restart::Restart,
     schedule::after,
     words::DegradedReason,
 };
@@ -56,6 +58,8 @@ pub struct Assessment {
     pub comparison: Comparison,
     /// Whether something that differs may be written.
     pub writable: bool,
+    /// Whether there is such a thing, and all of it can make the phone vanish.
+    pub only_vanishing: bool,
     /// Why some of what differs stays as it is.
     pub degraded: Vec<DegradedReason>,
 }
@@ -90,6 +94,10 @@ pub struct Phone {
     pub fresh: bool,
     /// Whether something was written since the last read (promise 2).
     pub unverified: bool,
+    /// Whether it was sent items that can make it vanish and was not heard of since.
+    pub doubt: Option<Box<Doubt>>,
+    /// What is to be said of restarting it.
+    pub restart: Option<Box<Restart>>,
     /// When something was last written.
     pub last_write: Option<Timestamp>,
     /// When a read last proved it in sync.
@@ -196,10 +204,13 @@ impl Phone {
         self.assessment.comparison = diff::compare(catalogue, &goal.desired.items, &self.observed);
         self.drop_what_is_right(catalogue);
         let mut degraded = BTreeSet::new();
-        let mut writable = false;
+        let (mut writable, mut harmless) = (false, false);
         for item in self.differing() {
             match self.bars(catalogue, &goal, item) {
-                None => writable = true,
+                None => {
+                    writable = true;
+                    harmless = harmless || !goal.can_vanish(catalogue, &item.id);
+                }
                 Some(reason) => drop(degraded.insert(reason)),
             }
         }
@@ -207,6 +218,7 @@ impl Phone {
             degraded.insert(DegradedReason::Refused);
         }
         self.assessment.writable = writable;
+        self.assessment.only_vanishing = writable && !harmless;
         self.assessment.degraded = degraded.into_iter().collect();
     }
 
@@ -219,7 +231,7 @@ impl Phone {
         self.doubtful.retain(open);
     }
 
-    fn differing(&self) -> impl Iterator<Item = &DesiredItem> {
+    pub(super) fn differing(&self) -> impl Iterator<Item = &DesiredItem> {
         let drift = self.assessment.comparison.drift.as_ref().map_or(&[][..], |drift| drift.items());
         let ids = drift.iter().map(|difference| &difference.id).chain(&self.due);
         ids.filter_map(|id| self.goal.as_ref()?.desired.get(id))
@@ -240,11 +252,18 @@ impl Phone {
         if policy.mode == Mode::Off {
             return None;
         }
-        if policy.mode == Mode::Enforce && !report_only && self.assessment.writable {
+        let acts = policy.mode == Mode::Enforce && !report_only;
+        if acts && (self.assessment.writable || self.restart_wanted(now)) {
             return Some(Need::Write);
         }
+        self.need_to_read(now)
+    }
+
+    /// What wants a session that only reads.
+    pub(super) fn need_to_read(&self, now: Timestamp) -> Option<Need> {
         let unknown = self.read_at.is_none() || !self.assessment.comparison.unread.is_empty();
-        if unknown || self.in_flight.is_some() || self.unverified || self.look_wanted {
+        let awaited = self.doubt.is_some() || self.restart_awaited();
+        if unknown || self.in_flight.is_some() || self.unverified || self.look_wanted || awaited {
             return Some(Need::Read);
         }
         (self.sweep_at() <= Some(now)).then_some(Need::Sweep)

@@ -23,12 +23,17 @@ pub(super) struct Sending {
     pub(super) items: Vec<Item>,
     pub(super) wanted: Vec<(ItemId, DesiredValue)>,
     pub(super) images: Vec<ItemId>,
+    /// Whether it can make the phone vanish.
+    pub(super) vanishing: bool,
 }
 
 impl Sending {
     /// The message did not leave, or changed nothing: its before-images are taken back.
     pub(super) fn undo(&self, phone: &mut Phone) {
         phone.in_flight = None;
+        if self.vanishing {
+            phone.doubt_undone();
+        }
         phone.before_images.retain(|image| !self.images.contains(&image.id));
         phone.unsaved = true;
     }

@@ -2,6 +2,8 @@
 //!
 //! A session that only looks ([`Job::Look`]) has no step that writes. What is in force is asked for again before each
 //! write and before the end; when it changed, the session goes round again (R-618 and R-1403 hold).
+//!
+//! - [`restarting`]: the end of a session, and the restart that may come before it
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
@@ -10,9 +12,10 @@ use jiff::Timestamp;
 use super::{
     batch,
     goal::Goal,
-    may_write::{Ask, NoWrite, Permit, may_write},
+    may_write::{Ask, Leaving, NoWrite, Permit, may_write},
     observed::Readings,
     phone::Phone,
+    restart::Wish,
     sending::{Sending, content_hash, items_to_write, record_in_flight},
     settings::Settings,
 };
@@ -25,6 +28,8 @@ use crate::{
         server_message::MESSAGE_LIMIT,
     },
 };
+
+mod restarting;
 
 /// What a session is for.
 #[derive(Debug)]
@@ -41,6 +46,10 @@ pub struct Writer {
     messages: VecDeque<Vec<Item>>,
     written: BTreeMap<ItemId, DesiredValue>,
     sent: HashSet<u64>,
+    /// Items that can make the phone vanish wait for their turn.
+    turned: bool,
+    /// An item was written once more to learn whether the phone is in a call.
+    probed: bool,
 }
 
 #[derive(Debug)]
@@ -48,6 +57,7 @@ enum Step {
     Reading { asked: Vec<ItemId>, reply: Reply, verify: bool },
     Recording(Sending),
     Writing(Sending),
+    Restarting(Option<Wish>),
 }
 
 /// A reply as its fragments come in.
@@ -101,6 +111,8 @@ pub struct Surroundings<'a> {
     pub peer: std::net::IpAddr,
     /// Whether the store cannot be written.
     pub store_away: bool,
+    /// Whether it is the phone's turn for items that can make it vanish.
+    pub turn: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -177,6 +189,7 @@ impl Session {
                     let sent = std::mem::take(sent);
                     self.wrote(phone, &sent, &message.items, around)
                 }
+                Step::Restarting(_) => Move::End(Ending::Done),
                 Step::Recording(_) => Move::End(Ending::Failed("the phone spoke out of turn")),
             },
         }
@@ -184,13 +197,16 @@ impl Session {
 
     /// The record is stored (or not): the write may leave, if it still may.
     pub fn recorded(&mut self, phone: &mut Phone, stored: bool, around: &Surroundings<'_>) -> Move {
+        if let Step::Restarting(_) = &self.step {
+            return self.restart_recorded(phone, stored, around);
+        }
         let Step::Recording(sending) = &mut self.step else {
             return Move::End(Ending::Failed("nothing was to be recorded"));
         };
         let mut sending = std::mem::take(sending);
         let items = std::mem::take(&mut sending.items);
         let content = content_hash(&items, &sending.wanted);
-        let permit = if stored { self.permit(phone, items, around) } else { Err(NoWrite::StoreAway) };
+        let permit = if stored { self.permit(phone, Leaving::Items(items), around) } else { Err(NoWrite::StoreAway) };
         match permit {
             Ok(permit) => {
                 if let Job::Enforce(writer) = &mut self.job {
@@ -215,6 +231,7 @@ impl Session {
                 action == sent.as_str() || (reply.fragments > 0 && action == Action::GetNextFragment.as_str())
             }
             Step::Writing(_) | Step::Recording(_) => action == Action::WriteItems.as_str(),
+            Step::Restarting(_) => action == Action::Restart.as_str(),
         }
     }
 
@@ -224,6 +241,7 @@ impl Session {
         if let Job::Enforce(writer) = &mut self.job {
             writer.messages.clear();
             writer.written.clear();
+            writer.turned = false;
         }
         let may_still_write = goal.desired.policy.mode == Mode::Enforce;
         if !may_still_write {
@@ -281,6 +299,7 @@ impl Session {
         } else {
             readings.with_absent(&asked)
         };
+        let lost = phone.restart_lost(around.catalogue);
         phone.observe(&readings);
         phone.read_at = Some(around.now);
         phone.unsaved |= phone.in_flight.is_some() || phone.unverified;
@@ -288,6 +307,10 @@ impl Session {
         phone.unverified = false;
         phone.look_wanted = false;
         phone.assess(around.catalogue);
+        if self.reason != Reason::StartUp {
+            phone.restart_found(lost);
+        }
+        phone.doubt_read(around.catalogue);
         if verify { self.verified(phone, around) } else { self.compare(phone, around) }
     }
 
@@ -331,7 +354,7 @@ impl Session {
         let Job::Enforce(writer) = &mut self.job else { return Self::finish(phone) };
         let Some(items) = writer.messages.pop_front() else {
             if writer.written.is_empty() {
-                return Self::finish(phone);
+                return self.close(phone, around);
             }
             let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
             let mut ids: Vec<ItemId> = writer.written.keys().filter(compares).cloned().collect();
@@ -344,15 +367,21 @@ impl Session {
         if writer.sent.contains(&content_hash(&items, &wanted)) {
             return Move::End(Ending::Failed("the same was written in this session already"));
         }
-        if let Err(why) = self.permit(phone, items.clone(), around) {
-            return self.stop(phone, why, around);
+        match self.permit(phone, Leaving::Items(items.clone()), around) {
+            Ok(_) => {}
+            Err(NoWrite::Turn) => return self.wait_for_turn(phone, around),
+            Err(why) => return self.stop(phone, why, around),
         }
         let images = record_in_flight(phone, &items, around);
-        self.step = Step::Recording(Sending { items, wanted, images });
+        let vanishing = items.iter().any(|item| around.catalogue.can_vanish(item.id.name.as_str()));
+        if vanishing {
+            phone.doubt_begins(&around.site.name, around.settings.lockout_wait, around.now);
+        }
+        self.step = Step::Recording(Sending { items, wanted, images, vanishing });
         Move::Record
     }
 
-    fn permit(&self, phone: &Phone, items: Vec<Item>, around: &Surroundings<'_>) -> Result<Permit, NoWrite> {
+    fn permit(&self, phone: &Phone, leaving: Leaving, around: &Surroundings<'_>) -> Result<Permit, NoWrite> {
         let ask = Ask {
             settings: around.settings,
             store_away: around.store_away,
@@ -364,12 +393,13 @@ impl Session {
             goal: &self.goal,
             site: around.site,
             peer: around.peer,
+            turn: around.turn,
             catalogue: around.catalogue,
             max_items: self.max_items,
             actions: self.actions,
             opened: self.opened,
         };
-        may_write(&ask, items, around.now)
+        may_write(&ask, leaving, around.now)
     }
 
     /// A write may not leave: goes round again when another state is in force, else ends and waits.
@@ -390,6 +420,10 @@ impl Session {
         }
         phone.in_flight = None;
         phone.unsaved = true;
+        if sent.vanishing {
+            phone.doubt_answered(!taken.is_empty());
+        }
+        phone.restart_written(taken.iter().map(|(id, _)| id), around.catalogue);
         for (id, value) in &taken {
             if phone.wants(id).as_ref() == Some(value) {
                 phone.due.retain(|due| due != id);
@@ -427,7 +461,7 @@ impl Session {
             }
             phone.assess(around.catalogue);
         }
-        Self::finish(phone)
+        self.close(phone, around)
     }
 
     /// The end of a session whose phone was assessed after its last read, write or refusal.
@@ -448,6 +482,7 @@ impl Session {
         if let Step::Writing(sent) = &self.step {
             sent.undo(phone);
         }
+        self.undo_restart(phone);
         Move::End(Ending::Busy)
     }
 
@@ -455,7 +490,9 @@ impl Session {
     /// own, and a group that fails alone is refused.
     fn failed(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
         let Step::Writing(sent) = &mut self.step else {
-            return Move::End(Ending::Failed("the phone did not take a read"));
+            let restart = matches!(self.step, Step::Restarting(_));
+            let what = if restart { "the phone did not take a restart" } else { "the phone did not take a read" };
+            return Move::End(Ending::Failed(what));
         };
         let sent = std::mem::take(sent);
         sent.undo(phone);

@@ -44,6 +44,10 @@ pub struct Settings {
     pub wishes: u8,
     /// Most undeclared phones that are remembered.
     pub undeclared: usize,
+    /// How long a phone may stay silent after items that can make it vanish; then its site stops.
+    pub lockout_wait: Duration,
+    /// How long a restart may take.
+    pub restart_wait: Duration,
     /// Corrections after local changes of one phone a day, against loops with another writer.
     pub heals_per_day: u8,
 }
@@ -70,6 +74,8 @@ impl Default for Settings {
             backoff_limit: Duration::from_secs(60 * 60),
             wishes: 3,
             undeclared: 1_000,
+            lockout_wait: Duration::from_secs(15 * 60),
+            restart_wait: Duration::from_secs(10 * 60),
             heals_per_day: 10,
         }
     }

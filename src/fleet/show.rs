@@ -29,6 +29,8 @@ pub struct Census {
     pub drift: u64,
     /// Items that were refused.
     pub refused: u64,
+    /// Sites that a silent phone keeps from items that can make phones vanish.
+    pub stopped_sites: usize,
 }
 
 impl Fleet {
@@ -52,11 +54,11 @@ impl Fleet {
         if phone.flow.is_some() {
             return State::Reconciling;
         }
-        let need = phone.need(self.settings.report_only, now);
+        let need = self.need_of(phone, now);
         if phone.facts.last_seen.is_none() {
             return if phone.wrong_site { State::Pending } else { State::Unknown };
         }
-        if need.is_some_and(|need| need != Need::Sweep) {
+        if need.is_some_and(|need| need != Need::Sweep) || self.waits_for_turn(phone, now) {
             return State::Pending;
         }
         let enforces = phone.mode() == Mode::Enforce && !self.settings.report_only;
@@ -70,7 +72,7 @@ impl Fleet {
     }
 
     fn pending(&self, phone: &Phone, now: Timestamp) -> PendingView {
-        let need = phone.need(self.settings.report_only, now);
+        let need = self.need_of(phone, now);
         let next = match phone.calling.step {
             CallStep::Waiting { at, .. } => Some(at),
             CallStep::Answered { until } => Some(until),
@@ -82,6 +84,8 @@ impl Fleet {
             return PendingView { reason: PendingReason::InCall, since: None, next: None };
         } else if need == Some(Need::Write) && self.store_away {
             PendingReason::StoreAway
+        } else if self.waits_for_turn(phone, now) {
+            PendingReason::Turn
         } else {
             self.call_reason(phone, now)
         };
@@ -198,6 +202,7 @@ impl Fleet {
             census.drift += drift as u64;
             census.refused += phone.refused.len() as u64;
         }
+        census.stopped_sites = self.ladders.stopped();
         census
     }
 
@@ -225,6 +230,7 @@ impl Fleet {
                 Newest::Invalid { problems, .. } => problems.iter().take(10).map(ToString::to_string).collect(),
                 Newest::Declared | Newest::Gone => Vec::new(),
             },
+            notes: [self.ladder_notes(phone, now), phone.restart_notes(now)].concat(),
             managed: goal.map_or(0, |goal| goal.desired.items.len()),
             revision: goal.map(|goal| goal.revision.to_string()),
             address: phone.facts.address.map(|address| address.to_string()),

@@ -73,6 +73,10 @@ pub struct PhoneView {
     pub refused: Vec<RefusedView>,
     /// What is wrong with its documents, at most ten.
     pub problems: Vec<String>,
+    /// What people should know beside the state: items that wait for their turn or for a restart, and a phone that is
+    /// not heard of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// How many items it is to have.
     pub managed: usize,
     /// The first revision that gave what is in force.

@@ -24,6 +24,8 @@ pub mod name {
     pub const PENDING: &str = "phoneops_pending_phones";
     /// Items that differ, over all phones.
     pub const DRIFT: &str = "phoneops_drift_items";
+    /// Sites where items that can make phones vanish reach no further phone, because one was not heard of since.
+    pub const STOPPED_SITES: &str = "phoneops_stopped_sites";
     /// Ended sessions by `reason` of the first message and `result`.
     pub const SESSIONS: &str = "phoneops_sessions_total";
     /// Contact-me requests by `result`.
@@ -42,8 +44,7 @@ pub mod name {
     pub const BUILD: &str = "phoneops_build";
 
     /// All of them.
-    pub const ALL: &[&str] =
-        &[PHONES, PENDING, DRIFT, SESSIONS, CONTACTS, FETCHES, BOUNDS, STORE_AWAY, STORE_COMMITS, STORE_WAITS, BUILD];
+    pub const ALL: &[&str] = &[PHONES, PENDING, DRIFT, STOPPED_SITES, SESSIONS, CONTACTS, FETCHES, BOUNDS, STORE_AWAY, STORE_COMMITS, STORE_WAITS, BUILD];
 }
 
 /// Labels of one dimension.
@@ -60,6 +61,8 @@ pub struct FleetCounts {
     pub pending: BTreeMap<PendingReason, usize>,
     /// Items that differ, over all phones.
     pub drift_items: usize,
+    /// Sites that a silent phone stops.
+    pub stopped_sites: usize,
 }
 
 /// What the service counts. Words that become labels are `&'static str`: nothing from outside can make new ones.
@@ -69,6 +72,7 @@ pub struct ServiceMetrics {
     phones: Family<One, Gauge>,
     pending: Family<One, Gauge>,
     drift: Gauge,
+    stopped_sites: Gauge,
     sessions: Family<Two, Counter>,
     contacts: Family<One, Counter>,
     fetches: Family<One, Counter>,
@@ -94,6 +98,7 @@ impl ServiceMetrics {
             phones: register(&mut registry, name::PHONES, "Phones by state"),
             pending: register(&mut registry, name::PENDING, "Phones that wait, by reason"),
             drift: register(&mut registry, name::DRIFT, "Items that differ from what is wanted"),
+            stopped_sites: register(&mut registry, name::STOPPED_SITES, "Sites stopped by a phone that was not heard of"),
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
             fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),
@@ -126,6 +131,7 @@ impl ServiceMetrics {
             self.pending.get_or_create(&[("reason", reason.as_str())]).set(signed(count));
         }
         self.drift.set(signed(counts.drift_items));
+        self.stopped_sites.set(signed(counts.stopped_sites));
     }
 
     /// A session ended.

@@ -12,7 +12,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::fleet::view::{Page, PhoneView, Query};
+use crate::fleet::{
+    RestartAnswer,
+    view::{Page, PhoneView, Query},
+};
 
 pub mod access;
 pub mod api;
@@ -30,6 +33,8 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn phone(&self, id: &str) -> Option<PhoneView>;
     /// Asks a phone to open a session. `actor` is who wants it, for the log.
     fn contact(&self, id: &str, actor: &str) -> ContactAnswer;
+    /// Restarts a phone as soon as it is in no call, once. `actor` is who wants it.
+    fn restart(&self, id: &str, actor: &str) -> RestartAnswer;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.

@@ -51,6 +51,13 @@ impl FleetAccess for Access {
         }
     }
 
+    fn restart(&self, id: &str, actor: &str) -> fleet::RestartAnswer {
+        self.shared.with_fleet(|fleet, now| match fleet.device(id) {
+            Some(device) => fleet.restart(&device, actor, now),
+            None => fleet::RestartAnswer::NotFound,
+        })
+    }
+
     fn ready(&self) -> Readiness {
         let mut reasons = Vec::new();
         let source = self.shared.source.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -78,6 +85,7 @@ impl FleetAccess for Access {
             states: census.states,
             pending: census.pending,
             drift_items: usize::try_from(census.drift).unwrap_or(usize::MAX),
+            stopped_sites: census.stopped_sites,
         });
         for (bound, count) in bounds(&counters) {
             metrics.set_bound(bound, count);

@@ -26,7 +26,7 @@ pub(super) fn digest(
     text(&mut hash, FORM);
     text(&mut hash, device.as_str());
     text(&mut hash, site.as_str());
-    let Policy { mode, interval, lockout_items, user_items, on_remove, sole_server } = policy;
+    let Policy { mode, interval, lockout_items, user_items, on_remove, sole_server, .. } = policy;
     let words = format!("{mode:?} {} {lockout_items:?} {user_items:?} {on_remove:?} {sole_server}", interval.as_secs());
     text(&mut hash, &words);
     for list in [items, seeds] {
@@ -36,6 +36,9 @@ pub(super) fn digest(
             number(&mut hash, item.id.index.map_or(u64::MAX, |index| u64::from(index.0)));
             value(&mut hash, &item.value.value);
         }
+    }
+    if policy.restart == super::Restart::Allow {
+        text(&mut hash, "restart");
     }
     Digest(hash.finalize().into())
 }

@@ -36,7 +36,7 @@ mod yaml;
 pub use desired::{Desired, DesiredItem, DesiredValue, Digest, Origin};
 pub use labels::Labels;
 pub use load::{load, load_watched};
-pub use policy::{LockoutItems, Mode, OnRemove, Policy, UserItems};
+pub use policy::{LockoutItems, Mode, OnRemove, Policy, Restart, UserItems};
 pub use problem::{Problem, Severity};
 pub use read::envelope::API_VERSION;
 pub use revision::Revision;

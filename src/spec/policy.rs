@@ -26,6 +26,16 @@ pub enum LockoutItems {
     Allow,
 }
 
+/// Whether a phone is restarted for items that take effect with a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Restart {
+    /// Never; people restart it.
+    #[default]
+    Deny,
+    /// At the end of the session that wrote them.
+    Allow,
+}
+
 /// Whether items that the phone's user sets are managed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum UserItems {
@@ -61,6 +71,9 @@ pub struct Policy {
     /// Items of effect lockout.
     #[serde(default)]
     pub lockout_items: LockoutItems,
+    /// Items that take effect with a restart.
+    #[serde(default)]
+    pub restart: Restart,
     /// Items of owner user.
     #[serde(default)]
     pub user_items: UserItems,
@@ -83,6 +96,7 @@ impl Default for Policy {
             mode: Mode::default(),
             interval: default_interval(),
             lockout_items: LockoutItems::default(),
+            restart: Restart::default(),
             user_items: UserItems::default(),
             on_remove: OnRemove::default(),
             sole_server: false,

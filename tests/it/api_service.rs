@@ -9,6 +9,7 @@ use std::{
 use jiff::Timestamp;
 use phoneops::{
     fleet::{
+        RestartAnswer,
         view::{PAGE_LIMIT, Page, PhoneView, Query},
         words::State,
     },
@@ -53,6 +54,7 @@ pub(crate) fn phone(number: usize) -> PhoneView {
         drift_count: 0,
         refused: Vec::new(),
         problems: Vec::new(),
+        notes: Vec::new(),
         managed: 60,
         revision: Some("4b825dc642cb6eb9".to_owned()),
         address: None,
@@ -66,6 +68,8 @@ pub(crate) fn phone(number: usize) -> PhoneView {
 pub(crate) struct MadeUp {
     pub(crate) phones: Mutex<Vec<PhoneView>>,
     pub(crate) contact: ContactAnswer,
+    pub(crate) restart: RestartAnswer,
+    /// What was asked for, and by whom.
     pub(crate) contacts: Mutex<Vec<(String, String)>>,
     pub(crate) queries: Mutex<Vec<Query>>,
     pub(crate) ready: Readiness,
@@ -76,6 +80,7 @@ impl Default for MadeUp {
         Self {
             phones: Mutex::new(vec![phone(1), phone(2)]),
             contact: ContactAnswer::Queued { at: Timestamp::UNIX_EPOCH },
+            restart: RestartAnswer::Queued(None),
             contacts: Mutex::default(),
             queries: Mutex::default(),
             ready: Readiness { ready: true, reasons: Vec::new() },
@@ -104,6 +109,11 @@ impl FleetAccess for MadeUp {
     fn contact(&self, id: &str, actor: &str) -> ContactAnswer {
         self.contacts.lock().unwrap().push((id.to_owned(), actor.to_owned()));
         self.contact.clone()
+    }
+
+    fn restart(&self, id: &str, actor: &str) -> RestartAnswer {
+        self.contacts.lock().unwrap().push((format!("restart {id}"), actor.to_owned()));
+        self.restart.clone()
     }
 
     fn ready(&self) -> Readiness {

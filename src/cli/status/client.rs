@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, StatusCode, Uri,
     client::conn::http1,
@@ -17,7 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use openssl::ssl::{SslConnector, SslMethod};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
@@ -138,11 +138,21 @@ impl Client {
         Err(self.odd("its pages have no end"))
     }
 
+    /// Acts on one phone: `POST` of this wish to `/api/v1/phones/{id}/{act}`.
+    pub async fn act<T: DeserializeOwned>(&self, id: &str, act: &str, wish: &impl Serialize) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(wish).map_err(|error| self.odd(&error))?;
+        self.ask(Method::POST, &format!("/api/v1/phones/{}/{act}", encoded(id)), body.into()).await
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        let (status, body) = timeout(ANSWER_TIME, self.exchange(path))
+        self.ask(Method::GET, path, Bytes::new()).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, ClientError> {
+        let (status, body) = timeout(ANSWER_TIME, self.exchange(method, path, body))
             .await
             .map_err(|_| self.unreachable("no answer within a minute"))??;
-        if status != StatusCode::OK {
+        if !status.is_success() {
             let message = serde_json::from_slice::<ErrorBody>(&body)
                 .map_or_else(|_| format!("{} answers {status}", self.server), |body| body.error.message);
             return Err(ClientError::Refused { status, message });
@@ -150,7 +160,7 @@ impl Client {
         serde_json::from_slice(&body).map_err(|error| self.odd(&error))
     }
 
-    async fn exchange(&self, path: &str) -> Result<(StatusCode, Bytes), ClientError> {
+    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), ClientError> {
         let stream = timeout(CONNECT_TIME, self.connect())
             .await
             .map_err(|_| self.unreachable("no connection within 10 seconds"))?
@@ -162,11 +172,11 @@ impl Client {
             Target::Tcp { authority, prefix, .. } => (authority.as_str(), prefix.as_str()),
             Target::Unix(_) => ("localhost", ""),
         };
-        let mut request = Request::builder().method(Method::GET).uri(format!("{prefix}{path}")).header(HOST, authority);
+        let mut request = Request::builder().method(method).uri(format!("{prefix}{path}")).header(HOST, authority);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token);
         }
-        let request = request.body(Empty::<Bytes>::new()).map_err(|error| self.odd(&error))?;
+        let request = request.body(Full::new(body)).map_err(|error| self.odd(&error))?;
         let response = sender.send_request(request).await.map_err(|error| self.odd(&error))?;
         let status = response.status();
         let body =

@@ -47,6 +47,10 @@ fn describe(out: &mut String, phone: &PhoneView, now: Timestamp) -> std::fmt::Re
             phone.refused.iter().map(|refused| (id(&refused.item, refused.index), clean(&refused.status))).collect();
         list(out, &rows)?;
     }
+    if !phone.notes.is_empty() {
+        writeln!(out, "\nTo know")?;
+        phone.notes.iter().try_for_each(|note| writeln!(out, "  {}", clean(note)))?;
+    }
     if !phone.problems.is_empty() {
         writeln!(out, "\nProblems of its documents")?;
         phone.problems.iter().try_for_each(|problem| writeln!(out, "  {}", clean(problem)))?;

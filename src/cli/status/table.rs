@@ -121,6 +121,7 @@ pub(super) mod tests {
             drift_count: 0,
             refused: Vec::new(),
             problems: Vec::new(),
+            notes: Vec::new(),
             managed: 60,
             revision: Some("4b825dc642cb6eb9a060e54bf8d69288fbee4904".to_owned()),
             address: Some("127.0.0.9".to_owned()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Findings, fields, scalar};
 use crate::spec::{
     code,
-    policy::{LockoutItems, Mode, OnRemove, Policy, UserItems},
+    policy::{LockoutItems, Mode, OnRemove, Policy, Restart, UserItems},
     yaml::Node,
 };
 
@@ -15,6 +15,7 @@ pub(in crate::spec) struct PolicyLayer {
     mode: Option<Mode>,
     interval: Option<Duration>,
     lockout_items: Option<LockoutItems>,
+    restart: Option<Restart>,
     user_items: Option<UserItems>,
     on_remove: Option<OnRemove>,
     sole_server: Option<bool>,
@@ -31,6 +32,7 @@ impl PolicyLayer {
         set(self.mode, &mut policy.mode);
         set(self.interval, &mut policy.interval);
         set(self.lockout_items, &mut policy.lockout_items);
+        set(self.restart, &mut policy.restart);
         set(self.user_items, &mut policy.user_items);
         set(self.on_remove, &mut policy.on_remove);
         set(self.sole_server, &mut policy.sole_server);
@@ -42,7 +44,7 @@ impl PolicyLayer {
     }
 }
 
-const FIELDS: [&str; 6] = ["mode", "interval", "lockoutItems", "userItems", "onRemove", "soleServer"];
+const FIELDS: [&str; 7] = ["mode", "interval", "lockoutItems", "restart", "userItems", "onRemove", "soleServer"];
 
 /// Reads `spec.policy`.
 pub(in crate::spec) fn read(findings: &mut Findings, node: &Node) -> PolicyLayer {
@@ -58,6 +60,10 @@ pub(in crate::spec) fn read(findings: &mut Findings, node: &Node) -> PolicyLayer
             "lockoutItems" => {
                 let words = [("Deny", LockoutItems::Deny), ("Allow", LockoutItems::Allow)];
                 policy.lockout_items = scalar::word(findings, value, "`policy.lockoutItems`", &words);
+            }
+            "restart" => {
+                let words = [("Deny", Restart::Deny), ("Allow", Restart::Allow)];
+                policy.restart = scalar::word(findings, value, "`policy.restart`", &words);
             }
             "userItems" => {
                 let words = [("Leave", UserItems::Leave), ("Manage", UserItems::Manage)];
