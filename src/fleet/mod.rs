@@ -211,7 +211,7 @@ impl Fleet {
         match (self.sites.get(&name), &self.wanted) {
             (Some(site), _) => site.clone(),
             (None, Some(wanted)) => wanted.site(&name),
-            (None, None) => Site { name, networks: Vec::new(), reach: crate::spec::Reach::default() },
+            (None, None) => Site::named(name),
         }
     }
 

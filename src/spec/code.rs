@@ -96,6 +96,22 @@ codes! {
     UNKNOWN_FIELD = "unknown-field";
     /// A duration that is none, or out of bounds.
     DURATION = "duration";
+    /// A point in time that is none.
+    TIME = "time";
+    /// A rule or a pause whose end has come.
+    EXPIRED = "expired";
+    /// A cron schedule that is none, or that never comes.
+    SCHEDULE = "schedule";
+    /// A time zone that is none, or that nobody names.
+    TIME_ZONE = "time-zone";
+    /// More entries, or another number, than the bound.
+    LIMIT = "limit";
+    /// A field that must be there.
+    MISSING_FIELD = "missing-field";
+    /// An item of effect safety where none may stand.
+    SAFETY_ITEM = "safety-item";
+    /// The name or address of a server that is none.
+    SERVER = "server";
     /// A network that is none.
     NETWORK = "network";
     /// One name or one device on two documents.

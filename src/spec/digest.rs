@@ -1,13 +1,17 @@
 //! The digest of a phone's desired state: over device, site, policy, values and seeds; never over origin, line,
 //! labels or file. References stand for secrets.
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
     desired::{DesiredItem, DesiredValue, Digest},
+    ignore::Ignore,
+    pause::Pause,
     policy::Policy,
     secret_ref::SecretRef,
     site::SiteName,
+    window::Window,
 };
 use crate::wpi::DeviceId;
 
@@ -37,10 +41,44 @@ pub(super) fn digest(
             value(&mut hash, &item.value.value);
         }
     }
-    if policy.restart == super::Restart::Allow {
-        text(&mut hash, "restart");
-    }
+    extras(&mut hash, policy);
     Digest(hash.finalize().into())
+}
+
+/// What policies did not have from the beginning goes in behind everything else, and only where it is said: so the
+/// digests of phones that have none of it stay as they were.
+fn extras(hash: &mut Sha256, policy: &Policy) {
+    let before = Policy::default();
+    let Policy {
+        mode: _,
+        interval: _,
+        lockout_items: _,
+        user_items: _,
+        on_remove: _,
+        sole_server: _,
+        self_heal_limit,
+        restart,
+        ignore,
+        windows,
+        pause,
+    } = policy;
+    if *self_heal_limit != before.self_heal_limit {
+        tagged(hash, 1, &[&self_heal_limit.to_string()]);
+    }
+    if *restart != before.restart {
+        tagged(hash, 2, &[&format!("{restart:?}")]);
+    }
+    let end = |until: &Option<Timestamp>| until.map(|until| until.to_string()).unwrap_or_default();
+    for Ignore { id, reason, until } in ignore.iter() {
+        let index = id.index.map(|index| index.0.to_string()).unwrap_or_default();
+        tagged(hash, 3, &[id.name.as_str(), &index, reason, &end(until)]);
+    }
+    for Window { schedule, duration, time_zone } in windows.iter() {
+        tagged(hash, 4, &[schedule.as_str(), &duration.as_secs().to_string(), time_zone.name()]);
+    }
+    if let Some(Pause { until, reason, by }) = pause {
+        tagged(hash, 5, &[&end(until), reason, by]);
+    }
 }
 
 fn value(hash: &mut Sha256, value: &DesiredValue) {

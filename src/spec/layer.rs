@@ -8,7 +8,7 @@ use super::{
     desired::{DesiredItem, LayerValue},
     policy::Policy,
     problem::Place,
-    read::policy::PolicyLayer,
+    read::{policy::PolicyLayer, window::ZonelessWindow},
     site::SiteName,
 };
 use crate::{
@@ -141,6 +141,8 @@ pub(super) struct Merged {
     pub(super) seeds: Vec<LayerItem>,
     /// The policy.
     pub(super) policy: Arc<Policy>,
+    /// The windows, if one of them goes by the clock of the site: then those of the policy are empty.
+    pub(super) zoneless: Arc<[ZonelessWindow]>,
     /// The site of the highest layer that names one.
     pub(super) site: Option<SiteName>,
     /// Where that layer names it.
@@ -174,6 +176,9 @@ impl Merged {
         self.seeds = over(std::mem::take(&mut self.seeds), &layer.seeds);
         if !layer.policy.is_empty() {
             layer.policy.apply(Arc::make_mut(&mut self.policy));
+            if let Some(windows) = &layer.policy.windows {
+                self.zoneless = windows.zoneless.clone();
+            }
         }
         if let Some(site) = &layer.site {
             self.site = Some(site.clone());

@@ -51,6 +51,7 @@ pub fn load_watched(snapshot: &Snapshot, secrets: &dyn SecretReader, file_done: 
         broken_files: std::mem::take(&mut read.broken_files),
         unparsed: std::mem::take(&mut read.unparsed),
         problems: Vec::new(),
+        endings: Vec::new(),
         counts: read.counts,
         masks: std::mem::take(&mut read.masks),
         secrets: HashMap::new(),

@@ -1,7 +1,7 @@
 //! The documents people write: `PhoneConfig`, `PhoneProfile`, `PhoneSite`; their loading, checking and layering.
 //!
-//! - [`policy`]: modes and intervals
-//! - [`site`]: names and networks of sites
+//! - [`policy`]: modes and intervals; [`window`]: when may be written; [`pause`]: not for a while; [`ignore`]: not this item
+//! - [`site`]: names, networks and limits of sites; [`zone`]: time zones
 //! - [`desired`]: what one phone is to have, after layering, with the origin of each value
 //! - [`labels`]: labels of documents
 //! - [`wanted`]: all phones of one revision
@@ -16,9 +16,11 @@ mod chain;
 pub mod code;
 pub mod desired;
 mod digest;
+pub mod ignore;
 pub mod labels;
 mod layer;
 pub mod load;
+pub mod pause;
 mod phone_config;
 mod phone_profile;
 mod phone_site;
@@ -31,19 +33,25 @@ pub mod site;
 pub mod snapshot;
 mod suggest;
 pub mod wanted;
+pub mod window;
 mod yaml;
+pub mod zone;
 
 pub use desired::{Desired, DesiredItem, DesiredValue, Digest, Origin};
+pub use ignore::Ignore;
 pub use labels::Labels;
 pub use load::{load, load_watched};
+pub use pause::Pause;
 pub use policy::{LockoutItems, Mode, OnRemove, Policy, Restart, UserItems};
 pub use problem::{Problem, Severity};
 pub use read::envelope::API_VERSION;
 pub use revision::Revision;
 pub use secret_ref::SecretRef;
-pub use site::{Reach, Site, SiteName};
+pub use site::{Reach, Site, SiteLimits, SiteName};
 pub use snapshot::{Commit, FileContent, SecretReader, SecretsUnread, Snapshot, SourceFile};
 pub use wanted::{Counts, Resolution, Wanted};
+pub use window::{Opening, Window, windows_open};
+pub use zone::Zone;
 
 #[cfg(test)]
 mod tests;

@@ -1,16 +1,18 @@
-//! `kind: PhoneSite`: a place with its networks and the way its phones are reached.
+//! `kind: PhoneSite`: a place with its networks, the way its phones are reached, its servers, clock and limits.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
+use smol_str::SmolStr;
 
 use super::{
     code,
     problem::{Place, Problem},
-    read::{Findings, fields, metadata, scalar},
-    site::{Reach, Site, SiteName},
+    read::{Findings, fields, metadata, scalar, window},
+    site::{Reach, Site, SiteLimits, SiteName},
     yaml::Node,
 };
+use crate::catalogue::Scalar;
 
 /// A site as its document declares it.
 #[derive(Debug)]
@@ -25,24 +27,113 @@ pub(super) struct PhoneSite {
     pub(super) errors: Vec<Problem>,
 }
 
+const FIELDS: [&str; 5] = ["networks", "reach", "servers", "timeZone", "limits"];
+/// Most servers of one site.
+const SERVER_LIMIT: usize = 20;
+/// Slowest and fastest `contactsPerSecond`: one in a thousand seconds, and more than a process ever sends.
+const CONTACTS: [f64; 2] = [0.001, 1000.0];
+/// Most sessions that a site may ask for.
+const SESSIONS: u32 = 100_000;
+
 /// Reads the document.
 pub(super) fn read(findings: &mut Findings, document: &Node, file: &Arc<str>) -> PhoneSite {
     fields::known(findings, document, "the document", &["apiVersion", "kind", "metadata", "spec", "status"]);
     let metadata = metadata::read(findings, document);
-    let (mut networks, mut reach) = (Vec::new(), Reach::default());
+    let mut site = Site::default();
     match document.get("spec") {
         None => findings.error(document.mark, code::NO_SPEC, "the PhoneSite has no `spec`"),
         Some(spec) => {
-            if fields::known(findings, spec, "`spec` of a PhoneSite", &["networks", "reach"]).is_some() {
-                networks = spec.get("networks").map(|node| read_networks(findings, node)).unwrap_or_default();
-                let words = [("ContactMe", Reach::ContactMe), ("Poll", Reach::Poll)];
-                let word = spec.get("reach").and_then(|node| scalar::word(findings, node, "`reach`", &words));
-                reach = word.unwrap_or_default();
+            for entry in fields::known(findings, spec, "`spec` of a PhoneSite", &FIELDS).unwrap_or_default() {
+                field(findings, &entry.key, &entry.value, &mut site);
             }
         }
     }
-    let site = metadata.name.map(|name| Site { name: SiteName::new(&name), networks, reach });
+    let site = metadata.name.map(|name| Site { name: SiteName::new(&name), ..site });
     PhoneSite { site, file: file.clone(), name_place: findings.place(metadata.mark), errors: Vec::new() }
+}
+
+fn field(findings: &mut Findings, name: &str, node: &Node, site: &mut Site) {
+    match name {
+        "networks" => site.networks = read_networks(findings, node).into(),
+        "reach" => {
+            let words = [("ContactMe", Reach::ContactMe), ("Poll", Reach::Poll)];
+            site.reach = scalar::word(findings, node, "`reach`", &words).unwrap_or_default();
+        }
+        "servers" => site.servers = read_servers(findings, node).into(),
+        "timeZone" => site.time_zone = window::zone(findings, node),
+        "limits" => site.limits = read_limits(findings, node),
+        _ => {}
+    }
+}
+
+fn read_servers(findings: &mut Findings, node: &Node) -> Vec<SmolStr> {
+    let texts = scalar::strings(findings, node, "`servers`");
+    if texts.len() > SERVER_LIMIT {
+        let message = format!("`servers` has {} entries and may have {SERVER_LIMIT}", texts.len());
+        findings.error(node.mark, code::LIMIT, message);
+    }
+    let mut servers = Vec::new();
+    for (text, mark) in texts {
+        if let Some(server) = server(text) {
+            servers.push(server);
+            continue;
+        }
+        let message = format!(
+            "`{text}` is no server; write its host or address as the phones have it in `dls-addr`, without `https://` and port"
+        );
+        findings.error(mark, code::SERVER, message);
+    }
+    servers
+}
+
+/// A host in lower case, or an address in its usual form.
+fn server(text: &str) -> Option<SmolStr> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(SmolStr::new(address.to_string()));
+    }
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(inner) && !label.starts_with('-');
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let host = text.strip_suffix('.').unwrap_or(text);
+    (host.len() <= 253 && !is_number && host.split('.').all(label)).then(|| SmolStr::new(host.to_ascii_lowercase()))
+}
+
+fn read_limits(findings: &mut Findings, node: &Node) -> SiteLimits {
+    let mut limits = SiteLimits::default();
+    for entry in fields::known(findings, node, "`limits`", &["contactsPerSecond", "sessions"]).unwrap_or_default() {
+        let value = &entry.value;
+        match entry.key.as_str() {
+            "contactsPerSecond" => limits.contact_spacing = contact_spacing(findings, value),
+            "sessions" => limits.sessions = sessions(findings, value),
+            _ => {}
+        }
+    }
+    limits
+}
+
+fn contact_spacing(findings: &mut Findings, node: &Node) -> Option<Duration> {
+    const WHAT: &str = "`limits.contactsPerSecond`";
+    let [slowest, fastest] = CONTACTS;
+    let is_number = matches!(scalar::scalar(findings, node, WHAT)?, Scalar::Integer(_) | Scalar::Number(_));
+    let number = node.text().filter(|_| is_number).and_then(|text| text.parse::<f64>().ok());
+    let spacing = number.filter(|number| (slowest..=fastest).contains(number)).map(|number| 1.0 / number);
+    if spacing.is_none() {
+        let message = format!("{WHAT} must be a number from {slowest} to {fastest}; 0.1 is one contact in ten seconds");
+        findings.error(node.mark, code::LIMIT, message);
+    }
+    spacing.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+}
+
+fn sessions(findings: &mut Findings, node: &Node) -> Option<u32> {
+    const WHAT: &str = "`limits.sessions`";
+    let number = match scalar::scalar(findings, node, WHAT)? {
+        Scalar::Integer(number) => u32::try_from(number).ok().filter(|number| (1..=SESSIONS).contains(number)),
+        _ => None,
+    };
+    if number.is_none() {
+        findings.error(node.mark, code::LIMIT, format!("{WHAT} must be a number from 1 to {SESSIONS}"));
+    }
+    number
 }
 
 fn read_networks(findings: &mut Findings, node: &Node) -> Vec<IpNet> {

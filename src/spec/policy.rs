@@ -1,8 +1,12 @@
 //! What may be done to a phone, and how often it is looked at.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::{ignore::Ignore, pause::Pause, window::Window};
+use crate::wpi::ItemId;
 
 /// What phoneops does with a phone's differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -23,16 +27,6 @@ pub enum LockoutItems {
     #[default]
     Deny,
     /// In a message of their own, last.
-    Allow,
-}
-
-/// Whether a phone is restarted for items that take effect with a restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum Restart {
-    /// Never; people restart it.
-    #[default]
-    Deny,
-    /// At the end of the session that wrote them.
     Allow,
 }
 
@@ -58,6 +52,19 @@ pub enum OnRemove {
     Default,
 }
 
+/// Whether a phone may be restarted for items that take effect only then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Restart {
+    /// Never.
+    #[default]
+    Deny,
+    /// After they were written.
+    Allow,
+}
+
+/// How often a day an item that drifts is put right, unless the policy says otherwise.
+pub const SELF_HEAL_LIMIT: u8 = 3;
+
 /// The policy of one phone after layering; each field of a higher layer wins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,9 +78,6 @@ pub struct Policy {
     /// Items of effect lockout.
     #[serde(default)]
     pub lockout_items: LockoutItems,
-    /// Items that take effect with a restart.
-    #[serde(default)]
-    pub restart: Restart,
     /// Items of owner user.
     #[serde(default)]
     pub user_items: UserItems,
@@ -83,6 +87,37 @@ pub struct Policy {
     /// Whether no other server writes to this phone, so that `configuration-changed-flag=false` is proof (promise 9).
     #[serde(default)]
     pub sole_server: bool,
+    /// How often a day an item that drifts back is put right; then it is a tug of war.
+    #[serde(default = "default_self_heal_limit")]
+    pub self_heal_limit: u8,
+    /// Items that take effect at a restart.
+    #[serde(default)]
+    pub restart: Restart,
+    /// Differences that are left alone, sorted by id, each id once.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub ignore: Arc<[Ignore]>,
+    /// When may be written; empty = any time.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub windows: Arc<[Window]>,
+    /// Nothing is written while it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+}
+
+impl Policy {
+    /// The rule that leaves this item alone now: exactly this name and index, and not past its end.
+    pub fn ignores(&self, id: &ItemId, now: Timestamp) -> Option<&Ignore> {
+        let position = self.ignore.binary_search_by(|rule| rule.id.cmp(id)).ok()?;
+        self.ignore.get(position).filter(|rule| rule.holds(now))
+    }
+}
+
+fn default_self_heal_limit() -> u8 {
+    SELF_HEAL_LIMIT
+}
+
+fn is_empty<T>(list: &Arc<[T]>) -> bool {
+    list.is_empty()
 }
 
 /// The interval one gets by saying nothing: a day.
@@ -96,24 +131,29 @@ impl Default for Policy {
             mode: Mode::default(),
             interval: default_interval(),
             lockout_items: LockoutItems::default(),
-            restart: Restart::default(),
             user_items: UserItems::default(),
             on_remove: OnRemove::default(),
             sole_server: false,
+            self_heal_limit: SELF_HEAL_LIMIT,
+            restart: Restart::default(),
+            ignore: Arc::default(),
+            windows: Arc::default(),
+            pause: None,
         }
     }
 }
 
-mod seconds {
+/// Durations as seconds in JSON.
+pub(super) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(value.as_secs())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_secs)
     }
 }

@@ -1,10 +1,12 @@
 //! Sites: named places with networks and a way to reach their phones.
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+
+use super::zone::Zone;
 
 /// The name of a site.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,18 +48,38 @@ pub enum Reach {
     Poll,
 }
 
-/// A site as its document declares it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How much of phoneops a site may have at once; what it does not say is left to the settings of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SiteLimits {
+    /// The least time between two contact-me requests, from `contactsPerSecond`.
+    pub contact_spacing: Option<Duration>,
+    /// The most sessions under way.
+    pub sessions: Option<u32>,
+}
+
+/// A site as its document declares it. A clone shares its lists.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Site {
     /// Its name.
     pub name: SiteName,
     /// Its networks; empty = not said.
-    pub networks: Vec<IpNet>,
+    pub networks: Arc<[IpNet]>,
     /// How its phones are reached.
     pub reach: Reach,
+    /// The update servers that are ours, as hosts in lower case or addresses; empty = not said.
+    pub servers: Arc<[SmolStr]>,
+    /// Whose clock its windows go by, unless they say so themselves.
+    pub time_zone: Option<Zone>,
+    /// Its limits.
+    pub limits: SiteLimits,
 }
 
 impl Site {
+    /// A site of which nothing but the name is known.
+    pub fn named(name: SiteName) -> Self {
+        Self { name, ..Self::default() }
+    }
+
     /// Whether an address belongs here; a site without networks takes any.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&address))

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use super::{
@@ -15,11 +16,13 @@ use super::{
     digest::digest,
     layer::{LayerItem, Merged},
     phone_config::PhoneConfig,
-    policy::UserItems,
+    policy::{Policy, UserItems},
     problem::{Place, Problem, Severity},
+    read::{ignore::Ending, window},
     revision::Revision,
     secret_ref::SecretRef,
-    site::{Reach, Site, SiteName},
+    site::{Site, SiteName},
+    zone::Zone,
 };
 use crate::{
     catalogue::Catalogue,
@@ -69,6 +72,7 @@ pub struct Wanted {
     pub(super) broken_files: BTreeSet<Arc<str>>,
     pub(super) unparsed: BTreeSet<Arc<str>>,
     pub(super) problems: Vec<Problem>,
+    pub(super) endings: Vec<Ending>,
     pub(super) counts: Counts,
     pub(super) masks: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
     pub(super) secrets: Secrets,
@@ -122,6 +126,7 @@ impl Wanted {
         let merged = phone.merged(model);
         let mut problems = self.site_errors(&merged);
         problems.extend(user_errors(&merged));
+        problems.extend(self.clock_errors(&merged));
         let desired = self.desired(device, phone, &merged);
         problems.extend(secret_errors(&self.secrets, &desired));
         if problems.is_empty() {
@@ -133,10 +138,7 @@ impl Wanted {
 
     /// The site of that name; one without networks when no document declares it.
     pub fn site(&self, name: &SiteName) -> Site {
-        self.sites.get(name).map_or_else(
-            || Site { name: name.clone(), networks: Vec::new(), reach: Reach::default() },
-            |entry| entry.site.clone(),
-        )
+        self.sites.get(name).map_or_else(|| Site::named(name.clone()), |entry| entry.site.clone())
     }
 
     /// The site of that name; `None` when no document declares it, or one that has errors: then its networks and its
@@ -172,6 +174,12 @@ impl Wanted {
         self.secrets.get(&filled)?.as_ref().ok().cloned()
     }
 
+    /// Warnings of rules and pauses whose end has come by now, by place. They are not among [`Self::problems`], for
+    /// time goes on and a revision stays.
+    pub fn expired(&self, now: Timestamp) -> impl Iterator<Item = &Problem> {
+        self.endings.iter().filter(move |ending| ending.until <= now).map(|ending| &ending.problem)
+    }
+
     /// All errors and warnings, by place.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -190,6 +198,7 @@ impl Wanted {
 
     pub(super) fn desired(&self, device: &DeviceId, phone: &Phone, merged: &Merged) -> Desired {
         let site = merged.site.clone().unwrap_or_default();
+        let policy = self.policy(merged, &site);
         let items: Arc<[DesiredItem]> = merged.items.iter().map(LayerItem::desired).collect();
         let seeds: Box<[DesiredItem]> = merged.seeds.iter().map(LayerItem::desired).collect();
         let site_file = self.sites.get(&site).map(|entry| entry.file.clone());
@@ -200,14 +209,37 @@ impl Wanted {
             name: phone.config.name.clone().unwrap_or_default(),
             labels: phone.config.labels.clone(),
             model: phone.config.model.clone(),
-            digest: digest(device, &site, &merged.policy, &items, &seeds),
+            digest: digest(device, &site, &policy, &items, &seeds),
             site,
-            policy: merged.policy.clone(),
+            policy,
             items,
             seeds,
             undecided: merged.undecided,
             files: files.into(),
         }
+    }
+
+    /// The policy, its windows on the clock of the site where they have none of their own.
+    fn policy(&self, merged: &Merged, site: &SiteName) -> Arc<Policy> {
+        if merged.zoneless.is_empty() {
+            return merged.policy.clone();
+        }
+        let windows = window::on_clock(&merged.zoneless, self.clock(site));
+        Arc::new(Policy { windows, ..(*merged.policy).clone() })
+    }
+
+    fn clock(&self, site: &SiteName) -> Option<&Zone> {
+        self.sites.get(site).and_then(|entry| entry.site.time_zone.as_ref())
+    }
+
+    /// Windows without a clock. Those of a site with errors are not looked at: it may have lost its clock with them.
+    pub(super) fn clock_errors(&self, merged: &Merged) -> Vec<Problem> {
+        let site = merged.site.clone().unwrap_or_default();
+        let is_good = self.sites.get(&site).is_none_or(|entry| entry.errors.is_empty());
+        if merged.zoneless.is_empty() || self.clock(&site).is_some() || !is_good {
+            return Vec::new();
+        }
+        window::clockless(&merged.zoneless, site.as_str()).collect()
     }
 
     fn site_errors(&self, merged: &Merged) -> Vec<Problem> {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::files::Read;
+use super::{PROBLEM_LIMIT, files::Read};
 use crate::{
     catalogue::Catalogue,
     spec::{
@@ -63,6 +63,9 @@ pub(super) fn declare(wanted: &mut Wanted, read: Read, problems: &mut Vec<Proble
 
     let named = profiles.iter().map(|profile| &profile.layer).chain(phones.iter().map(|phone| &phone.layer));
     let layers: Vec<&Layer> = named.collect();
+    wanted.endings = layers.iter().flat_map(|layer| layer.policy.endings.iter().cloned()).collect();
+    wanted.endings.sort_by(|a, b| a.problem.place.cmp(&b.problem.place));
+    wanted.endings.truncate(PROBLEM_LIMIT);
     problems.extend(layers.iter().filter_map(|layer| unknown_site(wanted, layer)));
     problems.extend(unknown_unmanaged(&wanted.catalogue, &layers));
 
@@ -169,6 +172,7 @@ pub(super) fn look_at_all(wanted: &mut Wanted, secrets: &dyn SecretReader, probl
         for model in phone.models() {
             let merged = phone.merged(model.as_deref());
             problems.extend(user_errors(&merged));
+            problems.extend(wanted.clock_errors(&merged));
             problems.extend(not_allowed(&merged));
             if !merged.items.iter().chain(&merged.seeds).any(|item| item.value.value.as_text().is_none()) {
                 continue;

@@ -52,3 +52,17 @@ pub(in crate::spec) fn known<'n>(
     }
     Some(entries)
 }
+
+/// The value of a field that must be there.
+pub(in crate::spec) fn needed<'n>(
+    findings: &mut Findings,
+    node: &'n Node,
+    what: &str,
+    field: &str,
+) -> Option<&'n Node> {
+    let value = node.get(field);
+    if value.is_none() {
+        findings.error(node.mark, code::MISSING_FIELD, format!("{what} has no `{field}`; add it"));
+    }
+    value
+}

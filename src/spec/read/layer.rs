@@ -41,7 +41,7 @@ pub(in crate::spec) fn read(
         layer.site = metadata::resource_name(findings, node, "`site`").map(SiteName::new);
     }
     if let Some(node) = spec.get("policy") {
-        layer.policy = policy::read(findings, node);
+        layer.policy = policy::read(findings, catalogue, node);
     }
     let mut reader = ItemReader::new(catalogue, title.clone());
     if let Some(node) = spec.get("items") {

@@ -1,12 +1,21 @@
 //! `spec.policy`: what a layer says of policy; what it does not say is left to the layers below it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{Findings, fields, scalar};
-use crate::spec::{
-    code,
-    policy::{LockoutItems, Mode, OnRemove, Policy, Restart, UserItems},
-    yaml::Node,
+use super::{
+    Findings, duration, fields,
+    ignore::{self, Ending, PauseWord},
+    scalar,
+    window::{self, WindowList},
+};
+use crate::{
+    catalogue::{Catalogue, Scalar},
+    spec::{
+        code,
+        ignore::{Ignore, over},
+        policy::{LockoutItems, Mode, OnRemove, Policy, Restart, UserItems},
+        yaml::Node,
+    },
 };
 
 /// The fields of a policy that one layer sets.
@@ -15,10 +24,17 @@ pub(in crate::spec) struct PolicyLayer {
     mode: Option<Mode>,
     interval: Option<Duration>,
     lockout_items: Option<LockoutItems>,
-    restart: Option<Restart>,
     user_items: Option<UserItems>,
     on_remove: Option<OnRemove>,
     sole_server: Option<bool>,
+    self_heal_limit: Option<u8>,
+    restart: Option<Restart>,
+    ignore: Option<Arc<[Ignore]>>,
+    /// Those of this layer take the place of all lower ones.
+    pub(in crate::spec) windows: Option<WindowList>,
+    pause: Option<PauseWord>,
+    /// Rules and pauses that have an end.
+    pub(in crate::spec) endings: Vec<Ending>,
 }
 
 impl PolicyLayer {
@@ -32,10 +48,22 @@ impl PolicyLayer {
         set(self.mode, &mut policy.mode);
         set(self.interval, &mut policy.interval);
         set(self.lockout_items, &mut policy.lockout_items);
-        set(self.restart, &mut policy.restart);
         set(self.user_items, &mut policy.user_items);
         set(self.on_remove, &mut policy.on_remove);
         set(self.sole_server, &mut policy.sole_server);
+        set(self.self_heal_limit, &mut policy.self_heal_limit);
+        set(self.restart, &mut policy.restart);
+        if let Some(rules) = &self.ignore {
+            policy.ignore = over(&policy.ignore, rules);
+        }
+        if let Some(windows) = &self.windows {
+            policy.windows = windows.ready.clone();
+        }
+        match &self.pause {
+            None => {}
+            Some(PauseWord::Lift) => policy.pause = None,
+            Some(PauseWord::Pause(pause)) => policy.pause = Some(pause.clone()),
+        }
     }
 
     /// Whether it says nothing.
@@ -44,10 +72,22 @@ impl PolicyLayer {
     }
 }
 
-const FIELDS: [&str; 7] = ["mode", "interval", "lockoutItems", "restart", "userItems", "onRemove", "soleServer"];
+const FIELDS: [&str; 11] = [
+    "mode",
+    "interval",
+    "lockoutItems",
+    "userItems",
+    "onRemove",
+    "soleServer",
+    "selfHealLimit",
+    "restart",
+    "ignore",
+    "windows",
+    "pause",
+];
 
 /// Reads `spec.policy`.
-pub(in crate::spec) fn read(findings: &mut Findings, node: &Node) -> PolicyLayer {
+pub(in crate::spec) fn read(findings: &mut Findings, catalogue: &Catalogue, node: &Node) -> PolicyLayer {
     let mut policy = PolicyLayer::default();
     for entry in fields::known(findings, node, "`policy`", &FIELDS).unwrap_or_default() {
         let value = &entry.value;
@@ -56,14 +96,10 @@ pub(in crate::spec) fn read(findings: &mut Findings, node: &Node) -> PolicyLayer
                 let words = [("Report", Mode::Report), ("Enforce", Mode::Enforce), ("Off", Mode::Off)];
                 policy.mode = scalar::word(findings, value, "`policy.mode`", &words);
             }
-            "interval" => policy.interval = interval(findings, value),
+            "interval" => policy.interval = duration::interval(findings, value),
             "lockoutItems" => {
                 let words = [("Deny", LockoutItems::Deny), ("Allow", LockoutItems::Allow)];
                 policy.lockout_items = scalar::word(findings, value, "`policy.lockoutItems`", &words);
-            }
-            "restart" => {
-                let words = [("Deny", Restart::Deny), ("Allow", Restart::Allow)];
-                policy.restart = scalar::word(findings, value, "`policy.restart`", &words);
             }
             "userItems" => {
                 let words = [("Leave", UserItems::Leave), ("Manage", UserItems::Manage)];
@@ -75,56 +111,29 @@ pub(in crate::spec) fn read(findings: &mut Findings, node: &Node) -> PolicyLayer
                 policy.on_remove = scalar::word(findings, value, "`policy.onRemove`", &words);
             }
             "soleServer" => policy.sole_server = scalar::boolean(findings, value, "`policy.soleServer`"),
+            "selfHealLimit" => policy.self_heal_limit = self_heal_limit(findings, value),
+            "restart" => {
+                let words = [("Deny", Restart::Deny), ("Allow", Restart::Allow)];
+                policy.restart = scalar::word(findings, value, "`policy.restart`", &words);
+            }
+            "ignore" => policy.ignore = ignore::read(findings, catalogue, value, &mut policy.endings),
+            "windows" => policy.windows = window::read(findings, value),
+            "pause" => policy.pause = ignore::pause(findings, value, &mut policy.endings),
             _ => {}
         }
     }
     policy
 }
 
-const MINUTE: u64 = 60;
-const DAY: u64 = 24 * 60 * MINUTE;
-
-fn interval(findings: &mut Findings, node: &Node) -> Option<Duration> {
-    const WHAT: &str = "`policy.interval`";
-    let text = scalar::scalar(findings, node, WHAT).and(node.text())?;
-    let Some(duration) = duration(text) else {
-        let message = format!("{WHAT} must be a duration with units, such as 24h, 30m or 1h30m (s, m, h and d)");
-        findings.error(node.mark, code::DURATION, message);
-        return None;
+fn self_heal_limit(findings: &mut Findings, node: &Node) -> Option<u8> {
+    const MOST: u8 = 100;
+    let limit = match scalar::scalar(findings, node, "`policy.selfHealLimit`")? {
+        Scalar::Integer(number) => u8::try_from(number).ok().filter(|limit| *limit <= MOST),
+        _ => None,
     };
-    if (Duration::from_secs(MINUTE)..=Duration::from_secs(30 * DAY)).contains(&duration) {
-        return Some(duration);
+    if limit.is_none() {
+        let message = format!("`policy.selfHealLimit` must be a number from 0 to {MOST}: times a day");
+        findings.error(node.mark, code::RANGE, message);
     }
-    findings.error(node.mark, code::DURATION, format!("{WHAT} must be at least 1m and at most 30d"));
-    None
-}
-
-/// Reads `1h30m` and its like: numbers with units, each unit once, the larger ones first.
-fn duration(text: &str) -> Option<Duration> {
-    let mut seconds: u64 = 0;
-    let mut rest = text;
-    for (unit, size) in [('d', DAY), ('h', 60 * MINUTE), ('m', MINUTE), ('s', 1)] {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, behind) = rest.split_at_checked(digits)?;
-        if let Some(behind) = behind.strip_prefix(unit) {
-            seconds = seconds.checked_add(number.parse::<u64>().ok()?.checked_mul(size)?)?;
-            rest = behind;
-        }
-    }
-    (rest.is_empty() && !text.is_empty()).then_some(Duration::from_secs(seconds))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_numbers_with_units() {
-        for (text, seconds) in [("24h", 86_400), ("30m", 1_800), ("1h30m", 5_400), ("90s", 90), ("30d", 2_592_000)] {
-            assert_eq!(duration(text), Some(Duration::from_secs(seconds)), "{text}");
-        }
-        for bad in ["", "60", "h", "1x", "30m1h", "1.5h", "-1h", "99999999999999999999h", "1 h"] {
-            assert_eq!(duration(bad), None, "{bad}");
-        }
-    }
+    limit
 }
