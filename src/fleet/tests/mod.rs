@@ -2,7 +2,9 @@
 
 mod calls;
 mod flows;
+mod ladder;
 mod promise_one;
+mod restart;
 mod sessions;
 mod stage;
 mod states;
