@@ -77,8 +77,20 @@ mod tests {
     fn what_leads_to_the_phone_can_make_it_vanish_and_so_can_what_nobody_knows() {
         let catalogue = Catalogue::builtin();
         for name in [
-            "dhcp", "ipaddress", "ip-protocol-mode", "hostname", "port1", "vlan-id", "vlan-method", "lldp-enabled",
-            "dls-addr", "dls-contact-interval", "dls-server-ca", "dcmp-url", "secure-mode-data", "some-new-item",
+            "dhcp",
+            "ipaddress",
+            "ip-protocol-mode",
+            "hostname",
+            "port1",
+            "vlan-id",
+            "vlan-method",
+            "lldp-enabled",
+            "dls-addr",
+            "dls-contact-interval",
+            "dls-server-ca",
+            "dcmp-url",
+            "secure-mode-data",
+            "some-new-item",
         ] {
             assert_eq!(catalogue.lockout(name), Some(Lockout::Vanishes), "R-1214: {name}");
         }

@@ -59,9 +59,8 @@ mod tests {
 
     #[test]
     fn it_says_when_the_phone_is_restarted() {
-        let told = |result: &str, at| {
-            text("reception", &Answer { result: result.to_owned(), at }, Timestamp::UNIX_EPOCH)
-        };
+        let told =
+            |result: &str, at| text("reception", &Answer { result: result.to_owned(), at }, Timestamp::UNIX_EPOCH);
         let at = Timestamp::from_second(5).ok();
         assert_eq!(told("Queued", at), "reception: it is asked to call in 5s, and restarted when it is in no call");
         assert!(told("Queued", None).contains("kept for a day"));

@@ -13,7 +13,7 @@ use super::{
     schedule::after,
 };
 use crate::{
-    spec::{DesiredValue, Mode, Revision, Site, SiteName},
+    spec::{Mode, Revision, Site, SiteName},
     wpi::{
         DeviceId,
         contact::{CONTACT_PATH, ContactUri},
@@ -91,10 +91,11 @@ impl Fleet {
 
     /// Phones of the site that wait for their turn are looked at again.
     fn wake_waiting(&mut self, site: &SiteName, now: Timestamp) {
-        let waits = |phone: &&Box<Phone>| {
+        let waits = |phone: &Phone| {
             phone.assessment.only_vanishing && phone.goal.as_ref().is_some_and(|goal| goal.desired.site == *site)
         };
-        let waiting: Vec<DeviceId> = self.phones.values().filter(waits).map(|phone| phone.device.clone()).collect();
+        let waiting: Vec<DeviceId> =
+            self.phones.values().filter(|phone| waits(phone)).map(|phone| phone.device.clone()).collect();
         for device in waiting {
             self.schedule(&device, now);
         }
@@ -130,7 +131,7 @@ impl Fleet {
         let spacing = self.settings.contact_spacing;
         let wait = match doubt.asked {
             0 => return Some(after(doubt.at, spacing)),
-            odd if odd % 2 == 1 && self.new_address(phone, &self.site_of(phone)).is_some() => spacing,
+            odd if odd % 2 == 1 && new_address(phone, &self.site_of(phone)).is_some() => spacing,
             _ => phone.contact_gap(self.settings.contact_gap),
         };
         phone.calling.last_request.map(|last| after(last, wait))
@@ -140,20 +141,9 @@ impl Fleet {
     /// has its turn when that lies in its site's networks (R-1106).
     pub(super) fn doubt_uri(&self, phone: &Phone, site: &Site, old: ContactUri) -> ContactUri {
         let asked = phone.doubt.as_ref().map_or(0, |doubt| doubt.asked);
-        let Some(address) = self.new_address(phone, site).filter(|_| asked % 2 == 1) else { return old };
+        let Some(address) = new_address(phone, site).filter(|_| asked % 2 == 1) else { return old };
         let text = format!("http://{}{CONTACT_PATH}", std::net::SocketAddr::new(address, old.port()));
         ContactUri::check(&text, address, None, &self.settings.contact_ports).unwrap_or(old)
-    }
-
-    fn new_address(&self, phone: &Phone, site: &Site) -> Option<IpAddr> {
-        phone.doubt.as_ref()?;
-        let items = &phone.goal.as_ref()?.desired.items;
-        let texts = items.iter().filter(|item| ADDRESSES.contains(&item.id.name.as_str()));
-        let addresses = texts.filter_map(|item| match &item.value.value {
-            DesiredValue::Text(text) => text.parse::<IpAddr>().ok(),
-            DesiredValue::Secret(_) => None,
-        });
-        addresses.into_iter().find(|address| site.contains(*address) && phone.facts.address != Some(*address))
     }
 
     /// What people should know of the ladder, for this phone, in words.
@@ -191,4 +181,15 @@ impl Fleet {
         }
         notes
     }
+}
+
+/// The address that was written to a phone in doubt, where that is in its site's networks and not the one it has.
+fn new_address(phone: &Phone, site: &Site) -> Option<IpAddr> {
+    phone.doubt.as_ref()?;
+    let items = &phone.goal.as_ref()?.desired.items;
+    let mut texts = items.iter().filter(|item| ADDRESSES.contains(&item.id.name.as_str()));
+    texts.find_map(|item| {
+        let address = item.value.value.as_text()?.parse::<IpAddr>().ok()?;
+        (site.contains(address) && phone.facts.address != Some(address)).then_some(address)
+    })
 }

@@ -340,10 +340,7 @@ impl Fleet {
         let profile = phone.profile();
         let wait = if profile.fragile { call_wait * 2 } else { call_wait };
         phone.calling.step = CallStep::InCall { until: after(now, wait) };
-        let wish = profile.send_solicited
-            && !store_away
-            && phone.wishes < most
-            && may_write;
+        let wish = profile.send_solicited && !store_away && phone.wishes < most && may_write;
         phone.wishes = phone.wishes.saturating_add(u8::from(wish));
         wish
     }

@@ -54,8 +54,8 @@ use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 
 pub use calls::ContactAnswer;
-pub use restart::RestartAnswer;
 pub use effect::{Answer, Effect, SessionReport, SessionResult};
+pub use restart::RestartAnswer;
 pub use settings::Settings;
 
 use crate::{

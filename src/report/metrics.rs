@@ -44,7 +44,20 @@ pub mod name {
     pub const BUILD: &str = "phoneops_build";
 
     /// All of them.
-    pub const ALL: &[&str] = &[PHONES, PENDING, DRIFT, STOPPED_SITES, SESSIONS, CONTACTS, FETCHES, BOUNDS, STORE_AWAY, STORE_COMMITS, STORE_WAITS, BUILD];
+    pub const ALL: &[&str] = &[
+        PHONES,
+        PENDING,
+        DRIFT,
+        STOPPED_SITES,
+        SESSIONS,
+        CONTACTS,
+        FETCHES,
+        BOUNDS,
+        STORE_AWAY,
+        STORE_COMMITS,
+        STORE_WAITS,
+        BUILD,
+    ];
 }
 
 /// Labels of one dimension.
@@ -98,7 +111,11 @@ impl ServiceMetrics {
             phones: register(&mut registry, name::PHONES, "Phones by state"),
             pending: register(&mut registry, name::PENDING, "Phones that wait, by reason"),
             drift: register(&mut registry, name::DRIFT, "Items that differ from what is wanted"),
-            stopped_sites: register(&mut registry, name::STOPPED_SITES, "Sites stopped by a phone that was not heard of"),
+            stopped_sites: register(
+                &mut registry,
+                name::STOPPED_SITES,
+                "Sites stopped by a phone that was not heard of",
+            ),
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
             fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),

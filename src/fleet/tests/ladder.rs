@@ -35,7 +35,9 @@ fn mac(number: u32) -> DeviceId {
 
 /// Documents of so many phones of site berlin, and of site munich.
 fn documents(berlin: u32, munich: u32, items: &str) -> String {
-    let mut yaml = String::from("apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: berlin}\nspec: {networks: [127.0.0.0/8]}\n");
+    let mut yaml = String::from(
+        "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: berlin}\nspec: {networks: [127.0.0.0/8]}\n",
+    );
     yaml += "---\napiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: munich}\nspec: {networks: [127.0.0.0/8]}\n";
     let phones = (0..berlin).map(|number| (number, "berlin")).chain((5000..5000 + munich).map(|n| (n, "munich")));
     for (number, site) in phones {

@@ -56,7 +56,11 @@ fn items_that_take_effect_with_a_restart_are_followed_by_one_where_policy_allows
     let session = phone.session(&mut stage, Reason::StartUp);
     assert_eq!(session.writes(), [["sntp-addr"], ["sip-transport-user"], ["enable-WBM"]]);
     let actions = session.actions();
-    assert_eq!(actions[actions.len() - 2..], [Action::ReadItems, Action::Restart], "R-716: behind the read, no CleanUp");
+    assert_eq!(
+        actions[actions.len() - 2..],
+        [Action::ReadItems, Action::Restart],
+        "R-716: behind the read, no CleanUp"
+    );
     let again = phone.session(&mut stage, Reason::StartUp);
     assert_eq!(again.actions(), [Action::ReadItems, Action::CleanUp], "once");
     assert_eq!(stage.view(MAC).state, State::InSync);
