@@ -45,6 +45,9 @@ pub struct Args {
     /// Shortest time between two calls for contact-me; else what the phones' own settings say
     #[arg(long, value_name = "DURATION", env = "PHONEOPS_SIM_CONTACT_GAP", value_parser = super::serve::duration)]
     contact_gap: Option<Duration>,
+    /// From the last contact to the next poll of a phone that was given a dcmp-url; a minute unless said
+    #[arg(long, value_name = "DURATION", env = "PHONEOPS_SIM_POLL_INTERVAL", value_parser = super::serve::some_time)]
+    poll_interval: Option<Duration>,
     /// Makes a run repeatable
     #[arg(long, value_name = "NUMBER", default_value_t = 1, env = "PHONEOPS_SIM_SEED")]
     seed: u64,
@@ -76,6 +79,9 @@ async fn simulate(args: Args) -> miette::Result<Exit> {
     settings.seed = args.seed;
     settings.faults = args.fault;
     settings.timing.contact_gap = args.contact_gap;
+    if let Some(interval) = args.poll_interval {
+        settings.timing.poll = interval;
+    }
     settings.events = watched.then_some(sender);
     if !args.model.is_empty() {
         settings.models = args.model;

@@ -2,11 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::{
-    fault::{Fault, Faults},
-    memory::Memory,
-    model::Facts,
-};
+use super::{fault::Fault, faults::Faults, memory::Memory, model::Facts};
 use crate::wpi::{Item, ItemId, ItemName, ItemStatus, ItemText, Reason};
 
 /// Sent by every phone in every initial message, in this order; `software-version` and kin stand among them.

@@ -1,6 +1,6 @@
 //! The small web server that every phone has: it takes contact-me and nothing else.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -13,7 +13,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
@@ -26,14 +26,39 @@ const LIFE: Duration = Duration::from_secs(10);
 /// Most connections at once; further ones are dropped.
 const CONNECTIONS: usize = 8;
 
-/// Takes connections until it is aborted.
-pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
+/// Opens a contact-me port.
+pub(super) fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(16)
+}
+
+/// Takes connections until it is aborted, wherever the phone moves.
+pub(super) async fn listen(shared: Arc<Shared>, mut listener: TcpListener) {
+    loop {
+        tokio::select! {
+            () = accept(&shared, &listener) => {}
+            () = shared.moved.notified() => {}
+        }
+        // nobody answers at the old address, even if the new one cannot be had
+        drop(listener);
+        let state = shared.look();
+        match open(state.contact) {
+            Ok(opened) => listener = opened,
+            Err(error) => return state.tell(|| format!("takes no contact-me at {}: {error}", state.contact)),
+        }
+    }
+}
+
+async fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
+                Ok(_) if !shared.look().lets_in() => shared.change(|state| state.record.counts.knocks += 1),
                 Ok((stream, _)) if connections.len() < CONNECTIONS => {
-                    connections.spawn(serve(Arc::clone(&shared), stream));
+                    connections.spawn(serve(Arc::clone(shared), stream));
                 }
                 Ok(_) => {}
                 // out of descriptors: others may give some back

@@ -3,7 +3,7 @@
 
 use smol_str::SmolStr;
 
-use super::fault::{Fault, Faults};
+use super::{fault::Fault, faults::Faults};
 use crate::wpi::{Index, Item, ItemId, ItemName, ServerMessage};
 
 /// Most files of one deployment.
@@ -18,13 +18,25 @@ pub(super) struct FileReport {
     status: SmolStr,
 }
 
+/// One file that another server had the phone fetch; none when a fault keeps it from being reported.
+pub(super) fn file(name: &str, kind: &str, faults: &Faults) -> Vec<FileReport> {
+    if faults.has(&Fault::StatusMissing) {
+        return Vec::new();
+    }
+    vec![FileReport { index: None, name: SmolStr::new(name), kind: SmolStr::new(kind), status: status_word(faults) }]
+}
+
+fn status_word(faults: &Faults) -> SmolStr {
+    let word = faults.find(|fault| if let Fault::StatusWord(word) = fault { Some(word.clone()) } else { None });
+    word.unwrap_or(SmolStr::new_static("ok"))
+}
+
 /// The files that a deployment names; empty when a fault keeps the phone from reporting them.
 pub(super) fn files(message: &ServerMessage, faults: &Faults) -> Vec<FileReport> {
     if faults.has(&Fault::StatusMissing) {
         return Vec::new();
     }
-    let word = faults.find(|fault| if let Fault::StatusWord(word) = fault { Some(word.clone()) } else { None });
-    let status = word.unwrap_or(SmolStr::new_static("ok"));
+    let status = status_word(faults);
     let text = |name: &str, index| {
         let found = message.items.iter().find(|item| item.id.name.as_str() == name && item.id.index == index);
         found.and_then(|item| item.text.as_plain()).map(SmolStr::new).unwrap_or_default()

@@ -7,7 +7,8 @@ use smol_str::SmolStr;
 use super::{
     basic::{self, plain_id},
     deployment::{self, FileReport},
-    fault::{Fault, Faults},
+    fault::Fault,
+    faults::Faults,
     fragments,
     memory::Memory,
     model::{Facts, Model},
@@ -89,6 +90,9 @@ impl Device {
     /// The first message of a flow; `changes` are attached where the firmware does that.
     pub(super) fn open(&mut self, reason: Reason, files: &[FileReport], faults: &Faults) -> Draft {
         self.parts.clear();
+        if faults.has(&Fault::SecureOnDefaultPort) {
+            self.put("dls-mode-secure", "1");
+        }
         let local = matches!(reason, Reason::LocalChanges) && self.facts.attaches_changes;
         let attached: Vec<Item> = if local {
             let told = self.modified.iter().filter(|id| !self.memory.is_secret(id));
@@ -106,6 +110,20 @@ impl Device {
     /// Sets the flag that every initial message carries.
     pub(super) fn mark_changed(&mut self, changed: bool) {
         self.put("configuration-changed-flag", if changed { "true" } else { "false" });
+    }
+
+    /// The phone takes contact-me somewhere else from now on.
+    pub(super) fn answers_at(&mut self, contact_uri: &str) {
+        for (_, text) in self.own.iter_mut().filter(|(name, _)| *name == "contact-me-uri") {
+            *text = SmolStr::new(contact_uri);
+        }
+        self.put("contact-me-uri", contact_uri);
+    }
+
+    /// Forgets all but what DHCP sets (R-1508).
+    pub(super) fn reset(&mut self, faults: &Faults) {
+        self.memory.reset(|id| faults.fixes(id.name.as_str()));
+        self.remember_itself();
     }
 
     /// What is lost when the power goes.
@@ -141,11 +159,12 @@ impl Device {
             Action::ReadItems => {
                 let mut items: Vec<Item> = message.items.iter().map(|item| self.memory.read(&item.id)).collect();
                 spoil(&mut items, faults);
+                fragments::add_faulty_items(&mut items, faults);
                 self.split(action, items, faults)
             }
             Action::GetNextFragment => self.next_part(faults),
             Action::WriteItems => self.write(message, faults),
-            Action::Restart => self.restart(message),
+            Action::Restart => self.restart(message, faults),
             Action::FileDeployment => Step::Files(deployment::files(message, faults)),
             Action::SoftwareDeployment => self.update(message, faults),
             Action::CleanUp => Step::Done { wished: false },
@@ -155,7 +174,8 @@ impl Device {
     fn read_all(&self, faults: &Faults) -> Vec<Item> {
         let mut items = basic::common(&self.memory, faults);
         let known: Vec<ItemId> = items.iter().map(|item| item.id.clone()).collect();
-        let hidden = |id: &ItemId| id.name.as_str() == "mac-addr" || known.contains(id);
+        let hidden =
+            |id: &ItemId| id.name.as_str() == "mac-addr" || known.contains(id) || faults.lacks(id.name.as_str());
         items.extend(self.memory.read_all().filter(|item| !hidden(&item.id)));
         spoil(&mut items, faults);
         fragments::add_faulty_items(&mut items, faults);
@@ -165,7 +185,7 @@ impl Device {
     fn write(&mut self, message: &ServerMessage, faults: &Faults) -> Step {
         let mut bad = Vec::new();
         for item in &message.items {
-            let forced = faults.item_status(item.id.name.as_str()).map(|word| ItemStatus::from_wire(word));
+            let forced = faults.write_status(item.id.name.as_str());
             match forced.or_else(|| self.memory.write(item)) {
                 Some(status) => {
                     bad.push(Item { id: item.id.clone(), text: ItemText::EMPTY, status: Some(status) });
@@ -176,7 +196,7 @@ impl Device {
         Step::Send(Draft { items: bad, ..answer(Action::WriteItems, ReplyStatus::Accepted) })
     }
 
-    fn restart(&mut self, message: &ServerMessage) -> Step {
+    fn restart(&mut self, message: &ServerMessage, faults: &Faults) -> Step {
         if says(message, "restart-type", "FactoryReset") {
             let fixed = ItemText::Secret(Secret::new("124816"));
             let right = message.items.iter().any(|item| {
@@ -186,8 +206,7 @@ impl Device {
             if !right {
                 return reply(Action::Restart, ReplyStatus::Failed);
             }
-            self.memory.reset();
-            self.remember_itself();
+            self.reset(faults);
         }
         Step::Reboot
     }
@@ -197,16 +216,22 @@ impl Device {
             return reply(Action::SoftwareDeployment, ReplyStatus::Busy);
         }
         let version = message.items.iter().find(|item| item.id.name.as_str() == "file-sw-version");
-        if let Some(version) = version.and_then(|item| deployment::spoken_version(item.text.as_plain()?))
-            && !faults.has(&Fault::OldFirmware)
-        {
+        if let Some(version) = version.and_then(|item| item.text.as_plain()) {
+            self.install(version, faults);
+        }
+        Step::Reboot
+    }
+
+    /// New firmware, such as `3.5.12.0`; it is there after the next start.
+    pub(super) fn install(&mut self, dotted: &str, faults: &Faults) {
+        let version = deployment::spoken_version(dotted).filter(|_| !faults.has(&Fault::OldFirmware));
+        if let Some(version) = version {
             let named = ["software-version", "related-software-version"];
             for (_, text) in self.own.iter_mut().filter(|(name, _)| named.contains(name)) {
                 *text = version.clone();
             }
             self.remember_itself();
         }
-        Step::Reboot
     }
 
     /// Cuts a reply into parts and gives the first.

@@ -1,8 +1,10 @@
 //! The fault menu: what a simulated phone can be told to do wrong (R-1510).
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use smol_str::SmolStr;
+
+use super::menu::MENU;
 
 /// One way to misbehave. `Display` and `FromStr` use the names of [`MENU`]; a value follows a colon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub enum Fault {
     ActionFailed,
     /// F-14, F-15: this item of every write and read gets this word.
     ItemStatus(SmolStr, SmolStr),
+    /// F-14, F-15: this item of every write gets this word; reads give its value.
+    WriteStatus(SmolStr, SmolStr),
     /// F-16
     UnknownItem,
     /// F-17
@@ -93,57 +97,33 @@ pub enum Fault {
     OddVersion,
     /// F-39
     Tls10,
+    /// F-40
+    WrongClientCertificate,
+    /// F-41
+    SecureOnDefaultPort,
     /// A server's write is reported as a local change.
     LocalChangesAfterWrite,
+    /// DHCP sets this item: a write is answered `read only`, and a factory reset leaves it (R-405, R-1508).
+    FixedByDhcp(SmolStr),
+    /// The model has no such item: reads and writes get this word, and `ReadAllItems` leaves it out.
+    LacksItem(SmolStr, SmolStr),
+    /// A write of this item restarts the phone (R-1215); after so many milliseconds, else after its usual time.
+    RestartAfter(SmolStr, Option<u32>),
+    /// A write of this item cuts the phone off (R-1214).
+    SilentAfter(SmolStr),
+    /// A write of this item restarts the phone, which comes back at this address (R-1214).
+    MoveAfter(SmolStr, IpAddr),
+    /// What a write makes it do comes before the reply, not after the flow.
+    AppliesAtOnce,
+    /// Nobody gets through to its contact-me port.
+    BehindNat,
+    /// Its `dcmp-url` is gone after a restart.
+    DcmpUrlForgotten,
+    /// It polls with two slashes.
+    PollDoubleSlash,
+    /// It polls with `%3A` in its MAC.
+    PollPercentCoded,
 }
-
-/// A row of the menu: name, form of the value where there is one, what it does. Faults marked "once" clear themselves.
-pub const MENU: &[(&str, &str, &str)] = &[
-    ("nonce-lower-case", "", "nonces in lower case"),
-    ("nonce-23-digits", "", "nonces of 23 lower-case digits"),
-    ("nonce-missing", "", "no nonce at all"),
-    ("nonce-same", "", "the same nonce for all messages of all phones"),
-    ("nonce-per-flow", "", "one nonce for all messages of a flow"),
-    ("cookie-none", "", "never returns a cookie"),
-    ("cookie-stale", "", "returns the cookie of an earlier flow"),
-    ("cookie-foreign", "", "returns the cookie of another server"),
-    ("cookie-attribute-case", "", "returns the cookie with its attributes in another case"),
-    ("initial-in-mid-flow", "", "once: a new initial message in place of a reply"),
-    ("reply-repeated", "", "once: sends a reply twice"),
-    ("wrong-action", "", "replies to another action than the one received"),
-    ("busy-times", "N", "answers the next N actions as busy"),
-    ("reads-busy", "", "in a call, reads are busy too"),
-    ("action-failed", "", "answers every action as failed"),
-    ("item-status", "NAME=WORD", "gives that item the status WORD whenever it is written or read"),
-    ("unknown-item", "", "reports an item that nobody knows"),
-    ("duplicate-item", "", "reports an item twice"),
-    ("index-zero-and-none", "", "reports an item with index 0 and without index"),
-    ("many-items", "N", "reports N items more, all in one message"),
-    ("fragment-forever", "", "every part of a reply says that another one follows"),
-    ("no-fragment-attribute", "", "replies do not say which part they are"),
-    ("fragment-cut", "", "falls silent between two parts of a reply"),
-    ("reason-white-space", "", "white space round the reason"),
-    ("one-long-line", "", "the whole message on one line"),
-    ("not-well-formed", "", "messages that end too early"),
-    ("dtd", "", "messages with a document type declaration"),
-    ("huge-body", "", "messages of 2 MB"),
-    ("contact-swallowed", "", "answers a contact-me and does not call"),
-    ("contact-refused", "", "drops the connection of a contact-me"),
-    ("contact-not-204", "", "answers a contact-me with 200"),
-    ("redirect-ignored", "", "does not follow the address of a contact-me"),
-    ("slow-reply", "SECONDS", "waits before every reply"),
-    ("no-reply", "", "never replies to an action"),
-    ("power-cut", "", "once: loses power when an action arrives, before it does anything"),
-    ("status-missing", "", "does not report the end of a file transfer"),
-    ("status-word", "WORD", "reports a file transfer with that word"),
-    ("old-firmware", "", "comes back from a firmware update with the old version"),
-    ("no-mac", "", "leaves out its mac-addr"),
-    ("foreign-mac", "MAC", "reports another phone's mac-addr"),
-    ("odd-id", "", "reports an id that is not a MAC"),
-    ("odd-version", "", "reports a software version that nobody can parse"),
-    ("tls-1.0", "", "speaks TLS 1.0 only"),
-    ("local-changes-after-write", "", "reports what the server wrote as a local change"),
-];
 
 /// Why a text names no fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -195,6 +175,7 @@ impl Fault {
             Self::ReadsBusy => "reads-busy",
             Self::ActionFailed => "action-failed",
             Self::ItemStatus(..) => "item-status",
+            Self::WriteStatus(..) => "write-status",
             Self::UnknownItem => "unknown-item",
             Self::DuplicateItem => "duplicate-item",
             Self::IndexZeroAndNone => "index-zero-and-none",
@@ -222,7 +203,33 @@ impl Fault {
             Self::OddId => "odd-id",
             Self::OddVersion => "odd-version",
             Self::Tls10 => "tls-1.0",
+            Self::WrongClientCertificate => "wrong-client-certificate",
+            Self::SecureOnDefaultPort => "secure-on-default-port",
             Self::LocalChangesAfterWrite => "local-changes-after-write",
+            Self::FixedByDhcp(_) => "fixed-by-dhcp",
+            Self::LacksItem(..) => "lacks-item",
+            Self::RestartAfter(..) => "restart-after",
+            Self::SilentAfter(_) => "silent-after",
+            Self::MoveAfter(..) => "move-after",
+            Self::AppliesAtOnce => "applies-at-once",
+            Self::BehindNat => "behind-nat",
+            Self::DcmpUrlForgotten => "dcmp-url-forgotten",
+            Self::PollDoubleSlash => "poll-double-slash",
+            Self::PollPercentCoded => "poll-percent-coded",
+        }
+    }
+
+    /// The item that it is about; a phone may have such faults for many items.
+    pub(super) fn item(&self) -> Option<&str> {
+        match self {
+            Self::ItemStatus(item, _)
+            | Self::WriteStatus(item, _)
+            | Self::FixedByDhcp(item)
+            | Self::LacksItem(item, _)
+            | Self::RestartAfter(item, _)
+            | Self::SilentAfter(item)
+            | Self::MoveAfter(item, _) => Some(item),
+            _ => None,
         }
     }
 
@@ -265,25 +272,43 @@ impl Fault {
             "odd-id" => Self::OddId,
             "odd-version" => Self::OddVersion,
             "tls-1.0" => Self::Tls10,
+            "wrong-client-certificate" => Self::WrongClientCertificate,
+            "secure-on-default-port" => Self::SecureOnDefaultPort,
             "local-changes-after-write" => Self::LocalChangesAfterWrite,
+            "applies-at-once" => Self::AppliesAtOnce,
+            "behind-nat" => Self::BehindNat,
+            "dcmp-url-forgotten" => Self::DcmpUrlForgotten,
+            "poll-double-slash" => Self::PollDoubleSlash,
+            "poll-percent-coded" => Self::PollPercentCoded,
             _ => return None,
         })
     }
 
     fn with_value(name: &str, value: &str) -> Option<Self> {
         let word = || (!value.is_empty()).then(|| SmolStr::new(value));
+        let pair = || {
+            let (item, other) = value.split_once('=')?;
+            (!item.is_empty() && !other.is_empty()).then(|| (SmolStr::new(item), SmolStr::new(other)))
+        };
         Some(match name {
             "busy-times" => Self::BusyTimes(value.parse().ok()?),
             "many-items" => Self::ManyItems(value.parse().ok()?),
             "slow-reply" => Self::SlowReply(value.parse().ok()?),
             "status-word" => Self::StatusWord(word()?),
             "foreign-mac" => Self::ForeignMac(word()?),
-            "item-status" => {
-                let (item, status) = value.split_once('=')?;
-                if item.is_empty() || status.is_empty() {
-                    return None;
-                }
-                Self::ItemStatus(SmolStr::new(item), SmolStr::new(status))
+            "fixed-by-dhcp" => Self::FixedByDhcp(word()?),
+            "silent-after" => Self::SilentAfter(word()?),
+            "restart-after" if value.contains('=') => {
+                let (item, pause) = pair()?;
+                Self::RestartAfter(item, Some(pause.parse().ok()?))
+            }
+            "restart-after" => Self::RestartAfter(word()?, None),
+            "item-status" => pair().map(|(item, status)| Self::ItemStatus(item, status))?,
+            "write-status" => pair().map(|(item, status)| Self::WriteStatus(item, status))?,
+            "lacks-item" => pair().map(|(item, status)| Self::LacksItem(item, status))?,
+            "move-after" => {
+                let (item, address) = pair()?;
+                Self::MoveAfter(item, address.parse().ok()?)
             }
             _ => return None,
         })
@@ -295,8 +320,15 @@ impl fmt::Display for Fault {
         let name = self.name();
         match self {
             Self::BusyTimes(number) | Self::ManyItems(number) | Self::SlowReply(number) => write!(f, "{name}:{number}"),
-            Self::StatusWord(word) | Self::ForeignMac(word) => write!(f, "{name}:{word}"),
-            Self::ItemStatus(item, word) => write!(f, "{name}:{item}={word}"),
+            Self::StatusWord(word) | Self::ForeignMac(word) | Self::FixedByDhcp(word) | Self::SilentAfter(word) => {
+                write!(f, "{name}:{word}")
+            }
+            Self::ItemStatus(item, word) | Self::WriteStatus(item, word) | Self::LacksItem(item, word) => {
+                write!(f, "{name}:{item}={word}")
+            }
+            Self::RestartAfter(item, None) => write!(f, "{name}:{item}"),
+            Self::RestartAfter(item, Some(pause)) => write!(f, "{name}:{item}={pause}"),
+            Self::MoveAfter(item, address) => write!(f, "{name}:{item}={address}"),
             _ => f.write_str(name),
         }
     }
@@ -317,70 +349,6 @@ impl FromStr for Fault {
     }
 }
 
-/// The faults of one phone; at most one of each name, but any number of `item-status`.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Faults(Vec<Fault>);
-
-impl Faults {
-    pub(super) fn new(faults: Vec<Fault>) -> Self {
-        let mut set = Self::default();
-        for fault in faults {
-            set.set(fault);
-        }
-        set
-    }
-
-    /// Adds a fault in place of an older one of the same name (for `item-status`: of the same item).
-    pub(super) fn set(&mut self, fault: Fault) {
-        self.0.retain(|old| match (old, &fault) {
-            (Fault::ItemStatus(old, _), Fault::ItemStatus(new, _)) => old != new,
-            _ => old.name() != fault.name(),
-        });
-        self.0.push(fault);
-    }
-
-    /// Takes out every fault of that name; whether there was one.
-    pub(super) fn clear(&mut self, name: &str) -> bool {
-        let before = self.0.len();
-        self.0.retain(|fault| fault.name() != name);
-        self.0.len() < before
-    }
-
-    pub(super) fn has(&self, fault: &Fault) -> bool {
-        self.0.contains(fault)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Fault> {
-        self.0.iter()
-    }
-
-    /// The value that `pick` finds in one of the faults.
-    pub(super) fn find<T>(&self, pick: impl FnMut(&Fault) -> Option<T>) -> Option<T> {
-        self.0.iter().find_map(pick)
-    }
-
-    /// The status that an item is to get.
-    pub(super) fn item_status(&self, name: &str) -> Option<&SmolStr> {
-        self.0.iter().find_map(|fault| match fault {
-            Fault::ItemStatus(item, word) if item == name => Some(word),
-            _ => None,
-        })
-    }
-
-    /// Counts down `busy-times`; whether this action is to be refused.
-    pub(super) fn take_busy(&mut self) -> bool {
-        let Some(left) = self.find(|fault| if let Fault::BusyTimes(left) = fault { Some(*left) } else { None }) else {
-            return false;
-        };
-        if left > 1 {
-            self.set(Fault::BusyTimes(left - 1));
-        } else {
-            self.clear("busy-times");
-        }
-        left > 0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -391,7 +359,10 @@ mod tests {
             let text = match *form {
                 "" => (*name).to_owned(),
                 "N" | "SECONDS" => format!("{name}:3"),
+                "NAME" => format!("{name}:sntp-addr"),
                 "NAME=WORD" => format!("{name}:sntp-addr=not implemented"),
+                "NAME[=MS]" => format!("{name}:vlan-id=400"),
+                "NAME=ADDRESS" => format!("{name}:vlan-id=127.0.0.9"),
                 _ => format!("{name}:00:1A:E8:00:00:01"),
             };
             let fault: Fault = text.parse().unwrap();
@@ -405,12 +376,5 @@ mod tests {
         assert!("nonsense".parse::<Fault>().unwrap_err().to_string().contains("--list-faults"));
         assert_eq!("busy-times".parse::<Fault>().unwrap_err().to_string(), "fault busy-times: write busy-times:N");
         assert_eq!("no-mac:1".parse::<Fault>().unwrap_err().to_string(), "fault no-mac: write no-mac");
-    }
-
-    #[test]
-    fn busy_times_counts_down_and_clears_itself() {
-        let mut faults = Faults::new(vec![Fault::BusyTimes(2)]);
-        assert_eq!([faults.take_busy(), faults.take_busy(), faults.take_busy()], [true, true, false]);
-        assert_eq!(faults.iter().count(), 0);
     }
 }

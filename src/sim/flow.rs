@@ -14,6 +14,7 @@ use super::{
     judge::Judge,
     link::{Answer, Call, Route},
     state::{Cause, Due, State},
+    tls::Side,
     transcript::{Exchange, Outcome},
     wire,
 };
@@ -64,7 +65,10 @@ impl State {
         }
         self.powered = true;
         let files = if let Cause::Files(files) = &due.cause { files.as_slice() } else { &[] };
-        let draft = self.device.open(due.cause.reason(), files, &self.faults);
+        let mut draft = self.device.open(due.cause.reason(), files, &self.faults);
+        if let Cause::Mobility(Some(names)) = &due.cause {
+            draft.items.extend(plain_id("modified-items").map(|id| Item::plain(id, names.as_str())));
+        }
         self.record.counts.flows += 1;
         self.tell(|| format!("calls: {}", draft.reason));
         let reported = if due.cause == Cause::LocalChanges { self.device.modified.clone() } else { Vec::new() };
@@ -99,7 +103,10 @@ impl State {
         let route = Route {
             from: self.settings.address,
             server,
-            only_tls_1_0: self.faults.has(&Fault::Tls10),
+            side: Side {
+                only_1_0: self.faults.has(&Fault::Tls10),
+                own_certificate: self.faults.has(&Fault::WrongClientCertificate),
+            },
             timing: self.settings.timing.clone(),
         };
         let cookie = wire::cookie(self.cookie.as_deref(), self.older_cookie.as_deref(), &self.faults);
@@ -124,13 +131,23 @@ impl State {
         if !flow.answered || flow.due.cause == Cause::StartUp {
             self.plan_again(flow.due, now);
         }
+        self.settle(now);
     }
 
     /// An answer came.
     pub(super) fn take(&mut self, draft: &Draft, answer: &Answer, now: Instant) -> Then {
         self.record.counts.exchanges += 1;
+        self.heard = Some(now);
+        let then = self.understand(draft, answer, now);
+        if matches!(then, Then::End) {
+            self.settle(now);
+        }
+        then
+    }
+
+    fn understand(&mut self, draft: &Draft, answer: &Answer, now: Instant) -> Then {
         let wrong = match &mut self.flow {
-            Some(flow) => flow.judge.answer(answer, self.cookie.as_deref()),
+            Some(flow) => flow.judge.answer(answer, self.cookie.as_deref(), self.faults.spoil_messages()),
             None => return Then::End,
         };
         for what in wrong {
@@ -215,6 +232,9 @@ impl State {
                 let saved = self.device.saved.clone();
                 self.note_changes(saved, now);
             }
+        }
+        if self.written(now) {
+            return Then::PowerCut;
         }
         match step {
             Step::Send(draft) => self.reply(draft),

@@ -2,10 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{
-    basic::plain_id,
-    fault::{Fault, Faults},
-};
+use super::{basic::plain_id, fault::Fault, faults::Faults};
 use crate::wpi::{Index, Item, ItemId, ItemName, server_message::MESSAGE_LIMIT};
 
 /// Room for declaration, root and reason.
@@ -45,12 +42,19 @@ pub(super) fn add_faulty_items(items: &mut Vec<Item>, faults: &Faults) {
         match fault {
             Fault::UnknownItem => items.extend(plain_id("x-item-of-nobody").map(|id| Item::plain(id, "odd"))),
             Fault::DuplicateItem => {
-                items.extend(plain_id("sntp-addr").map(|id| Item::plain(id, "192.0.2.254")));
+                // the true value comes last, and last wins
+                if let Some(double) = items.iter().find(|item| item.id.name.as_str() == "sntp-addr") {
+                    let odd = Item::plain(double.id.clone(), "192.0.2.254");
+                    items.insert(0, odd);
+                }
             }
-            Fault::IndexZeroAndNone => items.extend(ItemName::new("ldap-server-port").ok().map(|name| {
-                let id = ItemId::new(name, Some(Index(0)));
-                Item::plain(id, "10389")
-            })),
+            Fault::IndexZeroAndNone => {
+                let plain = |item: &&Item| item.id.name.as_str() == "ldap-server-port" && item.id.index.is_none();
+                if let Some(plain) = items.iter().find(plain) {
+                    let id = ItemId::new(plain.id.name.clone(), Some(Index(0)));
+                    items.push(Item::plain(id, "10389"));
+                }
+            }
             Fault::ManyItems(number) => {
                 let Ok(name) = ItemName::new("x-many") else { continue };
                 let numbers = 1..=*number;

@@ -27,8 +27,9 @@ impl Judge {
         self.refused = true;
     }
 
-    /// What is wrong with an answer as HTTP knows it. `older` is the cookie of the flow before.
-    pub(super) fn answer(&mut self, answer: &Answer, older: Option<&str>) -> Vec<String> {
+    /// What is wrong with an answer as HTTP knows it. `older` is the cookie of the flow before; `spoiled` a request that
+    /// was no message.
+    pub(super) fn answer(&mut self, answer: &Answer, older: Option<&str>, spoiled: bool) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut say = |bad: bool, what: &str| {
             if bad {
@@ -37,7 +38,9 @@ impl Judge {
         };
         let first = !std::mem::replace(&mut self.answered, true);
         let good = answer.status == hyper::StatusCode::OK;
-        say(!good, &format!("HTTP status {} in place of 200 (R-214)", answer.status.as_u16()));
+        let due = if spoiled { answer.status.is_client_error() } else { good };
+        let expected = if spoiled { "400" } else { "200" };
+        say(!due, &format!("HTTP status {} in place of {expected} (R-214)", answer.status.as_u16()));
         say(answer.chunked, "chunked answer (R-203)");
         say(answer.compressed, "compressed answer (R-203)");
         say(!answer.chunked && answer.content_length.is_none(), "answer without Content-Length (R-202)");

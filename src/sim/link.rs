@@ -25,7 +25,7 @@ use tokio_openssl::SslStream;
 
 use super::{
     settings::{Server, Timing},
-    tls,
+    tls::{self, Side},
 };
 
 /// Most bytes of an answer that are read.
@@ -79,7 +79,7 @@ pub(super) struct Call {
 pub(super) struct Route {
     pub(super) from: IpAddr,
     pub(super) server: Server,
-    pub(super) only_tls_1_0: bool,
+    pub(super) side: Side,
     pub(super) timing: Timing,
 }
 
@@ -102,7 +102,7 @@ impl Link {
     async fn connect(route: &Route, number: u64) -> Result<Self, LinkError> {
         let tcp = tcp(route.from, route.server.address).await?;
         tcp.set_nodelay(true)?;
-        let ssl = tls::client(route.only_tls_1_0).map_err(|error| LinkError::Tls(error.to_string()))?;
+        let ssl = tls::client(route.side).map_err(|error| LinkError::Tls(error.to_string()))?;
         let mut stream = SslStream::new(ssl, tcp).map_err(|error| LinkError::Tls(error.to_string()))?;
         let pinned = std::pin::Pin::new(&mut stream);
         pinned.connect().await.map_err(|error| LinkError::Tls(error.to_string()))?;
@@ -170,7 +170,8 @@ impl Link {
     }
 }
 
-async fn tcp(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
+/// A connection from the phone's own address.
+pub(super) async fn tcp(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if from.is_ipv4() == to.is_ipv4() {
         socket.bind(SocketAddr::new(from, 0))?;

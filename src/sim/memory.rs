@@ -43,9 +43,14 @@ impl Memory {
         }
     }
 
-    /// Forgets all that was written.
-    pub(super) fn reset(&mut self) {
-        self.written.clear();
+    /// Forgets all that was written but what is to stay.
+    pub(super) fn reset(&mut self, stays: impl Fn(&ItemId) -> bool) {
+        self.written.retain(|id, _| stays(id));
+    }
+
+    /// Forgets one item.
+    pub(super) fn forget(&mut self, id: &ItemId) {
+        self.written.remove(id);
     }
 
     /// The value as the phone itself sees it, secrets in custody; `None` for what it does not know.

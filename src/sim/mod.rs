@@ -9,14 +9,18 @@
 //! - [`PhoneView`]: a look at a phone that holds still
 //! - [`Exchange`], [`Counts`]: what it keeps of its talks; `judge` says what the server did wrong
 //! - `item_set`, `memory`, `basic`, `fragments`, `deployment`, `device`: the phone itself, pure
-//! - `state`, `flow`: when it calls, and one flow; synchronous, time is an argument
-//! - `run`, `link`, `tls`, `wire`, `contact`: its tasks and sockets
+//! - `state`, `flow`, `aftermath`, `mobility`: when it calls, one flow, what a write leads to, and users who log on;
+//!   synchronous, time is an argument
+//! - `run`, `link`, `tls`, `wire`, `contact`, `dcmp`: its tasks and sockets
 
+mod aftermath;
 mod basic;
 mod contact;
+mod dcmp;
 mod deployment;
 mod device;
 mod fault;
+mod faults;
 mod fleet;
 mod flow;
 mod fragments;
@@ -24,6 +28,8 @@ mod item_set;
 mod judge;
 mod link;
 mod memory;
+mod menu;
+mod mobility;
 mod model;
 mod phone;
 mod run;
@@ -34,8 +40,9 @@ mod transcript;
 mod view;
 mod wire;
 
-pub use fault::{Fault, FaultError, MENU};
+pub use fault::{Fault, FaultError};
 pub use fleet::{FleetSettings, SimFleet, mac};
+pub use menu::MENU;
 pub use model::{Model, UnknownModel};
 pub use phone::{SimPhone, WaitError};
 pub use settings::{LOGIN_PATH, Server, SimError, SimSettings, Timing};

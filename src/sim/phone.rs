@@ -7,20 +7,19 @@ use std::{
 };
 
 use tokio::{
-    net::TcpSocket,
     task::JoinSet,
     time::{Instant, timeout},
 };
 
 use super::{
-    contact,
+    contact, deployment,
     fault::Fault,
     run::{self, Shared},
     settings::{SimError, SimSettings},
     state::{Cause, State},
     transcript::{Counts, Exchange},
 };
-use crate::wpi::{ItemId, ItemText, contact::CONTACT_PATH};
+use crate::wpi::{ItemId, ItemText};
 
 /// What was waited for did not come.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +42,6 @@ pub struct WaitError {
 pub struct SimPhone {
     shared: Arc<Shared>,
     tasks: Arc<Mutex<JoinSet<()>>>,
-    contact: SocketAddr,
 }
 
 impl SimPhone {
@@ -51,9 +49,9 @@ impl SimPhone {
     pub async fn start(settings: SimSettings) -> Result<Self, SimError> {
         let id = settings.id.clone();
         let address = SocketAddr::new(settings.address, settings.contact_port);
-        let listener = listen(address).map_err(|source| SimError::Listen { id: id.clone(), address, source })?;
+        let listener = contact::open(address).map_err(|source| SimError::Listen { id: id.clone(), address, source })?;
         let contact = listener.local_addr().map_err(|source| SimError::Listen { id, address, source })?;
-        let state = State::new(settings, &format!("http://{contact}{CONTACT_PATH}"));
+        let state = State::new(settings, contact);
         let shared = Arc::new(Shared::new(state));
         let mut tasks = JoinSet::new();
         tasks.spawn(contact::listen(Arc::clone(&shared), listener));
@@ -61,18 +59,38 @@ impl SimPhone {
         tasks.spawn(async move { run::live(&living).await });
         // both tasks are on their way before anybody uses the handle
         tokio::task::yield_now().await;
-        Ok(Self { shared, tasks: Arc::new(Mutex::new(tasks)), contact })
+        Ok(Self { shared, tasks: Arc::new(Mutex::new(tasks)) })
     }
 
-    /// Power on: the phone registers at once.
+    /// Power on: the phone registers at once, also when it had fallen silent for good.
     pub fn boot(&self) {
-        self.shared.boot(Duration::ZERO);
+        self.shared.boot(Duration::ZERO, |_| ());
     }
 
     /// Power off and on again, whatever it is doing: it registers after the time of a reboot.
     pub fn restart(&self) {
         let pause = self.look(|view| view.settings.timing.reboot);
-        self.shared.boot(pause);
+        self.shared.boot(pause, |_| ());
+    }
+
+    /// A person has the phone forget everything but what DHCP sets (R-1508): it registers after the time of a reboot.
+    pub fn factory_reset(&self) {
+        let pause = self.look(|view| view.settings.timing.reboot);
+        self.shared.boot(pause, |state| {
+            state.tell(|| "factory reset by a person".to_owned());
+            state.device.reset(&state.faults);
+            state.user_changes = None;
+        });
+    }
+
+    /// A mobile user logs on: the phone has the user's number and reports its inventory.
+    pub fn logon(&self, user: &str) {
+        self.shared.change(|state| state.logon(user, Instant::now()));
+    }
+
+    /// The mobile user logs off: the phone has its own number again and reports its inventory.
+    pub fn logoff(&self) {
+        self.shared.change(|state| state.logoff(Instant::now()));
     }
 
     /// The user lifts the handset.
@@ -109,6 +127,22 @@ impl SimPhone {
         self.shared.change(|state| state.plan(Cause::Inventory, Instant::now()));
     }
 
+    /// A file that another server had the phone fetch is there: the phone reports it.
+    pub fn file_arrived(&self, name: &str, kind: &str) {
+        self.shared.change(|state| {
+            let files = deployment::file(name, kind, &state.faults);
+            if !files.is_empty() {
+                state.plan(Cause::Files(files), Instant::now());
+            }
+        });
+    }
+
+    /// A person or another server gives the phone new firmware, such as `3.5.12.0`: it restarts.
+    pub fn update(&self, version: &str) {
+        let pause = self.look(|view| view.settings.timing.reboot);
+        self.shared.boot(pause, |state| state.device.install(version, &state.faults));
+    }
+
     /// The value that the phone has; a secret stays in custody. `None` for an item that it does not know.
     pub fn value(&self, id: &ItemId) -> Option<ItemText> {
         self.look(|view| view.value(id))
@@ -131,7 +165,7 @@ impl SimPhone {
 
     /// Where it takes contact-me.
     pub fn contact_address(&self) -> SocketAddr {
-        self.contact
+        self.look(State::contact_address)
     }
 
     /// The exchanges that are kept, oldest first.
@@ -191,11 +225,4 @@ impl SimPhone {
         let last = view.exchanges().next_back().map_or_else(|| "none".to_owned(), |last| format!("{last:?}"));
         WaitError { phone: view.settings.id.clone(), limit, counts: view.counts(), last }
     }
-}
-
-fn listen(address: SocketAddr) -> std::io::Result<tokio::net::TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(16)
 }

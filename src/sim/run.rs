@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    dcmp,
     device::Draft,
     fault::Fault,
     flow::Then,
@@ -26,6 +27,8 @@ pub(super) struct Shared {
     wake: Notify,
     /// Counts changes, for those who wait for one.
     changes: watch::Sender<u64>,
+    /// The phone has another address.
+    pub(super) moved: Notify,
     /// Counts the times the power went, which ends a flow wherever it is.
     power: watch::Sender<u64>,
 }
@@ -35,6 +38,7 @@ impl Shared {
         Self {
             state: Mutex::new(state),
             wake: Notify::new(),
+            moved: Notify::new(),
             changes: watch::Sender::new(0),
             power: watch::Sender::new(0),
         }
@@ -47,7 +51,14 @@ impl Shared {
 
     /// Changes the state and tells everybody.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let result = change(&mut self.look());
+        let (result, moved) = {
+            let mut state = self.look();
+            let before = state.contact;
+            (change(&mut state), state.contact != before)
+        };
+        if moved {
+            self.moved.notify_one();
+        }
         self.changed();
         self.wake.notify_one();
         result
@@ -62,10 +73,11 @@ impl Shared {
         self.changes.subscribe()
     }
 
-    /// The power goes and comes back after a while.
-    pub(super) fn boot(&self, after: Duration) {
+    /// The power goes and comes back after a while; `meanwhile` happens in the dark.
+    pub(super) fn boot(&self, after: Duration, meanwhile: impl FnOnce(&mut State)) {
         // under one lock: a flow that begins with the new power must not take this for its end
         self.change(|state| {
+            meanwhile(state);
             state.boot(Instant::now(), after);
             self.power.send_modify(|count| *count = count.wrapping_add(1));
         });
@@ -83,6 +95,10 @@ pub(super) async fn live(shared: &Shared) {
                 () = shared.wake.notified() => {}
                 () = sleep_until(at) => {}
             },
+            Begun::Poll => tokio::select! {
+                () = dcmp::poll(shared) => {}
+                _ = power.changed() => {}
+            },
             Begun::Flow(draft) => tokio::select! {
                 () = flow(shared, draft) => {}
                 _ = power.changed() => {}
@@ -95,6 +111,7 @@ enum Begun {
     Nothing,
     Sleep,
     Until(Instant),
+    Poll,
     Flow(Draft),
 }
 
@@ -105,6 +122,7 @@ fn begin(shared: &Shared, power: &mut watch::Receiver<u64>) -> Begun {
     let begun = match state.next(Instant::now()) {
         Next::Sleep => return Begun::Sleep,
         Next::Until(at) => return Begun::Until(at),
+        Next::Poll => return Begun::Poll,
         Next::Call(due) => state.open(due).map_or(Begun::Nothing, Begun::Flow),
     };
     drop(state);

@@ -111,7 +111,9 @@ pub struct Timing {
     pub reboot: Duration,
     /// From `FileDeployment` to `status`.
     pub transfer: Duration,
-    /// To connect, TLS included.
+    /// From the last contact to the next poll of a phone that has a `dcmp-url`.
+    pub poll: Duration,
+    /// To connect, TLS included; also the longest time of a poll.
     pub connect: Duration,
     /// To wait for an answer.
     pub answer: Duration,
@@ -129,6 +131,7 @@ impl Default for Timing {
             overload: (Duration::from_secs(2), Duration::from_secs(4)),
             reboot: Duration::from_secs(30),
             transfer: Duration::from_secs(2),
+            poll: Duration::from_secs(60),
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(60),
         }
@@ -149,6 +152,7 @@ impl Timing {
             overload: (ms(20), ms(40)),
             reboot: ms(50),
             transfer: ms(20),
+            poll: ms(60),
             connect: Duration::from_secs(5),
             answer: Duration::from_secs(10),
         }

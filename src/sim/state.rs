@@ -1,21 +1,27 @@
 //! All that a simulated phone is between two steps: the device, what it is about to do, and its record. Synchronous; the
 //! time is an argument.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+use smol_str::SmolStr;
 use tokio::time::Instant;
 
 use super::{
+    aftermath::Aftermath,
     basic::plain_id,
     deployment::FileReport,
     device::Device,
-    fault::{Fault, Faults},
+    fault::Fault,
+    faults::Faults,
     flow::Flow,
     settings::{Server, SimSettings},
     transcript::{Record, SimEvent},
 };
-use crate::wpi::{ItemId, ItemText, Reason, contact::ContactMe};
+use crate::wpi::{
+    ItemId, ItemText, Reason,
+    contact::{CONTACT_PATH, ContactMe},
+};
 
 /// Why a phone is going to call.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +34,8 @@ pub(super) enum Cause {
     Files(Vec<FileReport>),
     LocalChanges,
     Inventory,
+    /// A mobile user came, or went and changed the items that are named.
+    Mobility(Option<SmolStr>),
 }
 
 impl Cause {
@@ -37,7 +45,7 @@ impl Cause {
             Self::Contact(_) | Self::Wish => Reason::Solicited,
             Self::Files(_) => Reason::Status,
             Self::LocalChanges => Reason::LocalChanges,
-            Self::Inventory => Reason::InventoryChanges,
+            Self::Inventory | Self::Mobility(_) => Reason::InventoryChanges,
         }
     }
 
@@ -58,6 +66,7 @@ pub(super) struct Due {
 #[derive(Debug)]
 pub(super) enum Next {
     Call(Due),
+    Poll,
     Until(Instant),
     Sleep,
 }
@@ -86,13 +95,24 @@ pub struct State {
     pub(super) older_cookie: Option<String>,
     pub(super) connections: u64,
     pub(super) dues: Vec<Due>,
+    /// Where it takes contact-me.
+    pub(super) contact: SocketAddr,
+    /// Cut off for good: nothing gets in or out until people give it power again.
+    pub(super) silent: bool,
+    /// What the writes of the flow under way lead to.
+    pub(super) aftermath: Option<Aftermath>,
+    /// What the mobile user changed, while one is logged on.
+    pub(super) user_changes: Option<Vec<ItemId>>,
+    /// The last contact with the server, which its polls count from.
+    pub(super) heard: Option<Instant>,
     last_contact: Option<Instant>,
     last_contact_call: Option<Instant>,
 }
 
 impl State {
-    pub(super) fn new(settings: SimSettings, contact_uri: &str) -> Self {
-        let mut device = Device::new(settings.model, &settings.id, contact_uri, settings.fragment_items);
+    pub(super) fn new(settings: SimSettings, contact: SocketAddr) -> Self {
+        let contact_uri = format!("http://{contact}{CONTACT_PATH}");
+        let mut device = Device::new(settings.model, &settings.id, &contact_uri, settings.fragment_items);
         for item in &settings.items {
             device.memory.put(item.id.clone(), item.text.clone());
         }
@@ -107,6 +127,11 @@ impl State {
             older_cookie: None,
             connections: 0,
             dues: Vec::new(),
+            contact,
+            silent: false,
+            aftermath: None,
+            user_changes: None,
+            heard: None,
             last_contact: None,
             last_contact_call: None,
             settings,
@@ -126,6 +151,14 @@ impl State {
         self.device.lose_power();
         self.dues.clear();
         self.flow = None;
+        self.silent = false;
+        self.aftermath = None;
+        self.heard = Some(now + after);
+        if self.faults.has(&Fault::DcmpUrlForgotten)
+            && let Some(url) = plain_id("dcmp-url")
+        {
+            self.device.memory.forget(&url);
+        }
         self.cookie = None;
         self.older_cookie = None;
         self.powered = after.is_zero();
@@ -133,6 +166,9 @@ impl State {
     }
 
     pub(super) fn plan(&mut self, cause: Cause, at: Instant) {
+        if self.silent {
+            return;
+        }
         if let Some(due) = self.dues.iter_mut().find(|due| due.cause.is_like(&cause)) {
             due.at = due.at.min(at);
         } else {
@@ -164,10 +200,13 @@ impl State {
             self.dues.retain(|due| due.cause != Cause::Wish);
         }
         let first = self.dues.iter().enumerate().min_by_key(|(_, due)| due.at).map(|(place, due)| (place, due.at));
-        match first {
-            None => Next::Sleep,
-            Some((_, at)) if at > now => Next::Until(at),
-            Some((place, _)) => Next::Call(self.dues.swap_remove(place)),
+        let poll = self.poll_at();
+        match (first, poll) {
+            (Some((place, at)), _) if at <= now => Next::Call(self.dues.swap_remove(place)),
+            (_, Some(at)) if at <= now => Next::Poll,
+            (Some((_, call)), Some(poll)) => Next::Until(call.min(poll)),
+            (Some((_, at)), None) | (None, Some(at)) => Next::Until(at),
+            (None, None) => Next::Sleep,
         }
     }
 
@@ -180,6 +219,11 @@ impl State {
     /// A change by menu or web page.
     pub(super) fn local_change(&mut self, id: ItemId, text: ItemText, now: Instant) {
         self.device.memory.put(id.clone(), text);
+        if let Some(changed) = &mut self.user_changes
+            && !changed.contains(&id)
+        {
+            changed.push(id.clone());
+        }
         self.note_changes([id], now);
     }
 
@@ -203,6 +247,7 @@ impl State {
             return ContactAnswer::Drop;
         }
         self.record.counts.contacts += 1;
+        self.heard = Some(now);
         let spacing = self.settings.timing.contact_spacing;
         if self.last_contact.replace(now).is_some_and(|last| now.duration_since(last) < spacing) {
             self.record.violation(format!("two contact-me within {spacing:?} (R-306)"));
@@ -224,12 +269,21 @@ impl State {
         }
         self.tell(|| "contact-me".to_owned());
         self.last_contact_call = Some(now);
-        // whatever waits for its server to come back goes at once
+        self.call_soon(Cause::Contact(self.redirect(contact)), now);
+        ContactAnswer::NoContent
+    }
+
+    /// The server wants to be called; whatever waits for it to come back goes at once too.
+    pub(super) fn call_soon(&mut self, cause: Cause, now: Instant) {
         for due in self.dues.iter_mut().filter(|due| due.tries > 0) {
             due.at = now;
         }
-        self.plan(Cause::Contact(self.redirect(contact)), now);
-        ContactAnswer::NoContent
+        self.plan(cause, now);
+    }
+
+    /// Whether a connection to its contact-me port gets through.
+    pub(super) fn lets_in(&self) -> bool {
+        !self.silent && !self.faults.has(&Fault::BehindNat)
     }
 
     fn redirect(&self, contact: &ContactMe) -> Option<Server> {
@@ -266,7 +320,7 @@ mod tests {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let mut settings = SimSettings::new("00:1A:E8:00:00:01", here, Server::at((here, 1).into()));
         settings.model = model;
-        let mut state = State::new(settings, "http://127.0.0.1:8085/contact_dls.html/ContactDLS");
+        let mut state = State::new(settings, (here, 8085).into());
         state.boot(Instant::now(), Duration::ZERO);
         state.dues.clear();
         state

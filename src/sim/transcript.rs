@@ -114,6 +114,12 @@ pub struct Counts {
     pub contacts: u64,
     /// Those of them after which the phone did not call.
     pub swallowed: u64,
+    /// Connections to its contact-me port that did not get through.
+    pub knocks: u64,
+    /// Polls that were answered.
+    pub polls: u64,
+    /// Polls that were not.
+    pub polls_lost: u64,
     /// What the server did against the protocol.
     pub violations: u64,
 }
@@ -122,7 +128,8 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} flows ({} ended), {} writes of {} items, {} busy, {} contacts ({} not followed), {} lost, {} violations",
+            "{} flows ({} ended), {} writes of {} items, {} busy, {} contacts ({} not followed, {} more did not get \
+             through), {} polls ({} lost), {} lost, {} violations",
             self.flows,
             self.ended,
             self.writes,
@@ -130,6 +137,9 @@ impl fmt::Display for Counts {
             self.busy,
             self.contacts,
             self.swallowed,
+            self.knocks,
+            self.polls,
+            self.polls_lost,
             self.lost,
             self.violations
         )
@@ -147,6 +157,9 @@ impl std::ops::AddAssign for Counts {
         self.busy += other.busy;
         self.contacts += other.contacts;
         self.swallowed += other.swallowed;
+        self.knocks += other.knocks;
+        self.polls += other.polls;
+        self.polls_lost += other.polls_lost;
         self.violations += other.violations;
     }
 }

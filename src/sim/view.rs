@@ -1,5 +1,7 @@
 //! What people get to see of a phone at one moment.
 
+use std::net::SocketAddr;
+
 use super::{
     state::State,
     transcript::{Counts, Exchange},
@@ -42,9 +44,19 @@ impl State {
         self.flow.is_some()
     }
 
-    /// Whether nothing is under way and nothing is due: left alone, the phone stays silent.
+    /// Whether nothing is under way and nothing is due: left alone, the phone does not open a flow. It may poll.
     pub fn is_idle(&self) -> bool {
         self.flow.is_none() && self.dues.is_empty()
+    }
+
+    /// Whether a write cut it off for good.
+    pub fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// Where it takes contact-me.
+    pub fn contact_address(&self) -> SocketAddr {
+        self.contact
     }
 
     /// Whether it has power.

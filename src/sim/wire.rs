@@ -4,10 +4,7 @@ use bytes::Bytes;
 use rand::{RngExt, rngs::StdRng};
 use smol_str::SmolStr;
 
-use super::{
-    device::Draft,
-    fault::{Fault, Faults},
-};
+use super::{device::Draft, fault::Fault, faults::Faults};
 use crate::wpi::{PhoneMessage, Reason, phone_message::Nonce};
 
 /// A new nonce: 32 upper-case hex digits, or what a fault wants.

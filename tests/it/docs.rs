@@ -12,6 +12,7 @@ use clap::CommandFactory;
 use phoneops::{
     cli::Cli,
     fleet::words::{DegradedReason, PendingReason, State},
+    sim::MENU,
     spec::{Revision, SecretsUnread, Severity, Snapshot, Wanted, load},
 };
 
@@ -173,4 +174,27 @@ fn each_file_and_test_that_the_pages_name_exists() {
         }
     }
     assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
+fn each_fault_of_the_menu_has_a_row_with_a_test_and_a_state() {
+    let page = text_of("tests/README.md");
+    let sources: String = files_below("tests/it", &["rs"]).into_iter().map(|(_, text)| text).collect();
+    let mut wrong = Vec::new();
+    let mut numbers = Vec::new();
+    for row in page.lines().filter(|line| line.starts_with("| F-")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [number, names, tests, state] = cells[..] else { panic!("{row}") };
+        numbers.push(number.to_owned());
+        let words = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+        let unknown = |name: &String| MENU.iter().all(|(known, ..)| known != name);
+        wrong.extend(words(names).into_iter().filter(unknown).map(|name| format!("{number}: no fault {name}")));
+        let missing = |test: &String| !sources.contains(&format!("async fn {test}("));
+        wrong.extend(words(tests).into_iter().filter(missing).map(|test| format!("{number}: no test {test}")));
+        if words(names).is_empty() || words(tests).is_empty() || state.is_empty() {
+            wrong.push(format!("{number}: a cell is empty"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(numbers, (1..=41).map(|number| format!("F-{number}")).collect::<Vec<_>>());
 }

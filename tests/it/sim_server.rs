@@ -21,7 +21,7 @@ use openssl::{
     hash::MessageDigest,
     pkey::PKey,
     rsa::Rsa,
-    ssl::{Ssl, SslContext, SslMethod},
+    ssl::{Ssl, SslContext, SslMethod, SslVerifyMode},
     x509::{X509, X509NameBuilder},
 };
 use phoneops::{
@@ -45,6 +45,8 @@ pub(crate) struct Seen {
     pub(crate) close: bool,
     pub(crate) connection: u64,
     pub(crate) peer: SocketAddr,
+    /// Whether the phone showed a certificate.
+    pub(crate) certificate: bool,
     /// The cookie that the answer set.
     pub(crate) set_cookie: Option<String>,
 }
@@ -140,7 +142,9 @@ async fn accept(listener: TcpListener, inner: Arc<Inner>) {
             if std::pin::Pin::new(&mut stream).accept().await.is_err() {
                 return;
             }
-            let service = service_fn(|request| answer(&inner, request, number, peer));
+            let certificate = stream.ssl().peer_certificate().is_some();
+            let from = (number, peer, certificate);
+            let service = service_fn(|request| answer(&inner, request, from));
             let mut builder = http1::Builder::new();
             builder.title_case_headers(true).half_close(false);
             let _ = builder.serve_connection(TokioIo::new(stream), service).await;
@@ -152,8 +156,7 @@ async fn accept(listener: TcpListener, inner: Arc<Inner>) {
 async fn answer(
     inner: &Inner,
     request: Request<Incoming>,
-    connection: u64,
-    peer: SocketAddr,
+    (connection, peer, certificate): (u64, SocketAddr, bool),
 ) -> Result<Response<Full<Bytes>>, std::io::Error> {
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (cookie, close) = (text(header::COOKIE), text(header::CONNECTION).is_some_and(|value| value == "close"));
@@ -163,7 +166,7 @@ async fn answer(
     let initial = message.as_ref().is_some_and(|message| message.reason.is_initial());
     let number = inner.cookies.fetch_add(1, Ordering::Relaxed);
     let set_cookie = initial.then(|| format!("JSESSIONID={number:032X}; Path=/DeploymentService; Secure"));
-    let seen = Seen { body, message, cookie, close, connection, peer, set_cookie: set_cookie.clone() };
+    let seen = Seen { body, message, cookie, close, connection, peer, certificate, set_cookie: set_cookie.clone() };
     let said = (inner.script.lock().unwrap())(&seen);
     let nonce = Nonce(seen.nonce().unwrap_or_default().into());
     inner.seen.lock().unwrap().push(seen);
@@ -203,6 +206,8 @@ fn new_context() -> SslContext {
     certificate.sign(&key, MessageDigest::sha256()).unwrap();
     let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
     context.set_private_key(&key).unwrap();
+    // any certificate of a phone will do, and none too
+    context.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
     context.set_certificate(&certificate.build()).unwrap();
     context.set_min_proto_version(Some(openssl::ssl::SslVersion::TLS1)).unwrap();
     context.set_cipher_list("DEFAULT:@SECLEVEL=0").unwrap();
