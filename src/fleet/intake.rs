@@ -297,6 +297,9 @@ impl Fleet {
         let mut wish = None;
         let (result, problem) = match ending {
             Ending::Done => (self.result(flow), None),
+            Ending::Waits(why @ NoWrite::Turn) if !flow.session.accepted.is_empty() => {
+                (self.result(flow), Some(why.to_string()))
+            }
             Ending::Waits(why) => (SessionResult::Waits, Some(why.to_string())),
             Ending::Failed(why) => (SessionResult::Failed, Some((*why).to_owned())),
             Ending::Busy => {

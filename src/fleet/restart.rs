@@ -162,9 +162,8 @@ impl Phone {
         let goal = self.goal.as_ref()?;
         let harmless = |id: &ItemId| {
             let name = id.name.as_str();
-            let free = catalogue.get(name).is_some_and(|item| item.effect == Effect::None);
-            free && catalogue.compares(name)
-                && !catalogue.needs_restart(name)
+            matches!(catalogue.effect(name), Effect::None | Effect::Service)
+                && catalogue.compares(name)
                 && matches!(catalogue.group(id), GroupKey::Alone(_))
                 && super::may_write::bar(catalogue, &goal.desired.policy, id).is_none()
                 && !self.refused_as_is(id)
@@ -214,6 +213,9 @@ impl Fleet {
         phone.forget_old_wish(now);
         if phone.restart.as_ref().is_some_and(|restart| restart.wish.is_some()) || phone.restart_awaited() {
             return RestartAnswer::UnderWay;
+        }
+        if phone.read_at.is_none() {
+            return refused("it was not read yet");
         }
         if phone.harmless(&self.catalogue).is_none() {
             let why = "it has no managed item that could be written once more to learn whether it is in a call";

@@ -18,9 +18,8 @@ use phoneops::{
 
 /// Words of the vocabulary that no phone of this version can get.
 const LATER_STATES: [State; 1] = [State::Held];
-const LATER_PENDING: [PendingReason; 7] = [
+const LATER_PENDING: [PendingReason; 6] = [
     PendingReason::WindowClosed,
-    PendingReason::Turn,
     PendingReason::Paused,
     PendingReason::Braked,
     PendingReason::MobileUser,

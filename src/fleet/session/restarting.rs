@@ -41,6 +41,7 @@ impl Session {
         let permit = if stored { self.permit(phone, Leaving::Restart, around) } else { Err(NoWrite::StoreAway) };
         match permit {
             Ok(permit) => {
+                tracing::info!(phone = %phone.device, "restarting");
                 self.actions += 1;
                 Move::Write(permit)
             }

@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
+use proptest::prelude::*;
+
 use super::stage::{Phone, Stage, id};
 use crate::{
     fleet::{
+        Effect,
         schedule::after,
         view::PhoneView,
         words::{PendingReason, State},
@@ -328,6 +331,78 @@ fn a_phone_in_doubt_is_asked_after_the_spacing_and_then_each_gap() {
     assert_eq!(asked.len(), 3, "{asked:?}");
     assert!((58..=62).contains(&asked[0]), "{asked:?}");
     assert!(asked.windows(2).all(|pair| (295..=305).contains(&(pair[1] - pair[0]))), "{asked:?}");
+}
+
+#[test]
+fn a_phone_in_doubt_is_asked_at_its_old_and_its_new_address_if_that_is_of_its_site() {
+    for (new, expected) in
+        [("127.1.9.9", ["127.1.0.1", "127.1.9.9", "127.1.0.1", "127.1.9.9"]), ("127.2.9.9", ["127.1.0.1"; 4])]
+    {
+        let mut town = Town::quiet(1, 0);
+        let yaml = documents(1, 0, &format!("ipaddress: {new}"));
+        town.stage = Stage::with(&yaml.replace("127.0.0.0/8", "127.1.0.0/16"));
+        town.all_start();
+        let mut asked = Vec::new();
+        while asked.len() < expected.len() {
+            town.stage.now = town.stage.fleet.next_tick().unwrap();
+            town.stage.fleet.tick(town.stage.now);
+            for effect in town.stage.fleet.take_effects() {
+                if let Effect::Contact { device, uri, ticket } = effect {
+                    asked.push(uri.address().to_string());
+                    assert_eq!(uri.port(), 8085);
+                    town.stage.fleet.contact_done(&device, ticket, false, town.stage.now);
+                }
+            }
+        }
+        assert_eq!(asked, expected, "R-1106");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_phones_do_no_step_begins_before_the_last_was_heard_of(
+        fates in proptest::collection::vec(0_u8..6, 30), order in Just((0..30_u32).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let mut town = Town::quiet(30, 0);
+        for (number, fate) in (0..30).zip(&fates) {
+            let phone = town.phones.get_mut(&mac(number)).unwrap();
+            match fate {
+                0 => phone.in_call = true,
+                1 => drop(phone.refuses.insert(id("vlan-id"), ItemStatus::from_wire("invalid data"))),
+                2 => drop(phone.values.insert(id("vlan-id"), "7".to_owned())),
+                _ => {}
+            }
+        }
+        for number in order {
+            town.session(&mac(number), Reason::StartUp);
+        }
+        town.pass(10 * MINUTE);
+        town.phones.values_mut().for_each(|phone| phone.in_call = false);
+        town.pass(120 * MINUTE);
+        let has = |device: &DeviceId| town.phones[device].values.get(&id("vlan-id")).is_some_and(|value| value == "7");
+        for (number, fate) in (0..30).zip(&fates) {
+            prop_assert_eq!(has(&mac(number)), *fate != 1, "phone {} of fate {}", number, fate);
+        }
+        let (mut taken, mut heard) = (0, 0);
+        for (device, write) in &town.story {
+            if has(device) && fates[device_number(device)] > 2 {
+                let step = [1, 4, 13, 40].iter().position(|all| taken < *all).unwrap();
+                if *write {
+                    let last = [0, 1, 4, 13][step];
+                    prop_assert!(heard >= last, "write {} after {} were heard of: {:?}", taken, heard, town.story);
+                    taken += 1;
+                } else {
+                    heard += 1;
+                }
+            }
+        }
+    }
+}
+
+fn device_number(device: &DeviceId) -> usize {
+    (0..30).find(|number| mac(*number) == *device).unwrap() as usize
 }
 
 #[test]
