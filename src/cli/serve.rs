@@ -93,6 +93,18 @@ pub struct Args {
     /// Contact-me requests a second for the whole service
     #[arg(long, env = "PHONEOPS_CONTACTS_PER_SECOND", default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub contacts_per_second: u32,
+    /// Contact-me requests a second for a site whose document says nothing else
+    #[arg(long, env = "PHONEOPS_SITE_CONTACTS_PER_SECOND", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub site_contacts_per_second: u32,
+    /// Contact-me requests in any 24 h to a phone that does not answer
+    #[arg(long, env = "PHONEOPS_CONTACTS_PER_DAY", default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub contacts_per_day: u32,
+    /// Sessions at once; above, phones are told to come back
+    #[arg(long, env = "PHONEOPS_SESSIONS", default_value_t = 5_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sessions: u32,
+    /// Sessions at once with phones of a site whose document says nothing else
+    #[arg(long, env = "PHONEOPS_SITE_SESSIONS", default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub site_sessions: u32,
     /// Ports that a phone's contact-me address may name; 0 = any
     #[arg(long, env = "PHONEOPS_CONTACT_PORT", default_value = "8085", value_name = "PORT", value_delimiter = ',')]
     pub contact_port: Vec<u16>,
@@ -176,6 +188,10 @@ impl Args {
                 contact_gap: self.contact_gap,
                 lockout_wait: self.lockout_wait,
                 contacts_per_second: self.contacts_per_second,
+                site_contacts_per_second: self.site_contacts_per_second,
+                contacts_per_day: self.contacts_per_day,
+                flows: self.sessions as usize,
+                site_flows: self.site_sessions as usize,
                 contact_ports: if self.contact_port.contains(&0) { Vec::new() } else { self.contact_port.clone() },
                 ..fleet::Settings::default()
             },

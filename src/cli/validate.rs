@@ -17,6 +17,7 @@ use std::{
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use miette::IntoDiagnostic;
 
 use self::{gather::Gathered, show::Report};
@@ -59,7 +60,8 @@ enum Output {
 pub fn run(args: Args) -> miette::Result<Exit> {
     let gathered = gather::gather(&args.paths)?;
     let wanted = load_all(&gathered, args.secrets_dir);
-    let report = Report::new(&gathered, &wanted, io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let report = Report::new(&gathered, &wanted, Timestamp::now(), colour);
     let (out, remark) = match args.output {
         Output::Text => (report.text() + &report.summary(), String::new()),
         Output::Json => (report.json(), report.summary()),

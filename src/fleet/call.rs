@@ -1,8 +1,10 @@
 //! Asking a phone to call: one request in flight, apart by spacing and gap, retried with full jitter (promise 4).
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use super::words::PendingReason;
+use super::{schedule::after, words::PendingReason};
 
 /// How far asking a phone to call has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -10,13 +12,13 @@ pub enum CallStep {
     /// Nobody asks.
     #[default]
     Idle,
-    /// It will be asked at that time. `slotted` = it has its slot in the pace of the whole service.
+    /// It may be asked from that time on.
     Waiting {
         /// When.
         at: Timestamp,
-        /// Whether the slot is taken.
-        slotted: bool,
     },
+    /// It may be asked now and stands in the line of its site.
+    Ready,
     /// The request is on its way.
     Requested {
         /// Which one.
@@ -50,10 +52,49 @@ pub struct Calling {
     pub not_before: Option<Timestamp>,
     /// How the last attempt failed.
     pub failure: Option<PendingReason>,
+    /// Requests since the phone was last heard of.
+    pub unheard: u32,
+    /// When the first of these left.
+    pub unheard_since: Option<Timestamp>,
 }
 
+/// The time in which a phone that is not heard of gets its share of requests.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Calling {
-    /// Forgets failures: after a success and for a new digest. Spacing and gap stay.
+    /// A request leaves.
+    pub fn ask(&mut self, ticket: u64, now: Timestamp) {
+        self.step = CallStep::Requested { ticket };
+        self.last_request = Some(now);
+        self.unheard_since = self.unheard_since.or(Some(now));
+        self.unheard = self.unheard.saturating_add(1);
+    }
+
+    /// The phone called.
+    pub fn heard(&mut self) {
+        self.failure = None;
+        self.gap_until = None;
+        self.unheard = 0;
+        self.unheard_since = None;
+    }
+
+    /// When a phone that is not heard of may be asked next, so that it is asked no more than `most` times in any 24 h:
+    /// the first day's requests may be gone within hours, those behind are evenly apart.
+    pub fn daily_share(&self, most: u32) -> Option<Timestamp> {
+        let most = most.max(1);
+        if self.unheard < most {
+            return None;
+        }
+        let even = self.last_request.map(|last| after(last, DAY / most));
+        even.max(self.unheard_since.map(|first| after(first, DAY)))
+    }
+
+    /// A person wants one request more than the day's share.
+    pub fn one_more(&mut self, most: u32) {
+        self.unheard = self.unheard.min(most.saturating_sub(1));
+    }
+
+    /// Forgets failures: after a success and for a new digest. Spacing, gap and the day's share stay.
     pub fn forgive(&mut self) {
         self.attempts = 0;
         self.not_before = None;
@@ -63,9 +104,9 @@ impl Calling {
     /// When this wants to be looked at again.
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.step {
-            CallStep::Waiting { at, .. } => Some(at),
+            CallStep::Waiting { at } => Some(at),
             CallStep::Answered { until } | CallStep::InCall { until } => Some(until),
-            CallStep::Idle | CallStep::Requested { .. } => None,
+            CallStep::Idle | CallStep::Ready | CallStep::Requested { .. } => None,
         }
     }
 }

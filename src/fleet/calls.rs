@@ -7,15 +7,13 @@ use super::{
     call::CallStep,
     phone::{Need, Phone},
     schedule::{after, full_jitter},
+    turns::{Entrant, Rank},
     words::PendingReason,
 };
 use crate::{
     spec::{Mode, Reach},
     wpi::{DeviceId, contact::ContactUri},
 };
-
-/// How long a contact waits when too many are under way.
-const TURN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What becomes of a person's wish that a phone be asked to call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +39,7 @@ impl Fleet {
             }
             self.wake(&device, now);
         }
+        self.take_turns(now);
     }
 
     fn wake(&mut self, device: &DeviceId, now: Timestamp) {
@@ -61,7 +60,7 @@ impl Fleet {
                 }
             }
             CallStep::InCall { until } if until <= now => phone.calling.step = CallStep::Idle,
-            CallStep::Waiting { at, slotted } if at <= now => return self.send_contact(device, slotted, now),
+            CallStep::Waiting { at } if at <= now => return self.line_up(device, now),
             _ => {}
         }
         self.schedule(device, now);
@@ -85,37 +84,57 @@ impl Fleet {
         }
     }
 
-    fn send_contact(&mut self, device: &DeviceId, slotted: bool, now: Timestamp) {
-        let Some(phone) = self.phones.get(device) else { return };
-        if self.need_of(phone, now).is_none() || phone.flow.is_some() {
-            return self.schedule_after(device, |phone| phone.calling.step = CallStep::Idle, now);
+    /// The phone's time has come: it goes to the end of the line of its site.
+    fn line_up(&mut self, device: &DeviceId, now: Timestamp) {
+        let entrant = self.phones.get(device).and_then(|phone| self.entrant(phone, now));
+        let step = if entrant.is_some() { CallStep::Ready } else { CallStep::Idle };
+        if let Some(entrant) = entrant {
+            self.turns.enter(device, entrant, now);
         }
-        let Some(uri) = self.contact_uri(phone) else {
-            return self.schedule_after(device, |phone| phone.calling.step = CallStep::Idle, now);
+        self.schedule_after(device, |phone| phone.calling.step = step, now);
+    }
+
+    /// How a phone that may be asked now stands in line.
+    fn entrant(&self, phone: &Phone, now: Timestamp) -> Option<Entrant> {
+        let need = self.need_of(phone, now).filter(|_| phone.flow.is_none())?;
+        self.contact_uri(phone)?;
+        let rank = match need {
+            _ if phone.look_wanted => Rank::Person,
+            Need::Sweep => Rank::Sweep,
+            Need::Write | Need::Read if phone.calling.failure.is_some() => Rank::Silent,
+            Need::Write | Need::Read => Rank::Due,
         };
-        if !slotted {
-            let slot = self.pace.slot(now);
-            if slot > now {
-                let step = CallStep::Waiting { at: slot, slotted: true };
-                return self.schedule_after(device, |phone| phone.calling.step = step, now);
+        let site = self.site_of(phone);
+        let spacing = self.settings.spacing_of(&site);
+        Some(Entrant { site: site.name, spacing, fragile: phone.profile().fragile, rank })
+    }
+
+    /// Asks those whose turn it is.
+    fn take_turns(&mut self, now: Timestamp) {
+        while let Some(device) = self.turns.first(now) {
+            if !self.send_contact(&device, now) {
+                self.turns.leave(&device, now);
+                self.schedule_after(&device, |phone| phone.calling.step = CallStep::Idle, now);
             }
         }
-        if self.requested >= self.settings.contacts_in_flight {
-            let step = CallStep::Waiting { at: after(now, TURN), slotted: true };
-            return self.schedule_after(device, |phone| phone.calling.step = step, now);
-        }
-        self.requested += 1;
+    }
+
+    fn send_contact(&mut self, device: &DeviceId, now: Timestamp) -> bool {
+        let phone = self.phones.get(device).filter(|phone| phone.calling.step == CallStep::Ready);
+        let wanted = phone.filter(|phone| phone.flow.is_none() && self.need_of(phone, now).is_some());
+        let Some(uri) = wanted.and_then(|phone| self.contact_uri(phone)) else { return false };
         self.tickets += 1;
         let ticket = self.tickets;
+        self.turns.take(device, ticket, now);
         if let Some(phone) = self.phones.get_mut(device) {
-            phone.calling.step = CallStep::Requested { ticket };
-            phone.calling.last_request = Some(now);
+            phone.calling.ask(ticket, now);
             if let Some(doubt) = &mut phone.doubt {
                 doubt.asked = doubt.asked.saturating_add(1);
             }
         }
         self.effects.push(Effect::Contact { device: device.clone(), uri, ticket });
         self.set_timer(device, now);
+        true
     }
 
     fn schedule_after(&mut self, device: &DeviceId, change: impl FnOnce(&mut Phone), now: Timestamp) {
@@ -127,7 +146,12 @@ impl Fleet {
 
     /// The result of a contact-me request: whether the phone answered 204.
     pub fn contact_done(&mut self, device: &DeviceId, ticket: u64, answered: bool, now: Timestamp) {
-        self.requested = self.requested.saturating_sub(1);
+        self.turns.done(ticket, now);
+        self.take_result(device, ticket, answered, now);
+        self.take_turns(now);
+    }
+
+    fn take_result(&mut self, device: &DeviceId, ticket: u64, answered: bool, now: Timestamp) {
         let answer_wait = self.settings.answer_wait;
         let Some(phone) = self.phones.get_mut(device) else { return };
         if phone.calling.step != (CallStep::Requested { ticket }) {
@@ -177,14 +201,15 @@ impl Fleet {
         if let Some(phone) = self.phones.get_mut(device) {
             phone.look_wanted = true;
             phone.calling.forgive();
+            phone.calling.one_more(self.settings.contacts_per_day);
             phone.calling.step = CallStep::Idle;
         }
         self.schedule(device, now);
         match self.phones.get(device).map(|phone| phone.calling.step) {
-            Some(CallStep::Waiting { at, .. }) if at > after(now, self.settings.contact_rest) => {
+            Some(CallStep::Waiting { at }) if at > after(now, self.settings.contact_rest) => {
                 ContactAnswer::RateLimited(at)
             }
-            Some(CallStep::Waiting { at, .. }) => ContactAnswer::Queued(at),
+            Some(CallStep::Waiting { at }) => ContactAnswer::Queued(at),
             _ => ContactAnswer::Queued(now),
         }
     }
@@ -203,33 +228,50 @@ impl Fleet {
 
     /// Decides when this phone is asked next, and sets its entry in the timer queue.
     pub(super) fn schedule(&mut self, device: &DeviceId, now: Timestamp) {
+        self.renew_doors(device, now);
         let Some(phone) = self.phones.get(device) else { return };
         let need = self.need_of(phone, now);
-        let turn = self.waits_for_turn(phone, now);
+        let turn = self.waits_for_turn(phone);
         let doubt_at = self.doubt_asks_at(phone);
         let held_back = need == Some(Need::Write) && self.store_away && !phone.look_wanted;
         let reachable = phone.flow.is_none() && !held_back && self.contact_uri(phone).is_some();
+        let report_only = self.settings.report_only;
         let Some(phone) = self.phones.get_mut(device) else { return };
-        let waits = turn || need.is_some_and(|need| need != Need::Sweep);
+        let held_up = phone.held_up(report_only, now).is_some();
+        let waits = turn || held_up || need.is_some_and(|need| need != Need::Sweep);
         phone.waiting_since = if waits { phone.waiting_since.or(Some(now)) } else { None };
         match phone.calling.step {
-            CallStep::Idle if need.is_some() && reachable => {
+            CallStep::Idle | CallStep::Waiting { .. } if need.is_some() && reachable => {
                 let spaced = phone.calling.last_request.map(|last| after(last, self.settings.contact_spacing));
                 let rested = phone.facts.last_seen.map(|last| after(last, self.settings.contact_rest));
+                let share = phone.calling.daily_share(self.settings.contacts_per_day);
                 let not_before = doubt_at.or(phone.calling.not_before);
-                let at = [spaced, rested, phone.calling.gap_until, not_before]
+                let at = [spaced, rested, phone.calling.gap_until, not_before, share]
                     .into_iter()
                     .flatten()
                     .fold(now, Timestamp::max);
-                phone.calling.step = CallStep::Waiting { at, slotted: false };
+                phone.calling.step = CallStep::Waiting { at };
             }
-            CallStep::Waiting { .. } if need.is_none() || !reachable => phone.calling.step = CallStep::Idle,
+            CallStep::Waiting { .. } | CallStep::Ready if need.is_none() || !reachable => {
+                phone.calling.step = CallStep::Idle;
+            }
             _ => {}
         }
+        self.keep_in_line(device, now);
         self.set_timer(device, now);
     }
 
+    /// A phone stands in line while it is ready, and as what it is now.
+    fn keep_in_line(&mut self, device: &DeviceId, now: Timestamp) {
+        let phone = self.phones.get(device).filter(|phone| phone.calling.step == CallStep::Ready);
+        match phone.and_then(|phone| self.entrant(phone, now)) {
+            Some(entrant) => self.turns.enter(device, entrant, now),
+            None => self.turns.leave(device, now),
+        }
+    }
+
     fn set_timer(&mut self, device: &DeviceId, now: Timestamp) {
+        let doors = self.phones.get(device).and_then(|phone| self.doors_turn(phone, now));
         let Some(phone) = self.phones.get_mut(device) else { return };
         let flow = phone.flow.and_then(|id| self.flows.get(id)).map(|flow| after(flow.last, self.settings.flow_idle));
         let sweep = (phone.calling.step == CallStep::Idle && phone.declared())
@@ -237,7 +279,8 @@ impl Fleet {
             .flatten()
             .filter(|at| *at > now);
         let silent = phone.doubt.as_ref().filter(|doubt| !doubt.told && flow.is_none()).and_then(|doubt| doubt.until);
-        let wake = [phone.calling.deadline(), flow, sweep, silent, phone.wish_ends()].into_iter().flatten().min();
+        let times = [phone.calling.deadline(), flow, sweep, doors, silent, phone.wish_ends()];
+        let wake = times.into_iter().flatten().min();
         self.timers.reset(device, phone.wake, wake);
         phone.wake = wake;
     }

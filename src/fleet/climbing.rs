@@ -31,20 +31,20 @@ impl Fleet {
     }
 
     /// Whether all that is to be written to this phone can make it vanish, and has to wait for others of its site.
-    pub(super) fn waits_for_turn(&self, phone: &Phone, now: Timestamp) -> bool {
+    pub(super) fn waits_for_turn(&self, phone: &Phone) -> bool {
         let Some(goal) = phone.goal.as_ref().filter(|_| phone.declared() && phone.assessment.only_vanishing) else {
             return false;
         };
         phone.mode() == Mode::Enforce
             && !self.settings.report_only
-            && !phone.restart_wanted(now)
+            && !phone.restart_wanted()
             && !self.has_turn(phone, &goal.desired.site)
     }
 
     /// What wants a session with a phone now; a write that waits for its turn wants none.
     pub(super) fn need_of(&self, phone: &Phone, now: Timestamp) -> Option<Need> {
         match phone.need(self.settings.report_only, now) {
-            Some(Need::Write) if self.waits_for_turn(phone, now) => phone.need_to_read(now),
+            Some(Need::Write) if self.waits_for_turn(phone) => phone.need_to_read(now),
             need => need,
         }
     }
@@ -147,7 +147,7 @@ impl Fleet {
     }
 
     /// What people should know of the ladder, for this phone, in words.
-    pub(super) fn ladder_notes(&self, phone: &Phone, now: Timestamp) -> Vec<String> {
+    pub(super) fn ladder_notes(&self, phone: &Phone) -> Vec<String> {
         let mut notes = Vec::new();
         if let Some(doubt) = phone.doubt.as_deref() {
             let site = &doubt.site;
@@ -160,7 +160,7 @@ impl Fleet {
                 format!("to be heard of again after a write at {:.0} that can make it vanish", doubt.at)
             });
         }
-        if self.waits_for_turn(phone, now)
+        if self.waits_for_turn(phone)
             && let Some(ladder) = phone.goal.as_ref().and_then(|goal| self.ladders.of(&goal.desired.site))
         {
             notes.push(match ladder.silent() {

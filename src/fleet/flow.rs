@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use rand::{RngExt, rngs::StdRng};
 
 use super::session::Session;
-use crate::wpi::{DeviceId, PhoneMessage};
+use crate::{
+    spec::SiteName,
+    wpi::{DeviceId, PhoneMessage},
+};
 
 /// The number of a flow, unique while the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +65,8 @@ pub struct Flow {
     pub cookie: Cookie,
     /// The phone.
     pub device: DeviceId,
+    /// Its site when it called.
+    pub site: SiteName,
     /// Where its last message came from.
     pub peer: SocketAddr,
     /// The TLS connection of its last message.
@@ -77,6 +82,7 @@ pub struct Flow {
 pub struct Flows {
     open: HashMap<FlowId, Flow>,
     by_cookie: HashMap<Cookie, FlowId>,
+    by_site: HashMap<SiteName, usize>,
     counter: u64,
 }
 
@@ -91,6 +97,11 @@ impl Flows {
         self.open.is_empty()
     }
 
+    /// How many are open with phones of a site.
+    pub fn of_site(&self, site: &SiteName) -> usize {
+        self.by_site.get(site).copied().unwrap_or_default()
+    }
+
     /// A fresh cookie.
     pub fn cookie(rng: &mut StdRng) -> Cookie {
         Cookie::fresh(rng)
@@ -101,6 +112,7 @@ impl Flows {
         self.counter += 1;
         let id = FlowId(self.counter);
         self.by_cookie.insert(flow.cookie, id);
+        *self.by_site.entry(flow.site.clone()).or_default() += 1;
         self.open.insert(id, flow);
         id
     }
@@ -109,6 +121,12 @@ impl Flows {
     pub fn close(&mut self, id: FlowId) -> Option<Flow> {
         let flow = self.open.remove(&id)?;
         self.by_cookie.remove(&flow.cookie);
+        let left = self.of_site(&flow.site).saturating_sub(1);
+        if left == 0 {
+            self.by_site.remove(&flow.site);
+        } else {
+            self.by_site.insert(flow.site.clone(), left);
+        }
         Some(flow)
     }
 

@@ -70,6 +70,7 @@ impl Phone {
         self.fresh &= new.desired.undecided;
         self.doubtful.clear();
         self.cautious = false;
+        self.doors.forget();
         self.heals = (Timestamp::UNIX_EPOCH, 0);
         self.unsaved = true;
         self.goal = Some(new);

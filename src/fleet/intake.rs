@@ -75,19 +75,20 @@ impl Fleet {
         if let Some(old) = self.phones.get(&device).and_then(|phone| phone.flow) {
             self.supersede(old, now);
         }
-        if self.flows.len() >= self.settings.flows {
-            self.counters.overload += 1;
-            return cleanup(nonce, item("cleanup-reason", "overload"));
-        }
         if !self.meet(&device, message, from, now) {
             return plain_cleanup(nonce);
         }
+        if self.overloaded(&device, &message.reason, now) {
+            return cleanup(nonce, item("cleanup-reason", "overload"));
+        }
+        let site = self.phones.get(&device).map(|phone| self.site_of(phone).name).unwrap_or_default();
         let Some(mut phone) = self.phones.remove(&device) else { return plain_cleanup(nonce) };
         let opened = self.open(&mut phone, message, from, now);
         self.phones.insert(device.clone(), phone);
         match opened {
             Ok((session, next)) => {
-                let flow = Flow { cookie, device, peer: from.peer, connection: from.connection, last: now, session };
+                let flow =
+                    Flow { cookie, device, site, peer: from.peer, connection: from.connection, last: now, session };
                 self.step(flow, next, now)
             }
             Err((result, problem)) => {
@@ -161,8 +162,7 @@ impl Fleet {
         }
         self.heard_at.insert(peer, device.clone());
         phone.facts.last_seen = Some(now);
-        phone.calling.failure = None;
-        phone.calling.gap_until = None;
+        phone.calling.heard();
         let started = message.reason == Reason::StartUp;
         phone.doubt_heard(started, self.settings.contact_spacing, now);
         if started {
@@ -179,6 +179,7 @@ impl Fleet {
             self.resolve(device, now);
         }
         self.follow_doubt(device, now);
+        self.renew_doors(device, now);
         true
     }
 
@@ -204,6 +205,12 @@ impl Fleet {
             Reason::StartUp if unchanged(phone, &goal, message, &around) => {
                 phone.last_proof = Some(now);
                 return Err((SessionResult::InSync, None));
+            }
+            Reason::Solicited if phone.need(self.settings.report_only, now).is_none() => {
+                if let Some(held) = phone.held_up(self.settings.report_only, now) {
+                    return Err((SessionResult::Waits, Some(NoWrite::from(held).to_string())));
+                }
+                self.wanted.is_none()
             }
             Reason::StartUp | Reason::Solicited | Reason::Status => self.wanted.is_none(),
             Reason::LocalChanges if message.value("configuration-attached-flag") == Some("true") => {
@@ -297,7 +304,7 @@ impl Fleet {
         let mut wish = None;
         let (result, problem) = match ending {
             Ending::Done => (self.result(flow), None),
-            Ending::Waits(why @ NoWrite::Turn) if !flow.session.accepted.is_empty() => {
+            Ending::Waits(why) if why.leaves_the_rest() && !flow.session.accepted.is_empty() => {
                 (self.result(flow), Some(why.to_string()))
             }
             Ending::Waits(why) => (SessionResult::Waits, Some(why.to_string())),
@@ -316,6 +323,7 @@ impl Fleet {
                     phone.calling.forgive();
                 }
             }
+            Ending::Waits(why) if why.leaves_the_rest() => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(_) | Ending::Busy => {}
         }
         self.after_call(&device, &flow.session.reason, now);
@@ -461,7 +469,13 @@ impl Fleet {
         self.effects.push(Effect::Report(Box::new(report)));
     }
 
-    fn report_call(&mut self, device: &DeviceId, reason: &Reason, result: SessionResult, problem: Option<String>) {
+    pub(super) fn report_call(
+        &mut self,
+        device: &DeviceId,
+        reason: &Reason,
+        result: SessionResult,
+        problem: Option<String>,
+    ) {
         let Some(phone) = self.phones.get(device) else { return };
         let report = bare_report(phone, reason, result, problem);
         self.effects.push(Effect::Report(Box::new(report)));

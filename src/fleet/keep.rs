@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use super::{
     call::Calling,
+    doors::Doors,
     goal::Goal,
     observed::ObservedSet,
     phone::{Assessment, Newest, Phone},
@@ -46,6 +47,7 @@ impl Phone {
             wrong_site: false,
             wishes: 0,
             cautious: false,
+            doors: Doors::default(),
             assessment: Assessment::default(),
             wake: None,
             waiting_since: None,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::{settings::Settings, words::PendingReason};
+use super::{doors::Held, settings::Settings, words::PendingReason};
 use crate::{
     catalogue::{Access, Catalogue, Effect, GroupKey, Owner},
     spec::{Desired, Digest, LockoutItems, Mode, Policy, Site, UserItems},
@@ -21,6 +21,18 @@ pub enum NoWrite {
     /// Mode Off.
     #[error("mode Off")]
     Off,
+    /// A pause is in force.
+    #[error("a pause is in force")]
+    Paused {
+        /// Its end, if it has one.
+        until: Option<Timestamp>,
+    },
+    /// Outside the windows.
+    #[error("outside its windows")]
+    WindowClosed {
+        /// The next opening, if there ever is one.
+        next: Option<Timestamp>,
+    },
     /// What the session works towards is not what is in force any more.
     #[error("another desired state is in force")]
     NotInForce,
@@ -49,11 +61,18 @@ impl NoWrite {
     pub fn pending(&self) -> Option<PendingReason> {
         match self {
             Self::StoreAway => Some(PendingReason::StoreAway),
+            Self::Paused { .. } => Some(PendingReason::Paused),
+            Self::WindowClosed { .. } => Some(PendingReason::WindowClosed),
             Self::WrongSite => Some(PendingReason::WrongSite),
             Self::Turn => Some(PendingReason::Turn),
             Self::NotInForce | Self::SessionLimit => Some(PendingReason::Queued),
             Self::Report | Self::Off | Self::TooLarge | Self::Item(..) => None,
         }
+    }
+
+    /// Whether the messages behind the last one wait for another time, and what was written stays as it is.
+    pub fn leaves_the_rest(&self) -> bool {
+        matches!(self, Self::Paused { .. } | Self::WindowClosed { .. } | Self::Turn)
     }
 }
 
@@ -151,6 +170,9 @@ pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Perm
         Mode::Report => return Err(NoWrite::Report),
         Mode::Enforce if ask.settings.report_only => return Err(NoWrite::Report),
         Mode::Enforce => {}
+    }
+    if let Some(held) = Held::now(&goal.policy, now) {
+        return Err(held.into());
     }
     if !ask.site.contains(ask.peer) {
         return Err(NoWrite::WrongSite);

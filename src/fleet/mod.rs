@@ -9,12 +9,13 @@
 //! - [`record`]: what must not be forgotten of a phone, and [`keep`], which turns one into the other
 //! - [`diff`]: desired against observed
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
-//! - [`may_write`]: the one gate that every write passes
+//! - [`may_write`]: the one gate that every write passes; [`doors`]: whether the clock lets it
 //! - [`ladder`]: how many phones of a site may be in [`doubt`] at once, [`climbing`]: what the fleet does with both
 //! - [`restart`]: restarting phones
-//! - [`call`], [`schedule`]: asking phones to call, timers, backoff
+//! - [`call`], [`schedule`], [`turns`]: asking phones to call: how far it has come, timers and backoff, whose turn it is
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people
+//! - [`overload`]: too many sessions at once
 //! - [`effect`]: what it wants done
 
 pub mod batch;
@@ -22,6 +23,7 @@ pub mod call;
 mod calls;
 mod climbing;
 pub mod diff;
+pub mod doors;
 pub mod doubt;
 pub mod effect;
 pub mod flow;
@@ -31,6 +33,7 @@ mod keep;
 pub mod ladder;
 pub mod may_write;
 pub mod observed;
+mod overload;
 pub mod phone;
 pub mod record;
 pub mod restart;
@@ -40,7 +43,7 @@ pub mod session;
 pub mod settings;
 mod show;
 pub mod takeover;
-
+pub mod turns;
 pub mod view;
 pub mod words;
 
@@ -67,14 +70,17 @@ use flow::Flows;
 use ladder::Ladders;
 use phone::Phone;
 use record::PhoneRecord;
-use schedule::{Pace, Timers};
+use schedule::Timers;
+use turns::Turns;
 
 /// How often a bound was hit or a rule broken; read by the metrics.
 #[derive(Debug, Default, Clone)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Initial messages answered by overload.
+    /// Initial messages answered by overload, because of the bound of the service.
     pub overload: u64,
+    /// The same because of a site's bound.
+    pub site_overload: u64,
     /// Messages of undeclared phones beyond the number that is remembered.
     pub undeclared_forgotten: u64,
     /// Replies that belong to no flow.
@@ -110,10 +116,8 @@ pub struct Fleet {
     ladders: Ladders,
     flows: Flows,
     timers: Timers,
-    pace: Pace,
+    turns: Turns,
     tickets: u64,
-    /// Contact-me requests under way.
-    requested: usize,
     store_away: bool,
     effects: Vec<Effect>,
     counters: Counters,
@@ -125,7 +129,7 @@ impl Fleet {
     /// one in tests.
     pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
         Self {
-            pace: Pace::new(settings.contacts_per_second),
+            turns: Turns::new(&settings),
             settings,
             wanted: None,
             taken: None,
@@ -141,7 +145,6 @@ impl Fleet {
             flows: Flows::default(),
             timers: Timers::default(),
             tickets: 0,
-            requested: 0,
             store_away: false,
             effects: Vec::new(),
             counters: Counters::default(),
@@ -193,12 +196,12 @@ impl Fleet {
 
     /// When [`Self::tick`] has something to do.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        self.timers.next()
+        [self.timers.next(), self.turns.next()].into_iter().flatten().min()
     }
 
-    /// How many entries wait in the timer queue, and how many flows are open.
+    /// How many entries wait in the timer queue or in a line, and how many flows are open.
     pub fn waiting(&self) -> (usize, usize) {
-        (self.timers.len(), self.flows.len())
+        (self.timers.len() + self.turns.len(), self.flows.len())
     }
 
     /// The newest revision that was taken over as a whole.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     call::Calling,
     diff::{self, Comparison},
+    doors::Doors,
     doubt::Doubt,
     flow::FlowId,
     goal::Goal,
@@ -43,7 +44,7 @@ pub enum Newest {
 /// What wants a session with a phone, most pressing first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
-    /// Something differs and may be written.
+    /// Something differs and may be written now.
     Write,
     /// Something is not known.
     Read,
@@ -116,6 +117,8 @@ pub struct Phone {
     pub wishes: u8,
     /// Whether it refused a whole message: then each group goes in one of its own.
     pub cautious: bool,
+    /// Whether windows and pauses hold writes back, as last asked.
+    pub doors: Doors,
     /// What follows from all that.
     pub assessment: Assessment,
     /// When its entry in the timer queue is due.
@@ -252,8 +255,7 @@ impl Phone {
         if policy.mode == Mode::Off {
             return None;
         }
-        let acts = policy.mode == Mode::Enforce && !report_only;
-        if acts && (self.assessment.writable || self.restart_wanted(now)) {
+        if self.wants_write(report_only) && self.held(now).is_none() {
             return Some(Need::Write);
         }
         self.need_to_read(now)

@@ -110,9 +110,8 @@ impl Phone {
     }
 
     /// Whether the phone is to be restarted: for its items, or for a person.
-    pub(super) fn restart_wanted(&self, now: Timestamp) -> bool {
-        let wish = self.restart.as_ref().and_then(|restart| restart.wish.as_ref());
-        wish.is_some_and(|wish| now < after(wish.at, WISH_KEPT)) || self.restart_due()
+    pub(super) fn restart_wanted(&self) -> bool {
+        self.restart.as_ref().is_some_and(|restart| restart.wish.is_some()) || self.restart_due()
     }
 
     /// Whether a restart was sent and the phone has not called since.
@@ -172,10 +171,10 @@ impl Phone {
     }
 
     /// What people should know of it, in words.
-    pub(super) fn restart_notes(&self, now: Timestamp) -> Vec<String> {
+    pub(super) fn restart_notes(&self) -> Vec<String> {
         let Some(restart) = self.restart.as_deref() else { return Vec::new() };
         let mut notes = Vec::new();
-        if let Some(wish) = restart.wish.as_ref().filter(|_| self.restart_wanted(now)) {
+        if let Some(wish) = &restart.wish {
             notes.push(format!("a restart waits since {:.0}, asked for by {}", wish.at, wish.by));
         }
         if let Some(sent) = restart.sent {
@@ -227,7 +226,7 @@ impl Fleet {
         self.save(device, now);
         self.schedule(device, now);
         match self.phones.get(device).map(|phone| phone.calling.step) {
-            Some(CallStep::Waiting { at, .. }) => RestartAnswer::Queued(Some(at)),
+            Some(CallStep::Waiting { at }) => RestartAnswer::Queued(Some(at)),
             _ => RestartAnswer::Queued(None),
         }
     }

@@ -64,10 +64,7 @@ pub fn full_jitter(rng: &mut StdRng, base: Duration, limit: Duration, attempts: 
     Duration::from_millis(rng.random_range(0..=millis))
 }
 
-/// A backlog longer than this is no backlog: the clock was set back.
-const BACKLOG: Duration = Duration::from_secs(60 * 60);
-
-/// Spreads contacts of the whole service evenly.
+/// Spreads contacts evenly: those of the whole service, or of a site.
 #[derive(Debug)]
 pub struct Pace {
     step: Duration,
@@ -77,14 +74,31 @@ pub struct Pace {
 impl Pace {
     /// So many a second; 0 counts as 1.
     pub fn new(per_second: u32) -> Self {
-        Self { step: Duration::from_secs(1) / per_second.max(1), next: Timestamp::MIN }
+        Self::every(Duration::from_secs(1) / per_second.max(1))
+    }
+
+    /// One each `step`.
+    pub fn every(step: Duration) -> Self {
+        Self { step, next: Timestamp::MIN }
+    }
+
+    /// One each `step` from the next slot on.
+    pub fn set(&mut self, step: Duration) {
+        self.step = step;
+    }
+
+    /// The time between two slots.
+    pub fn step(&self) -> Duration {
+        self.step
+    }
+
+    /// From when on a slot is free.
+    pub fn free(&self) -> Timestamp {
+        self.next
     }
 
     /// The next free slot from `now` on, which is taken.
     pub fn slot(&mut self, now: Timestamp) -> Timestamp {
-        if self.next > after(now, BACKLOG) {
-            self.next = now;
-        }
         let slot = self.next.max(now);
         self.next = after(slot, self.step);
         slot

@@ -46,8 +46,8 @@ pub struct Writer {
     messages: VecDeque<Vec<Item>>,
     written: BTreeMap<ItemId, DesiredValue>,
     sent: HashSet<u64>,
-    /// Items that can make the phone vanish wait for their turn.
-    turned: bool,
+    /// Why the messages behind those that were written wait for another time.
+    cut: Option<NoWrite>,
     /// An item was written once more to learn whether the phone is in a call.
     probed: bool,
 }
@@ -206,12 +206,16 @@ impl Session {
         let mut sending = std::mem::take(sending);
         let items = std::mem::take(&mut sending.items);
         let content = content_hash(&items, &sending.wanted);
-        let permit = if stored { self.permit(phone, Leaving::Items(items), around) } else { Err(NoWrite::StoreAway) };
+        let leaving = Leaving::Items(items);
+        let permit = if stored { self.permit(phone, leaving, around) } else { Err(NoWrite::StoreAway) };
+        let permit = match &mut self.job {
+            Job::Enforce(writer) => permit.inspect(|_| {
+                writer.sent.insert(content);
+            }),
+            Job::Look => Err(NoWrite::Report),
+        };
         match permit {
             Ok(permit) => {
-                if let Job::Enforce(writer) = &mut self.job {
-                    writer.sent.insert(content);
-                }
                 self.step = Step::Writing(sending);
                 self.actions += 1;
                 Move::Write(permit)
@@ -241,11 +245,12 @@ impl Session {
         if let Job::Enforce(writer) = &mut self.job {
             writer.messages.clear();
             writer.written.clear();
-            writer.turned = false;
+            writer.cut = None;
         }
-        let may_still_write = goal.desired.policy.mode == Mode::Enforce;
-        if !may_still_write {
-            self.job = Job::Look;
+        match goal.desired.policy.mode {
+            Mode::Enforce => {}
+            Mode::Report => self.job = Job::Look,
+            Mode::Off => return Move::End(Ending::Done),
         }
         self.ask(phone, comparing(&goal.desired, around.catalogue), false, around)
     }
@@ -353,15 +358,7 @@ impl Session {
         }
         let Job::Enforce(writer) = &mut self.job else { return Self::finish(phone) };
         let Some(items) = writer.messages.pop_front() else {
-            if writer.written.is_empty() {
-                return self.close(phone, around);
-            }
-            let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
-            let mut ids: Vec<ItemId> = writer.written.keys().filter(compares).cloned().collect();
-            if ids.is_empty() {
-                ids = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
-            }
-            return self.ask(phone, ids, true, around);
+            return self.read_back(phone, around);
         };
         let wanted = items.iter().filter_map(|item| Some((item.id.clone(), phone.wants(&item.id)?))).collect();
         if writer.sent.contains(&content_hash(&items, &wanted)) {
@@ -369,7 +366,6 @@ impl Session {
         }
         match self.permit(phone, Leaving::Items(items.clone()), around) {
             Ok(_) => {}
-            Err(NoWrite::Turn) => return self.wait_for_turn(phone, around),
             Err(why) => return self.stop(phone, why, around),
         }
         let images = record_in_flight(phone, &items, around);
@@ -379,6 +375,20 @@ impl Session {
         }
         self.step = Step::Recording(Sending { items, wanted, images, vanishing });
         Move::Record
+    }
+
+    /// Reads what was written in this round.
+    fn read_back(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
+        let Job::Enforce(writer) = &self.job else { return Self::finish(phone) };
+        if writer.written.is_empty() {
+            return self.close(phone, around);
+        }
+        let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str());
+        let mut ids: Vec<ItemId> = writer.written.keys().filter(compares).cloned().collect();
+        if ids.is_empty() {
+            ids = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
+        }
+        self.ask(phone, ids, true, around)
     }
 
     fn permit(&self, phone: &Phone, leaving: Leaving, around: &Surroundings<'_>) -> Result<Permit, NoWrite> {
@@ -402,11 +412,19 @@ impl Session {
         may_write(&ask, leaving, around.now)
     }
 
-    /// A write may not leave: goes round again when another state is in force, else ends and waits.
+    /// A write may not leave: goes round again when another state is in force, else ends and waits. When only its time
+    /// is over, what was written so far is proven first.
     fn stop(&mut self, phone: &mut Phone, why: NoWrite, around: &Surroundings<'_>) -> Move {
-        match self.round_again(phone, around) {
-            Some(next) => next,
-            None => Move::End(Ending::Waits(why)),
+        if let Some(next) = self.round_again(phone, around) {
+            return next;
+        }
+        match &mut self.job {
+            Job::Enforce(writer) if why.leaves_the_rest() => {
+                writer.messages.clear();
+                writer.cut = Some(why);
+                self.read_back(phone, around)
+            }
+            _ => Move::End(Ending::Waits(why)),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::spec::Site;
+
 /// The bounds and times of a fleet. [`Default`] gives what one gets by saying nothing.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -17,7 +19,13 @@ pub struct Settings {
     pub answer_wait: Duration,
     /// Contact-me requests a second for the whole service.
     pub contacts_per_second: u32,
-    /// Contact-me requests under way at once.
+    /// Contact-me requests a second for one site whose document says nothing else.
+    pub site_contacts_per_second: u32,
+    /// Contact-me requests in any 24 h to a phone that is not heard of; its own call and a person's contact count anew.
+    pub contacts_per_day: u32,
+    /// Least time between two contact-me requests to phones of firmware V1 and V2 of one site.
+    pub fragile_rest: Duration,
+    /// Contact-me requests under way at once; one site has at most a quarter of them.
     pub contacts_in_flight: usize,
     /// Ports that a `contact-me-uri` may name; empty = any (R-1106).
     pub contact_ports: Vec<u16>,
@@ -29,6 +37,10 @@ pub struct Settings {
     pub flow_actions: u32,
     /// Most flows at once; above, initial messages are answered by overload.
     pub flows: usize,
+    /// The same for one site whose document says nothing else.
+    pub site_flows: usize,
+    /// How long a phone that was turned away by overload is given to come back by itself before it is asked to call.
+    pub overload_rest: Duration,
     /// Most fragments of one reply.
     pub fragments: u32,
     /// Most bytes of text of one reply.
@@ -61,12 +73,17 @@ impl Default for Settings {
             contact_rest: Duration::from_secs(2),
             answer_wait: Duration::from_secs(30),
             contacts_per_second: 20,
+            site_contacts_per_second: 1,
+            contacts_per_day: 12,
+            fragile_rest: Duration::from_secs(10),
             contacts_in_flight: 256,
             contact_ports: vec![8085],
             flow_idle: Duration::from_secs(120),
             flow_length: Duration::from_secs(15 * 60),
             flow_actions: 50,
             flows: 5_000,
+            site_flows: 1_000,
+            overload_rest: Duration::from_secs(60),
             fragments: 200,
             reply_bytes: 4_000_000,
             call_wait: Duration::from_secs(15 * 60),
@@ -78,5 +95,17 @@ impl Default for Settings {
             restart_wait: Duration::from_secs(10 * 60),
             heals_per_day: 10,
         }
+    }
+}
+
+impl Settings {
+    /// The least time between two contact-me requests to phones of a site.
+    pub fn spacing_of(&self, site: &Site) -> Duration {
+        site.limits.contact_spacing.unwrap_or(Duration::from_secs(1) / self.site_contacts_per_second.max(1))
+    }
+
+    /// Most flows of a site at once.
+    pub fn flows_of(&self, site: &Site) -> usize {
+        site.limits.sessions.map_or(self.site_flows, |most| most as usize)
     }
 }

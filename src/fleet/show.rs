@@ -58,7 +58,8 @@ impl Fleet {
         if phone.facts.last_seen.is_none() {
             return if phone.wrong_site { State::Pending } else { State::Unknown };
         }
-        if need.is_some_and(|need| need != Need::Sweep) || self.waits_for_turn(phone, now) {
+        let held_up = phone.held_up(self.settings.report_only, now).is_some() || self.waits_for_turn(phone);
+        if held_up || need.is_some_and(|need| need != Need::Sweep) {
             return State::Pending;
         }
         let enforces = phone.mode() == Mode::Enforce && !self.settings.report_only;
@@ -74,29 +75,34 @@ impl Fleet {
     fn pending(&self, phone: &Phone, now: Timestamp) -> PendingView {
         let need = self.need_of(phone, now);
         let next = match phone.calling.step {
-            CallStep::Waiting { at, .. } => Some(at),
+            CallStep::Waiting { at } => Some(at),
+            CallStep::Ready => self.turns.expected(&phone.device, now),
             CallStep::Answered { until } => Some(until),
             _ => None,
         };
         let reason = if phone.wrong_site {
             PendingReason::WrongSite
+        } else if let Some(held) = phone.held_up(self.settings.report_only, now) {
+            return PendingView { reason: held.reason(), since: phone.waiting_since, next: held.until() };
         } else if matches!(phone.calling.step, CallStep::InCall { .. }) {
             return PendingView { reason: PendingReason::InCall, since: None, next: None };
         } else if need == Some(Need::Write) && self.store_away {
             PendingReason::StoreAway
-        } else if self.waits_for_turn(phone, now) {
+        } else if self.waits_for_turn(phone) {
             PendingReason::Turn
         } else {
-            self.call_reason(phone, now)
+            self.call_reason(phone, next, now)
         };
         PendingView { reason, since: phone.waiting_since, next }
     }
 
-    fn call_reason(&self, phone: &Phone, now: Timestamp) -> PendingReason {
+    fn call_reason(&self, phone: &Phone, next: Option<Timestamp>, now: Timestamp) -> PendingReason {
         match (phone.calling.step, phone.calling.failure) {
             (CallStep::Answered { .. }, _) => PendingReason::Called,
             (_, Some(failure)) => failure,
-            (CallStep::Waiting { at, .. }, None) if at > after(now, self.settings.contact_rest) => {
+            (CallStep::Waiting { .. } | CallStep::Ready, None)
+                if next.is_some_and(|at| at > after(now, self.settings.contact_rest)) =>
+            {
                 PendingReason::RateLimited
             }
             (CallStep::Idle, None) if self.contact_uri(phone).is_none() => PendingReason::Unreachable,
@@ -230,7 +236,7 @@ impl Fleet {
                 Newest::Invalid { problems, .. } => problems.iter().take(10).map(ToString::to_string).collect(),
                 Newest::Declared | Newest::Gone => Vec::new(),
             },
-            notes: [self.ladder_notes(phone, now), phone.restart_notes(now)].concat(),
+            notes: [self.ladder_notes(phone), phone.restart_notes()].concat(),
             managed: goal.map_or(0, |goal| goal.desired.items.len()),
             revision: goal.map(|goal| goal.revision.to_string()),
             address: phone.facts.address.map(|address| address.to_string()),

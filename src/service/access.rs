@@ -95,9 +95,10 @@ impl FleetAccess for Access {
     }
 }
 
-fn bounds(counters: &Counters) -> [(&'static str, u64); 6] {
+fn bounds(counters: &Counters) -> [(&'static str, u64); 7] {
     [
         ("overload", counters.overload),
+        ("site-overload", counters.site_overload),
         ("undeclared-forgotten", counters.undeclared_forgotten),
         ("stray-replies", counters.stray_replies),
         ("incomplete-messages", counters.incomplete_messages),

@@ -125,6 +125,9 @@ fn tell(snapshot: &Snapshot, wanted: &Wanted) {
     for problem in warnings.iter().take(LOGGED.saturating_sub(errors.len())) {
         tracing::warn!(revision, "{problem}");
     }
+    for problem in wanted.expired(jiff::Timestamp::now()).take(LOGGED) {
+        tracing::warn!(revision, "{problem}");
+    }
     if problems.len() > LOGGED {
         tracing::warn!(revision, "{} more; `phoneops validate` lists all", problems.len() - LOGGED);
     }

@@ -18,14 +18,8 @@ use phoneops::{
 
 /// Words of the vocabulary that no phone of this version can get.
 const LATER_STATES: [State; 1] = [State::Held];
-const LATER_PENDING: [PendingReason; 6] = [
-    PendingReason::WindowClosed,
-    PendingReason::Paused,
-    PendingReason::Braked,
-    PendingReason::MobileUser,
-    PendingReason::ForeignServer,
-    PendingReason::Recovering,
-];
+const LATER_PENDING: [PendingReason; 4] =
+    [PendingReason::Braked, PendingReason::MobileUser, PendingReason::ForeignServer, PendingReason::Recovering];
 const LATER_DEGRADED: [DegradedReason; 1] = [DegradedReason::TugOfWar];
 
 fn project(path: &str) -> PathBuf {

@@ -41,6 +41,7 @@ mod service_secret;
 mod service_stage;
 mod service_status;
 mod service_store_away;
+mod service_windows;
 mod sim_aftermath;
 mod sim_dcmp;
 mod sim_faults;

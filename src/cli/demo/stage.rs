@@ -134,6 +134,9 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
             contact_gap: Duration::from_secs(2),
             contact_rest: Duration::from_millis(300),
             answer_wait: Duration::from_secs(5),
+            site_contacts_per_second: 20,
+            contacts_per_day: 10_000,
+            fragile_rest: Duration::from_secs(1),
             backoff_base: Duration::from_secs(1),
             contact_ports: Vec::new(),
             ..fleet::Settings::default()

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fmt::Write};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
@@ -18,6 +19,7 @@ use crate::{
 pub(super) struct Report<'r> {
     gathered: &'r Gathered,
     wanted: &'r Wanted,
+    problems: Vec<&'r Problem>,
     texts: HashMap<&'r str, &'r str>,
     colour: bool,
 }
@@ -35,14 +37,16 @@ struct Json<'p> {
 }
 
 impl<'r> Report<'r> {
-    /// A report on all problems of `wanted`.
-    pub(super) fn new(gathered: &'r Gathered, wanted: &'r Wanted, colour: bool) -> Self {
-        Self { gathered, wanted, texts: gathered.texts(), colour }
+    /// A report on all problems of `wanted`, with what has expired by now.
+    pub(super) fn new(gathered: &'r Gathered, wanted: &'r Wanted, now: Timestamp, colour: bool) -> Self {
+        let mut problems: Vec<&Problem> = wanted.problems().iter().chain(wanted.expired(now)).collect();
+        problems.sort_by(|a, b| (&a.place, a.severity).cmp(&(&b.place, b.severity)));
+        Self { gathered, wanted, problems, texts: gathered.texts(), colour }
     }
 
     /// How much was looked at and found, as one line.
     pub(super) fn summary(&self) -> String {
-        let of = |severity| self.wanted.problems().iter().filter(|problem| problem.severity == severity).count();
+        let of = |severity| self.problems.iter().filter(|problem| problem.severity == severity).count();
         let counts = self.wanted.counts();
         let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         format!(
@@ -58,7 +62,7 @@ impl<'r> Report<'r> {
     /// Each problem with its line.
     pub(super) fn text(&self) -> String {
         let mut out = String::new();
-        for problem in self.wanted.problems() {
+        for problem in self.problems.iter().copied() {
             let colour = if problem.severity == Severity::Error { "1;31" } else { "1;33" };
             let title = self.paint(colour, &format!("{}[{}]", word(problem.severity), problem.code));
             let _ = writeln!(out, "{title}: {}", problem.message);
@@ -86,7 +90,7 @@ impl<'r> Report<'r> {
 
     /// One object a line.
     pub(super) fn json(&self) -> String {
-        let lines = self.wanted.problems().iter().map(|problem| Json {
+        let lines = self.problems.iter().map(|problem| Json {
             severity: word(problem.severity),
             code: problem.code,
             file: self.gathered.shown(&problem.place.file),
@@ -101,7 +105,7 @@ impl<'r> Report<'r> {
     /// Workflow commands, which GitHub shows at the line.
     pub(super) fn github(&self) -> String {
         let mut out = String::new();
-        for problem in self.wanted.problems() {
+        for problem in self.problems.iter().copied() {
             let place = &problem.place;
             let _ = write!(out, "::{} file={}", word(problem.severity), property(self.gathered.shown(&place.file)));
             if place.line > 0 {

@@ -21,11 +21,11 @@ impl Session {
     pub(super) fn close(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
         let done = Self::finish(phone);
         let Job::Enforce(writer) = &self.job else { return done };
-        if !phone.restart_wanted(around.now) {
-            return if writer.turned { Move::End(Ending::Waits(NoWrite::Turn)) } else { done };
+        if !phone.restart_wanted() {
+            return writer.cut.clone().map_or(done, |why| Move::End(Ending::Waits(why)));
         }
         if let Err(why) = self.permit(phone, Leaving::Restart, around) {
-            return self.stop(phone, why, around);
+            return Move::End(Ending::Waits(why));
         }
         if self.accepted.is_empty() {
             return self.probe(phone, around);
@@ -47,7 +47,7 @@ impl Session {
             }
             Err(why) => {
                 self.undo_restart(phone);
-                self.stop(phone, why, around)
+                Move::End(Ending::Waits(why))
             }
         }
     }
@@ -57,15 +57,6 @@ impl Session {
         if let Step::Restarting(wish) = &mut self.step {
             phone.restart_undone(wish.take());
         }
-    }
-
-    /// Items that can make the phone vanish wait: what was written is read back all the same.
-    pub(super) fn wait_for_turn(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
-        if let Job::Enforce(writer) = &mut self.job {
-            writer.turned = true;
-            writer.messages.clear();
-        }
-        self.next_message(phone, around)
     }
 
     /// Writes one item once more with the value it has: a phone in a call answers `busy`.

@@ -149,6 +149,22 @@ fn in_report_and_without_a_store_no_restart_leaves() {
 }
 
 #[test]
+fn a_restart_waits_for_the_window_of_the_phone() {
+    let window = ", windows: [{schedule: \"0 22 * * *\", duration: 3h, timeZone: UTC}]";
+    let (mut stage, mut phone) = (Stage::with(&documents(window, PLAIN)), Phone::new(MAC));
+    phone.values.extend([(id("sntp-addr"), "192.0.2.5".to_owned()), (id("date-format"), "0".to_owned())]);
+    phone.session(&mut stage, Reason::StartUp);
+    stage.fleet.restart(&device(), "alice", stage.now);
+    let session = phone.session(&mut stage, Reason::Solicited);
+    assert_eq!(session.actions(), [Action::ReadItems, Action::CleanUp]);
+    assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::WindowClosed);
+    stage.contacts.clear();
+    stage.pass(Duration::from_secs(15 * 60 * 60));
+    assert!(!stage.contacts.is_empty(), "the opening is a trigger");
+    assert_eq!(restarts(&phone.session(&mut stage, Reason::Solicited)), 1);
+}
+
+#[test]
 fn a_wish_is_forgotten_after_a_day() {
     let (mut stage, mut phone) = settled(&documents("", PLAIN));
     stage.fleet.restart(&device(), "alice", stage.now);

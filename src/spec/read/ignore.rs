@@ -167,9 +167,13 @@ fn until(findings: &mut Findings, node: &Node) -> Option<Option<Timestamp>> {
 fn words(findings: &mut Findings, node: &Node, what: &str, field: &str) -> Option<Arc<str>> {
     let node = fields::needed(findings, node, what, field)?;
     let text = scalar::string(findings, node, &format!("`{field}`"))?;
-    if (1..=WORDS_LIMIT).contains(&text.chars().count()) {
-        return Some(Arc::from(text));
+    if text.is_empty() {
+        findings.error(node.mark, code::EMPTY, format!("`{field}` is empty; say it in a few words"));
+        return None;
     }
-    findings.error(node.mark, code::LENGTH, format!("`{field}` must have 1 to {WORDS_LIMIT} characters"));
-    None
+    if text.chars().count() > WORDS_LIMIT {
+        findings.error(node.mark, code::LENGTH, format!("`{field}` may have {WORDS_LIMIT} characters"));
+        return None;
+    }
+    Some(Arc::from(text))
 }

@@ -3,6 +3,7 @@
 mod fixture;
 mod layering;
 mod never_panics;
+mod policy;
 mod secrets;
 mod traps;
 mod validation;

@@ -13,7 +13,11 @@ fn load_bytes(bytes: &[u8]) -> Wanted {
     ];
     let wanted = load(&Snapshot { revision: Revision::new("rev"), commit: None, files }, &SecretsUnread);
     for device in wanted.devices() {
-        wanted.resolve(&device, Some("OpenStage 40"));
+        if let Resolution::Ready(desired) = wanted.resolve(&device, Some("OpenStage 40")) {
+            crate::spec::windows_open(&desired.policy.windows, jiff::Timestamp::UNIX_EPOCH);
+            crate::spec::windows_open(&desired.policy.windows, jiff::Timestamp::MAX);
+            crate::spec::windows_open(&desired.policy.windows, jiff::Timestamp::MIN);
+        }
     }
     wanted
 }
@@ -36,6 +40,25 @@ fn pieces() -> impl Strategy<Value = String> {
         "  byIndex: ",
         "  profiles: [a]\n",
         "  policy: {mode: ",
+        "  policy:\n    ",
+        "ignore: ",
+        "windows: ",
+        "pause: ",
+        "selfHealLimit: ",
+        "restart: ",
+        "{item: realm, index: 1, reason: a, until: 2026-12-31}",
+        "{schedule: \"0 2 * * *\", duration: 3h, timeZone: Europe/Berlin}",
+        "{schedule: \"0 2 29 2 *\", duration: 7d}",
+        "{reason: a, by: b, until: ",
+        "false",
+        "9999-12-31",
+        "-009999-01-01T00:00:00Z",
+        "  timeZone: UTC\n",
+        "  servers: [a]\n",
+        "  limits: {contactsPerSecond: ",
+        "sessions: ",
+        "0.001",
+        "1e999",
         "  unmanaged: ",
         "  seed: ",
         "  models: ",

@@ -1,0 +1,144 @@
+//! Whether a phone may be written by the clock: pauses and windows of its policy.
+//!
+//! [`Held::now`] is asked for each message of a write. What waits keeps the answer as [`Doors`] for as long as it holds:
+//! looking at a phone costs no search through a calendar.
+
+use jiff::Timestamp;
+
+use super::{Fleet, call::CallStep, may_write::NoWrite, phone::Phone, words::PendingReason};
+use crate::{
+    spec::{Mode, Opening, Policy, windows_open},
+    wpi::DeviceId,
+};
+
+/// What keeps writes back until its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// A pause; its end, if it has one.
+    Paused(Option<Timestamp>),
+    /// Outside the windows; the next opening, if there ever is one.
+    Closed(Option<Timestamp>),
+}
+
+impl Held {
+    /// What keeps writes under this policy back now, and until when that answer holds (`None` = for ever).
+    fn look(policy: &Policy, now: Timestamp) -> (Option<Self>, Option<Timestamp>) {
+        if let Some(pause) = policy.pause.as_ref().filter(|pause| pause.holds(now)) {
+            return (Some(Self::Paused(pause.until)), pause.until);
+        }
+        match windows_open(&policy.windows, now) {
+            Opening::Always => (None, None),
+            Opening::OpenUntil(end) => (None, Some(end)),
+            Opening::ClosedUntil(next) => (Some(Self::Closed(next)), next),
+        }
+    }
+
+    /// What keeps writes under this policy back now.
+    pub fn now(policy: &Policy, now: Timestamp) -> Option<Self> {
+        Self::look(policy, now).0
+    }
+
+    /// When it ends.
+    pub fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Paused(until) | Self::Closed(until) => until,
+        }
+    }
+
+    /// As a reason why a phone is Pending.
+    pub fn reason(self) -> PendingReason {
+        match self {
+            Self::Paused(_) => PendingReason::Paused,
+            Self::Closed(_) => PendingReason::WindowClosed,
+        }
+    }
+}
+
+impl From<Held> for NoWrite {
+    fn from(held: Held) -> Self {
+        match held {
+            Held::Paused(until) => Self::Paused { until },
+            Held::Closed(next) => Self::WindowClosed { next },
+        }
+    }
+}
+
+/// The last answer for a phone, while it holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Doors {
+    held: Option<Held>,
+    /// From when to when the answer holds; `None` = there is none yet.
+    holds: Option<(Timestamp, Timestamp)>,
+}
+
+impl Doors {
+    fn at(policy: &Policy, now: Timestamp) -> Self {
+        let (held, until) = Held::look(policy, now);
+        Self { held, holds: Some((now, until.unwrap_or(Timestamp::MAX))) }
+    }
+
+    /// Another policy is in force: the answer counts no more.
+    pub fn forget(&mut self) {
+        self.holds = None;
+    }
+
+    fn hold(&self, now: Timestamp) -> bool {
+        self.holds.is_some_and(|(from, until)| from <= now && now < until)
+    }
+}
+
+impl Phone {
+    /// What keeps its writes back by the clock, whether there are any or not.
+    pub(super) fn held(&self, now: Timestamp) -> Option<Held> {
+        let policy = &self.goal.as_ref()?.desired.policy;
+        if policy.windows.is_empty() && policy.pause.is_none() {
+            None
+        } else if self.doors.hold(now) {
+            self.doors.held
+        } else {
+            Held::now(policy, now)
+        }
+    }
+
+    /// Whether something differs that is to be written, or a restart is wanted, now or at another time. `report_only` =
+    /// the whole service is in Report.
+    pub fn wants_write(&self, report_only: bool) -> bool {
+        self.declared()
+            && self.mode() == Mode::Enforce
+            && !report_only
+            && (self.assessment.writable || self.restart_wanted())
+    }
+
+    /// What keeps a write back that this phone wants.
+    pub fn held_up(&self, report_only: bool, now: Timestamp) -> Option<Held> {
+        if self.wants_write(report_only) { self.held(now) } else { None }
+    }
+}
+
+impl Fleet {
+    /// Renews the answer for a phone when it does not hold any more. An opening is a trigger: the phone is asked anew,
+    /// whatever failed before, and also when it is in a call, for only a write that it refused makes it call after it.
+    pub(super) fn renew_doors(&mut self, device: &DeviceId, now: Timestamp) {
+        let Some(phone) = self.phones.get_mut(device) else { return };
+        let Some(policy) = phone.goal.as_ref().map(|goal| &goal.desired.policy) else { return };
+        let none = policy.windows.is_empty() && policy.pause.is_none() && phone.doors.held.is_none();
+        if none || phone.doors.hold(now) {
+            return;
+        }
+        let before = std::mem::replace(&mut phone.doors, Doors::at(policy, now));
+        if before.held.is_some() && phone.doors.held.is_none() && phone.assessment.writable {
+            phone.calling.forgive();
+            if matches!(phone.calling.step, CallStep::InCall { .. }) {
+                phone.calling.step = CallStep::Idle;
+            }
+        }
+    }
+
+    /// When the doors of a phone that wants a write open or close next.
+    pub(super) fn doors_turn(&self, phone: &Phone, now: Timestamp) -> Option<Timestamp> {
+        if !phone.wants_write(self.settings.report_only) {
+            return None;
+        }
+        phone.doors.holds.map(|(_, until)| until).filter(|until| *until > now && *until < Timestamp::MAX)
+    }
+}
