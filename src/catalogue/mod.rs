@@ -7,6 +7,7 @@
 //! - `check`, `check_item`: whether a document may hold that value, or that item at all; the wire form
 //! - `compare`: whether two texts mean the same
 //! - [`group`]: what belongs together in one message
+//! - [`lockout`]: which items can lose a phone, which only lock people out, which take effect with a restart
 //! - `old_firmware`: what firmware of old takes otherwise, or not at all
 //! - `rules`: what holds for single names and has no column
 //! - `syntax`: the shapes of numbers, host names, URIs, MAC addresses
@@ -21,6 +22,7 @@ pub mod finding;
 pub mod group;
 pub mod index_set;
 pub mod item_type;
+pub mod lockout;
 mod old_firmware;
 pub mod parse;
 mod rules;
@@ -33,6 +35,7 @@ pub use finding::{Finding, Severity};
 pub use group::GroupKey;
 pub use index_set::IndexSet;
 pub use item_type::{Access, Effect, EnumValue, Evidence, ItemType, Kind, Owner};
+pub use lockout::Lockout;
 pub use parse::OverlayError;
 pub use rules::NULL;
 

@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod history;
 pub mod log;
+pub mod restart;
 pub mod retry;
 pub mod serve;
 pub mod sim;
@@ -32,6 +33,8 @@ enum Command {
     Validate(validate::Args),
     /// Show the phones of a running service
     Status(status::Args),
+    /// Restart a phone, as soon as it is in no call
+    Restart(restart::Args),
     /// Show what changed on the phones, when, why and who wanted it
     History(history::Args),
     /// Try again what a phone refused, or write its passwords again
@@ -92,6 +95,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Serve(args) => serve::run(&args),
         Command::Validate(args) => validate::run(args),
         Command::Status(args) => status::run(args),
+        Command::Restart(args) => restart::run(&args),
         Command::History(args) => history::run(&args),
         Command::Retry(args) => retry::run(&args),
         Command::Sim(args) => sim::run(args),

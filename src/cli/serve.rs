@@ -97,6 +97,9 @@ pub struct Args {
     /// Contact gap of phones whose dls-contact-interval is not known
     #[arg(long, env = "PHONEOPS_CONTACT_GAP", default_value = "300s", value_parser = some_time)]
     pub contact_gap: Duration,
+    /// How long a phone may stay silent after items that can make it vanish; then its site stops
+    #[arg(long, env = "PHONEOPS_LOCKOUT_WAIT", default_value = "15m", value_parser = some_time)]
+    pub lockout_wait: Duration,
     /// Contact-me requests a second for the whole service
     #[arg(long, env = "PHONEOPS_CONTACTS_PER_SECOND", default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub contacts_per_second: u32,
@@ -234,6 +237,7 @@ impl Args {
                 report_only: self.report_only,
                 contact_spacing: self.contact_spacing,
                 contact_gap: self.contact_gap,
+                lockout_wait: self.lockout_wait,
                 contacts_per_second: self.contacts_per_second,
                 site_contacts_per_second: self.site_contacts_per_second,
                 contacts_per_day: self.contacts_per_day,

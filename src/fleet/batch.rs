@@ -1,10 +1,11 @@
 //! How what is to be written is cut into messages: groups together (R-1210, R-808), each message below 50 kB and
-//! `maxItems`, items of effect safety only with their own group, items of effect lockout last.
+//! `maxItems`, items of effect safety only with their own group. Behind all others come what takes effect with a
+//! restart, what can lock us out, and last, each group alone, what can make the phone vanish.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
-    catalogue::{Catalogue, Effect, GroupKey},
+    catalogue::{Catalogue, Effect, GroupKey, Lockout},
     spec::Desired,
     wpi::{Action, Item, ItemId, ServerMessage, phone_message::Nonce, server_message::MESSAGE_LIMIT},
 };
@@ -59,30 +60,32 @@ pub fn plan(catalogue: &Catalogue, items: Vec<Item>, nonce: &Nonce, max_items: O
     for (place, groups) in by_effect {
         match place {
             _ if alone => plan.messages.extend(groups),
-            Place::Safety => plan.messages.extend(groups),
-            Place::Ordinary | Place::Last => fill(&mut plan.messages, groups, room),
+            Place::Safety | Place::Vanishing => plan.messages.extend(groups),
+            Place::Ordinary | Place::Restarting | Place::LockingOut => fill(&mut plan.messages, groups, room),
         }
     }
     plan
 }
 
-/// Where a group goes: safety in messages of their own, lockout behind all others.
+/// Where a group goes, in the order of the messages; groups of one place share messages, but for the first and the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Safety,
     Ordinary,
-    Last,
+    Restarting,
+    LockingOut,
+    Vanishing,
 }
 
 impl Place {
     fn of(catalogue: &Catalogue, group: &[Item]) -> Self {
-        let effects = || group.iter().map(|item| catalogue.effect(item.id.name.as_str()));
-        if effects().any(|effect| effect == Effect::Lockout) {
-            Self::Last
-        } else if effects().any(|effect| effect == Effect::Safety) {
-            Self::Safety
-        } else {
-            Self::Ordinary
+        let names = || group.iter().map(|item| item.id.name.as_str());
+        match names().filter_map(|name| catalogue.lockout(name)).max() {
+            Some(Lockout::Vanishes) => Self::Vanishing,
+            Some(Lockout::LocksOut) => Self::LockingOut,
+            None if names().any(|name| catalogue.effect(name) == Effect::Safety) => Self::Safety,
+            None if names().any(|name| catalogue.needs_restart(name)) => Self::Restarting,
+            None => Self::Ordinary,
         }
     }
 }

@@ -112,12 +112,17 @@ impl Calling {
     }
 
     /// The earliest time at which the phone may be told to call, where there is one: apart from the last request, its own
-    /// last message (`seen`), the contact gap, failures and the day's share.
-    pub fn earliest(&self, seen: Option<Timestamp>, settings: &Settings) -> Option<Timestamp> {
+    /// last message (`seen`), the contact gap, failures (or `instead` of them that time) and the day's share.
+    pub fn earliest(
+        &self,
+        seen: Option<Timestamp>,
+        instead: Option<Timestamp>,
+        settings: &Settings,
+    ) -> Option<Timestamp> {
         let spaced = self.last_request.map(|last| after(last, settings.contact_spacing));
         let rested = seen.map(|last| after(last, settings.contact_rest));
         let share = self.daily_share(settings.contacts_per_day);
-        [spaced, rested, self.gap_until, self.not_before, share].into_iter().flatten().max()
+        [spaced, rested, self.gap_until, instead.or(self.not_before), share].into_iter().flatten().max()
     }
 
     /// When this wants to be looked at again.

@@ -44,8 +44,10 @@ impl Fleet {
 
     fn wake(&mut self, device: &DeviceId, now: Timestamp) {
         self.drop_silent_flow(device, now);
+        self.look_for_silence(device, now);
         self.end_ignoring(device, now);
         let Some(phone) = self.phones.get_mut(device) else { return };
+        phone.forget_old_wish(now);
         if !self.settings.report_only && phone.lift_due(&self.catalogue, now) {
             phone.assess(&self.catalogue);
         }
@@ -98,7 +100,7 @@ impl Fleet {
 
     /// How a phone that may be asked now stands in line.
     fn entrant(&self, phone: &Phone, now: Timestamp) -> Option<Entrant> {
-        let need = phone.need(self.settings.report_only, now).filter(|_| phone.flow.is_none())?;
+        let need = self.need_of(phone, now).filter(|_| phone.flow.is_none())?;
         self.contact_uri(phone)?;
         let rank = match need {
             _ if phone.look_wanted => Rank::Person,
@@ -123,13 +125,16 @@ impl Fleet {
 
     fn send_contact(&mut self, device: &DeviceId, now: Timestamp) -> bool {
         let phone = self.phones.get(device).filter(|phone| phone.calling.step == CallStep::Ready);
-        let wanted = phone.filter(|phone| phone.flow.is_none() && phone.need(self.settings.report_only, now).is_some());
+        let wanted = phone.filter(|phone| phone.flow.is_none() && self.need_of(phone, now).is_some());
         let Some(uri) = wanted.and_then(|phone| self.contact_uri(phone)) else { return false };
         self.tickets += 1;
         let ticket = self.tickets;
         self.turns.take(device, ticket, now);
         if let Some(phone) = self.phones.get_mut(device) {
             phone.calling.ask(ticket, now);
+            if let Some(doubt) = &mut phone.doubt {
+                doubt.asked = doubt.asked.saturating_add(1);
+            }
         }
         self.effects.push(Effect::Contact { device: device.clone(), uri, ticket });
         self.set_timer(device, now);
@@ -225,7 +230,8 @@ impl Fleet {
         if site.reach == Reach::Poll || !site.contains(peer) {
             return None;
         }
-        ContactUri::check(text, peer, None, &self.settings.contact_ports).ok()
+        let uri = ContactUri::check(text, peer, None, &self.settings.contact_ports).ok()?;
+        Some(self.doubt_uri(phone, &site, uri))
     }
 
     /// Decides when this phone is asked next, and sets its entry in the timer queue.
@@ -233,18 +239,22 @@ impl Fleet {
         self.look_at_server(device);
         self.renew_doors(device, now);
         let Some(phone) = self.phones.get(device) else { return };
-        let need = phone.need(self.settings.report_only, now);
+        let need = self.need_of(phone, now);
+        let turn = self.waits_for_turn(phone);
+        let doubt_at = self.doubt_asks_at(phone);
         let held_back = need == Some(Need::Write) && self.store_away && !phone.look_wanted;
         let reachable = phone.flow.is_none() && !held_back && self.contact_uri(phone).is_some();
         let report_only = self.settings.report_only;
         let Some(phone) = self.phones.get_mut(device) else { return };
-        let waits = need.is_some_and(|need| need != Need::Sweep)
+        let waits = turn
+            || need.is_some_and(|need| need != Need::Sweep)
             || phone.held_up(report_only, now).is_some()
             || phone.hands_off().is_some();
         phone.waiting_since = if waits { phone.waiting_since.or(Some(now)) } else { None };
         match phone.calling.step {
             CallStep::Idle | CallStep::Waiting { .. } if need.is_some() && reachable => {
-                let at = phone.calling.earliest(phone.facts.last_seen, &self.settings).unwrap_or(now).max(now);
+                let at =
+                    phone.calling.earliest(phone.facts.last_seen, doubt_at, &self.settings).unwrap_or(now).max(now);
                 phone.calling.step = CallStep::Waiting { at };
             }
             CallStep::Waiting { .. } | CallStep::Ready if need.is_none() || !reachable => {
@@ -274,8 +284,9 @@ impl Fleet {
             .flatten()
             .filter(|at| *at > now);
         let again = phone.again_at(&self.catalogue).filter(|_| !self.settings.report_only);
-        let wake =
-            [phone.calling.deadline(), flow, sweep, doors, phone.ignoring_until(), again].into_iter().flatten().min();
+        let silent = phone.doubt.as_ref().filter(|doubt| !doubt.told && flow.is_none()).and_then(|doubt| doubt.until);
+        let of_items = [phone.ignoring_until(), again, silent, phone.wish_ends()];
+        let wake = [phone.calling.deadline(), flow, sweep, doors].into_iter().chain(of_items).flatten().min();
         self.timers.reset(device, phone.wake, wake);
         phone.wake = wake;
     }
@@ -293,7 +304,15 @@ impl Fleet {
     fn drop_silent_flow(&mut self, device: &DeviceId, now: Timestamp) {
         let Some(id) = self.phones.get(device).and_then(|phone| phone.flow) else { return };
         let idle = self.settings.flow_idle;
-        if self.flows.get(id).is_some_and(|flow| after(flow.last, idle) <= now) {
+        let Some(flow) = self.flows.get(id).filter(|flow| after(flow.last, idle) <= now) else { return };
+        if flow.session.restarts() {
+            let (result, until) = (self.result(flow), after(flow.last, self.settings.restart_wait));
+            self.close_flow(id, result, None, now);
+            if let Some(phone) = self.phones.get_mut(device) {
+                phone.calling.step = CallStep::Answered { until };
+            }
+            self.save(device, now);
+        } else {
             self.close_flow(id, SessionResult::Silent, Some("the phone said no more".to_owned()), now);
             self.back_off(device, now);
             self.save(device, now);

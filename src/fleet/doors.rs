@@ -100,11 +100,11 @@ impl Phone {
         }
     }
 
-    /// Whether something differs that is to be written, now or at another time. `report_only` = the whole service is
-    /// in Report.
+    /// Whether something differs that is to be written, or a restart is wanted, now or at another time. `report_only` =
+    /// the whole service is in Report.
     pub fn wants_write(&self, report_only: bool) -> bool {
-        let wants = self.declared() && self.mode() == Mode::Enforce && !report_only && self.assessment.writable;
-        wants && self.hands_off().is_none()
+        let wants = self.assessment.writable || self.restart_wanted();
+        wants && self.declared() && self.mode() == Mode::Enforce && !report_only && self.hands_off().is_none()
     }
 
     /// What keeps a write back that this phone wants.

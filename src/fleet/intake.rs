@@ -55,7 +55,7 @@ impl Fleet {
         let Some(mut flow) = self.flows.close(ticket) else { return plain_cleanup(nonce.clone()) };
         let Some(mut phone) = self.phones.remove(&flow.device) else { return plain_cleanup(nonce.clone()) };
         let site = self.site_of(&phone);
-        let around = self.surroundings(&site, flow.peer.ip(), now);
+        let around = self.surroundings(&site, &phone, flow.peer.ip(), now);
         let next = flow.session.recorded(&mut phone, stored, &around);
         self.phones.insert(flow.device.clone(), phone);
         self.step(flow, next, now)
@@ -74,7 +74,7 @@ impl Fleet {
             return plain_cleanup(nonce);
         }
         if let Some(old) = self.phones.get(&device).and_then(|phone| phone.flow) {
-            self.close_flow(old, SessionResult::Superseded, None, now);
+            self.supersede(old, now);
         }
         if !self.meet(&device, message, from, now) {
             return plain_cleanup(nonce);
@@ -121,7 +121,7 @@ impl Fleet {
         wrong
     }
 
-    fn surroundings<'a>(&'a self, site: &'a Site, peer: IpAddr, now: Timestamp) -> Surroundings<'a> {
+    fn surroundings<'a>(&'a self, site: &'a Site, phone: &Phone, peer: IpAddr, now: Timestamp) -> Surroundings<'a> {
         Surroundings {
             settings: &self.settings,
             wanted: self.wanted.as_deref(),
@@ -131,6 +131,7 @@ impl Fleet {
             site,
             peer: peer.to_canonical(),
             store_away: self.store_away,
+            turn: self.has_turn(phone, &site.name),
             now,
         }
     }
@@ -167,9 +168,12 @@ impl Fleet {
         self.heard_at.insert(peer, device.clone());
         phone.facts.last_seen = Some(now);
         phone.calling.heard();
-        if message.reason == Reason::StartUp {
+        let started = message.reason == Reason::StartUp;
+        phone.doubt_heard(started, self.settings.contact_spacing, now);
+        if started {
             phone.wishes = 0;
             phone.set_poll_url(false);
+            phone.started();
         }
         let ends_call_wait = matches!(message.reason, Reason::StartUp | Reason::Solicited);
         match phone.calling.step {
@@ -180,6 +184,7 @@ impl Fleet {
         if phone.facts.model != model && phone.declared() {
             self.resolve(device, now);
         }
+        self.follow_doubt(device, now);
         self.renew_doors(device, now);
         true
     }
@@ -204,7 +209,7 @@ impl Fleet {
             return Err((SessionResult::Waits, Some(NoWrite::HandsOff(HandsOff::MobileUser).to_string())));
         }
         let site = self.site_of(phone);
-        let around = self.surroundings(&site, peer, now);
+        let around = self.surroundings(&site, phone, peer, now);
         let look = match &message.reason {
             Reason::StartUp if unchanged(phone, &goal, message, &around) => {
                 phone.last_proof = Some(now);
@@ -263,7 +268,7 @@ impl Fleet {
         flow.peer = from.peer;
         flow.connection = from.connection;
         let site = self.site_of(&phone);
-        let around = self.surroundings(&site, from.peer.ip().to_canonical(), now);
+        let around = self.surroundings(&site, &phone, from.peer.ip().to_canonical(), now);
         phone.facts.last_seen = Some(now);
         let next = flow.session.reply(&mut phone, message, &around);
         self.counters.factory_resets += u64::from(phone.tell_reset());
@@ -276,6 +281,7 @@ impl Fleet {
         let nonce = flow.session.nonce();
         let device = flow.device.clone();
         self.hear(&device, now);
+        self.follow_doubt(&device, now);
         let message = match next {
             Move::Ask(action, items) => ServerMessage { nonce, action, items },
             Move::Write(permit) => permit.into_message(nonce),
@@ -311,7 +317,7 @@ impl Fleet {
         let mut wish = None;
         let (result, problem) = match ending {
             Ending::Done => (self.result(flow), None),
-            Ending::Waits(why) if why.is_of_the_clock() && !flow.session.accepted.is_empty() => {
+            Ending::Waits(why) if why.leaves_the_rest() && !flow.session.accepted.is_empty() => {
                 (self.result(flow), Some(why.to_string()))
             }
             Ending::Waits(why) => (SessionResult::Waits, Some(why.to_string())),
@@ -325,7 +331,12 @@ impl Fleet {
         match ending {
             Ending::Failed(_) | Ending::Waits(NoWrite::SessionLimit) => self.back_off(&device, now),
             Ending::Done => self.settle(&device, flow.session.writes(), now),
-            Ending::Waits(why) if why.is_of_the_clock() => self.settle(&device, flow.session.writes(), now),
+            Ending::Waits(NoWrite::Turn) => {
+                if let Some(phone) = self.phones.get_mut(&device) {
+                    phone.calling.forgive();
+                }
+            }
+            Ending::Waits(why) if why.leaves_the_rest() => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(_) | Ending::Busy => {}
         }
         self.after_call(&device, now);
@@ -338,7 +349,7 @@ impl Fleet {
         let Some(phone) = self.phones.get_mut(device) else { return };
         match phone.need(report_only, now) {
             Some(Need::Write) if could_write => self.back_off(device, now),
-            Some(Need::Read) => self.back_off(device, now),
+            Some(Need::Read) if phone.doubt.is_none() => self.back_off(device, now),
             _ => phone.calling.forgive(),
         }
     }
@@ -346,21 +357,19 @@ impl Fleet {
     /// Remembers that the phone is in a call. Whether a write waits that may be sent after it, to a phone that honours
     /// the wish.
     fn in_call(&mut self, device: &DeviceId, now: Timestamp) -> bool {
-        let (report_only, store_away) = (self.settings.report_only, self.store_away);
+        let store_away = self.store_away;
+        let may_write = self.phones.get(device).is_some_and(|phone| self.need_of(phone, now) == Some(Need::Write));
         let (call_wait, most) = (self.settings.call_wait, self.settings.wishes);
         let Some(phone) = self.phones.get_mut(device) else { return false };
         let profile = phone.profile();
         let wait = if profile.fragile { call_wait * 2 } else { call_wait };
         phone.calling.step = CallStep::InCall { until: after(now, wait) };
-        let wish = profile.send_solicited
-            && !store_away
-            && phone.wishes < most
-            && phone.need(report_only, now) == Some(Need::Write);
+        let wish = profile.send_solicited && !store_away && phone.wishes < most && may_write;
         phone.wishes = phone.wishes.saturating_add(u8::from(wish));
         wish
     }
 
-    fn result(&self, flow: &Flow) -> SessionResult {
+    pub(super) fn result(&self, flow: &Flow) -> SessionResult {
         let Some(phone) = self.phones.get(&flow.device) else { return SessionResult::Nothing };
         match (phone.proven(), flow.session.accepted.is_empty()) {
             (true, true) => SessionResult::InSync,
@@ -430,6 +439,15 @@ impl Fleet {
         }
         self.hear(&flow.device, now);
         self.report(&flow, result, problem, now);
+    }
+
+    /// A newer message of the phone ends its flow; one that a restart ended is over since.
+    fn supersede(&mut self, id: FlowId, now: Timestamp) {
+        let result = match self.flows.get(id) {
+            Some(flow) if flow.session.restarts() => self.result(flow),
+            _ => SessionResult::Superseded,
+        };
+        self.close_flow(id, result, None, now);
     }
 
     fn report(&mut self, flow: &Flow, result: SessionResult, problem: Option<String>, now: Timestamp) {

@@ -1,5 +1,5 @@
-//! The one function that every write passes, again for each message. There is no other way to a `WriteItems`: the
-//! message is made from a [`Permit`], and only [`may_write`] makes one.
+//! The one function that every write and every restart passes, again for each message. There is no other way to a
+//! `WriteItems` or a `Restart`: the message is made from a [`Permit`], and only [`may_write`] makes one.
 
 use std::net::IpAddr;
 
@@ -60,6 +60,9 @@ pub enum NoWrite {
     /// The message is above the limit of bytes or of the phone's `maxItems`.
     #[error("the message is too large for the phone")]
     TooLarge,
+    /// Items that can make the phone vanish reach others of its site first.
+    #[error("other phones of its site get such items first")]
+    Turn,
     /// One item may not be written.
     #[error("{0}: {1}")]
     Item(ItemId, Bar),
@@ -74,14 +77,15 @@ impl NoWrite {
             Self::WindowClosed { .. } => Some(PendingReason::WindowClosed),
             Self::WrongSite => Some(PendingReason::WrongSite),
             Self::HandsOff(why) => Some(why.pending()),
+            Self::Turn => Some(PendingReason::Turn),
             Self::NotInForce | Self::SessionLimit => Some(PendingReason::Queued),
             Self::Report | Self::Off | Self::TooLarge | Self::Item(..) => None,
         }
     }
 
-    /// Whether the same write may leave at another time.
-    pub fn is_of_the_clock(&self) -> bool {
-        matches!(self, Self::Paused { .. } | Self::WindowClosed { .. })
+    /// Whether the messages behind the last one wait for another time, and what was written stays as it is.
+    pub fn leaves_the_rest(&self) -> bool {
+        matches!(self, Self::Paused { .. } | Self::WindowClosed { .. } | Self::Turn)
     }
 }
 
@@ -152,6 +156,8 @@ pub struct Ask<'a> {
     pub facts: &'a Facts,
     /// Where the phone calls from.
     pub peer: IpAddr,
+    /// Whether it is the phone's turn for items that can make it vanish.
+    pub turn: bool,
     /// The catalogue in force.
     pub catalogue: &'a Catalogue,
     /// What drifts on the phone.
@@ -164,9 +170,19 @@ pub struct Ask<'a> {
     pub opened: Timestamp,
 }
 
-/// Leave to send these items to this phone in its next message, and nothing else.
+/// What is to leave.
+#[derive(Debug)]
+pub enum Leaving {
+    /// A `WriteItems` with these items.
+    Items(Vec<Item>),
+    /// A `Restart`.
+    Restart,
+}
+
+/// Leave to send this to this phone in its next message, and nothing else.
 #[derive(Debug)]
 pub struct Permit {
+    action: Action,
     items: Vec<Item>,
 }
 
@@ -179,12 +195,12 @@ impl Permit {
 
     /// The message, with the nonce of the request that it answers.
     pub fn into_message(self, nonce: Nonce) -> ServerMessage {
-        ServerMessage { nonce, action: Action::WriteItems, items: self.items }
+        ServerMessage { nonce, action: self.action, items: self.items }
     }
 }
 
-/// Whether these items may leave for this phone now.
-pub fn may_write(ask: &Ask<'_>, items: Vec<Item>, now: Timestamp) -> Result<Permit, NoWrite> {
+/// Whether these items, or a restart, may leave for this phone now.
+pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Permit, NoWrite> {
     let goal = ask.in_force.filter(|desired| desired.digest == *ask.goal).ok_or(NoWrite::NotInForce)?;
     match goal.policy.mode {
         Mode::Off => return Err(NoWrite::Off),
@@ -208,21 +224,27 @@ pub fn may_write(ask: &Ask<'_>, items: Vec<Item>, now: Timestamp) -> Result<Perm
     if ask.actions >= ask.settings.flow_actions || length >= ask.settings.flow_length {
         return Err(NoWrite::SessionLimit);
     }
+    let items = match leaving {
+        Leaving::Items(items) => items,
+        Leaving::Restart => return Ok(Permit { action: Action::Restart, items: Vec::new() }),
+    };
     if let Some((item, bar)) = items.iter().find_map(|item| Some((item, item_bar(ask, goal, item)?))) {
         return Err(NoWrite::Item(item.id.clone(), bar));
+    }
+    let vanishing = |item: &Item| ask.catalogue.can_vanish(item.id.name.as_str()) && !is_poll_url(ask, goal, item);
+    if !ask.turn && items.iter().any(vanishing) {
+        return Err(NoWrite::Turn);
     }
     let too_many = ask.max_items.is_some_and(|most| items.len() > most as usize);
     let bytes: usize = items.iter().map(ServerMessage::encoded_item_len).sum();
     if too_many || bytes >= MESSAGE_LIMIT {
         return Err(NoWrite::TooLarge);
     }
-    Ok(Permit { items })
+    Ok(Permit { action: Action::WriteItems, items })
 }
 
 fn item_bar(ask: &Ask<'_>, goal: &Desired, item: &Item) -> Option<Bar> {
-    // the one value that is the service's own: without it nobody could reach the phone, and no other is let through
-    let profile = FirmwareProfile::of(ask.facts.model.as_deref(), ask.facts.firmware.as_deref());
-    if poll_url(goal, ask.site, ask.settings, &profile).as_ref() == Some(item) {
+    if is_poll_url(ask, goal, item) {
         return None;
     }
     if goal.get(&item.id).is_some() {
@@ -233,4 +255,11 @@ fn item_bar(ask: &Ask<'_>, goal: &Desired, item: &Item) -> Option<Bar> {
         return seed_bar(ask.catalogue, &goal.policy, &item.id);
     }
     Some(Bar::NotWanted)
+}
+
+/// Whether this is the one value that is the service's own: without it nobody could reach the phone, and no
+/// other is let through.
+fn is_poll_url(ask: &Ask<'_>, goal: &Desired, item: &Item) -> bool {
+    let profile = FirmwareProfile::of(ask.facts.model.as_deref(), ask.facts.firmware.as_deref());
+    poll_url(goal, ask.site, ask.settings, &profile).as_ref() == Some(item)
 }

@@ -14,6 +14,8 @@
 //! - [`seeding`]: values for new phones, [`reset`]: factory resets, [`retry`]: what a person wants tried again
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes; [`doors`]: whether the clock lets it
+//! - [`ladder`]: how many phones of a site may be in [`doubt`] at once, [`climbing`]: what the fleet does with both
+//! - [`restart`]: restarting phones
 //! - [`call`], [`schedule`], [`turns`]: asking phones to call: how far it has come, timers and backoff, whose turn it is
 //! - [`hands_off`]: phones that are left as they are: a mobile user, another server
 //! - [`not_applicable`]: items that a phone does not have, [`again`]: refused ones that are tried again
@@ -27,8 +29,10 @@ mod again;
 pub mod batch;
 pub mod call;
 mod calls;
+mod climbing;
 pub mod diff;
 pub mod doors;
+pub mod doubt;
 pub mod drift;
 pub mod effect;
 pub mod fingerprint;
@@ -39,6 +43,7 @@ pub mod history;
 mod ignore;
 mod intake;
 mod keep;
+pub mod ladder;
 pub mod may_write;
 pub mod news;
 pub mod not_applicable;
@@ -48,6 +53,7 @@ pub mod phone;
 mod poll;
 pub mod record;
 pub mod reset;
+pub mod restart;
 pub mod retry;
 pub mod schedule;
 pub mod seeding;
@@ -75,6 +81,7 @@ use rand::{SeedableRng, rngs::StdRng};
 
 pub use calls::ContactAnswer;
 pub use effect::{Answer, Effect, SessionReport, SessionResult};
+pub use restart::RestartAnswer;
 pub use settings::Settings;
 
 use crate::{
@@ -84,6 +91,7 @@ use crate::{
 };
 use fingerprint::FingerprintKey;
 use flow::Flows;
+use ladder::Ladders;
 use phone::Phone;
 use record::PhoneRecord;
 use schedule::Timers;
@@ -139,6 +147,7 @@ pub struct Fleet {
     classes_known: bool,
     /// The key of fingerprints; without one none are kept, and what is written without being compared is assumed.
     key: Option<FingerprintKey>,
+    ladders: Ladders,
     flows: Flows,
     timers: Timers,
     turns: Turns,
@@ -169,6 +178,7 @@ impl Fleet {
             sites: HashMap::new(),
             classes_known: false,
             key: None,
+            ladders: Ladders::default(),
             flows: Flows::default(),
             timers: Timers::default(),
             tugs: TugsOfWar::default(),
@@ -197,6 +207,7 @@ impl Fleet {
             phone.apply_ignore_rules(now);
             phone.assess(&self.catalogue);
             self.tugs.remember(&phone);
+            self.restore_doubt(&mut phone, now);
             self.index(&phone);
             let device = phone.device.clone();
             if let Some(address) = phone.facts.address {

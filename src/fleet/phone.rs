@@ -8,6 +8,7 @@ use super::{
     call::Calling,
     diff::{self, Comparison},
     doors::Doors,
+    doubt::Doubt,
     drift::Drifts,
     fingerprint::Fingerprints,
     flow::FlowId,
@@ -19,6 +20,7 @@ use super::{
     poll::Polls,
     record::{BeforeImage, Facts, InFlight, PhoneRecord, Refused},
     reset::Reset,
+    restart::Restart,
     seeding::Seeding,
     sweep,
     words::DegradedReason,
@@ -64,6 +66,8 @@ pub struct Assessment {
     pub comparison: Comparison,
     /// Whether something that differs may be written.
     pub writable: bool,
+    /// Whether there is such a thing, and all of it can make the phone vanish.
+    pub only_vanishing: bool,
     /// Why some of what differs stays as it is.
     pub degraded: Vec<DegradedReason>,
 }
@@ -108,6 +112,10 @@ pub struct Phone {
     pub factory: bool,
     /// Whether something was written since the last read (promise 2).
     pub unverified: bool,
+    /// Whether it was sent items that can make it vanish and was not heard of since.
+    pub doubt: Option<Box<Doubt>>,
+    /// What is to be said of restarting it.
+    pub restart: Option<Box<Restart>>,
     /// When something was last written.
     pub last_write: Option<Timestamp>,
     /// When a read last proved it in sync.
@@ -238,10 +246,13 @@ impl Phone {
     pub(super) fn judge(&mut self, catalogue: &Catalogue) {
         let Some(goal) = self.goal.clone() else { return };
         let mut degraded = BTreeSet::new();
-        let mut writable = false;
+        let (mut writable, mut harmless) = (false, false);
         for item in self.differing() {
             match self.bars(catalogue, &goal, item) {
-                None => writable = true,
+                None => {
+                    writable = true;
+                    harmless = harmless || !goal.can_vanish(catalogue, &item.id);
+                }
                 Some(reason) => drop(degraded.insert(reason)),
             }
         }
@@ -250,6 +261,7 @@ impl Phone {
         }
         writable |= self.seeds(catalogue).next().is_some();
         self.assessment.writable = writable;
+        self.assessment.only_vanishing = writable && !harmless;
         self.assessment.degraded = degraded.into_iter().collect();
     }
 
@@ -266,7 +278,7 @@ impl Phone {
         self.doubtful.retain(open);
     }
 
-    fn differing(&self) -> impl Iterator<Item = &DesiredItem> {
+    pub(super) fn differing(&self) -> impl Iterator<Item = &DesiredItem> {
         let drift = self.assessment.comparison.drift.as_ref().map_or(&[][..], |drift| drift.items());
         let ids = drift.iter().map(|difference| &difference.id).chain(&self.due);
         ids.filter_map(|id| self.goal.as_ref()?.desired.get(id))
@@ -292,8 +304,14 @@ impl Phone {
         if self.wants_write(report_only) && self.held(now).is_none() {
             return Some(Need::Write);
         }
+        self.need_to_read(now)
+    }
+
+    /// What wants a session that only reads.
+    pub(super) fn need_to_read(&self, now: Timestamp) -> Option<Need> {
         let unknown = self.read_at.is_none() || !self.assessment.comparison.unread.is_empty();
-        if unknown || self.in_flight.is_some() || self.unverified || self.look_wanted {
+        let awaited = self.doubt.is_some() || self.restart_awaited();
+        if unknown || self.in_flight.is_some() || self.unverified || self.look_wanted || awaited {
             return Some(Need::Read);
         }
         (self.sweep_at() <= Some(now)).then_some(Need::Sweep)

@@ -69,7 +69,7 @@ impl Fleet {
         phone.note_poll(now);
         let step = phone.calling.step;
         let idle = matches!(step, CallStep::Idle | CallStep::Waiting { .. } | CallStep::Ready) && phone.flow.is_none();
-        let earliest = phone.calling.earliest(phone.facts.last_seen, &self.settings);
+        let earliest = phone.calling.earliest(phone.facts.last_seen, None, &self.settings);
         let waits = need.is_some() && !held_back && idle && self.wanted.is_some();
         if !waits || earliest.is_some_and(|at| at > now) || !self.turns.out_of_line(&site.name, spacing, now) {
             return false;
@@ -89,7 +89,7 @@ impl Fleet {
         phone.look_wanted = true;
         phone.calling.forgive();
         phone.calling.one_more(self.settings.contacts_per_day);
-        let earliest = phone.calling.earliest(phone.facts.last_seen, &self.settings);
+        let earliest = phone.calling.earliest(phone.facts.last_seen, None, &self.settings);
         let expected = phone.polls.as_ref().and_then(|polls| polls.expected(phone.facts.last_seen, now));
         self.schedule(device, now);
         ContactAnswer::Queued([earliest, expected].into_iter().flatten().fold(now, Timestamp::max))
@@ -98,7 +98,7 @@ impl Fleet {
     /// Why a phone of a Poll site waits, and when it is expected to poll.
     pub(super) fn poll_reason(&self, phone: &Phone, now: Timestamp) -> (PendingReason, Option<Timestamp>) {
         let rest = self.settings.contact_rest;
-        let earliest = phone.calling.earliest(phone.facts.last_seen, &self.settings).filter(|at| *at > now);
+        let earliest = phone.calling.earliest(phone.facts.last_seen, None, &self.settings).filter(|at| *at > now);
         let next = phone.polls.as_ref().and_then(|polls| polls.expected(phone.facts.last_seen, now));
         let reason = match (phone.calling.failure, next.is_some() || phone.polls_now(now)) {
             (Some(failure), _) => failure,

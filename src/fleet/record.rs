@@ -63,6 +63,12 @@ pub struct PhoneRecord {
     /// Whether something was written since the last read (promise 2).
     #[serde(default, skip_serializing_if = "is_false")]
     pub unverified: bool,
+    /// Whether it was sent items that can make it vanish and was not heard of since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Box<super::doubt::Doubt>>,
+    /// What is to be said of restarting it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Box<super::restart::Restart>>,
     /// When something was last written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_write: Option<Timestamp>,
@@ -93,6 +99,8 @@ impl PhoneRecord {
             factory: false,
             abandoned: false,
             unverified: false,
+            doubt: None,
+            restart: None,
             last_write: None,
             last_proof: None,
             drifts: Drifts::default(),

@@ -36,6 +36,7 @@ impl Fleet {
             return RetryAnswer::Undeclared;
         }
         let held = self.heal_again(device, now);
+        self.release_site_of(device, now);
         let Some(phone) = self.phones.get_mut(device) else { return RetryAnswer::NotFound };
         let refusals = phone.forget_refusals() + held;
         let secrets = if secrets { phone.write_anew(&self.catalogue) } else { 0 };

@@ -27,6 +27,8 @@ pub(super) struct Sending {
     pub(super) wanted: Vec<(ItemId, DesiredValue)>,
     pub(super) images: Vec<ItemId>,
     pub(super) prints: Vec<(ItemId, Fingerprint)>,
+    /// Whether it can make the phone vanish.
+    pub(super) vanishing: bool,
 }
 
 impl Sending {
@@ -36,6 +38,9 @@ impl Sending {
             phone.set_poll_url(false);
         }
         phone.in_flight = None;
+        if self.vanishing {
+            phone.doubt_undone();
+        }
         phone.before_images.retain(|image| !self.images.contains(&image.id));
         phone.unsaved = true;
     }

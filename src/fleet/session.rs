@@ -2,6 +2,8 @@
 //!
 //! A session that only looks ([`Job::Look`]) has no step that writes. What is in force is asked for again before each
 //! write and before the end; when it changed, the session goes round again (R-618 and R-1403 hold).
+//!
+//! - [`restarting`]: the end of a session, and the restart that may come before it
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
@@ -12,11 +14,12 @@ use super::{
     fingerprint::FingerprintKey,
     goal::Goal,
     hands_off::{checks_servers, server_item},
-    may_write::{Ask, NoWrite, Permit, may_write},
+    may_write::{Ask, Leaving, NoWrite, Permit, may_write},
     not_applicable,
     observed::Readings,
     phone::Phone,
     poll::poll_url,
+    restart::Wish,
     sending::{INCOMPLETE, Sending, content_hash, incomplete_applications, items_to_write, record_in_flight},
     settings::Settings,
     wire_names::WireNames,
@@ -30,6 +33,8 @@ use crate::{
         server_message::MESSAGE_LIMIT,
     },
 };
+
+mod restarting;
 
 /// What a session is for.
 #[derive(Debug)]
@@ -48,6 +53,8 @@ pub struct Writer {
     sent: HashSet<u64>,
     /// Why the messages behind those that were written wait for another time.
     cut: Option<NoWrite>,
+    /// An item was written once more to learn whether the phone is in a call.
+    probed: bool,
 }
 
 #[derive(Debug)]
@@ -55,6 +62,7 @@ enum Step {
     Reading { asked: Vec<ItemId>, reply: Reply, verify: bool },
     Recording(Sending),
     Writing(Sending),
+    Restarting(Option<Wish>),
 }
 
 /// A reply as its fragments come in.
@@ -110,6 +118,8 @@ pub struct Surroundings<'a> {
     pub peer: std::net::IpAddr,
     /// Whether the store cannot be written.
     pub store_away: bool,
+    /// Whether it is the phone's turn for items that can make it vanish.
+    pub turn: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -188,6 +198,7 @@ impl Session {
                     WireNames::of(phone).inward(&mut answered);
                     self.wrote(phone, &sent, &answered, around)
                 }
+                Step::Restarting(_) => Move::End(Ending::Done),
                 Step::Recording(_) => Move::End(Ending::Failed("the phone spoke out of turn")),
             },
         }
@@ -195,13 +206,17 @@ impl Session {
 
     /// The record is stored (or not): the write may leave, if it still may.
     pub fn recorded(&mut self, phone: &mut Phone, stored: bool, around: &Surroundings<'_>) -> Move {
+        if let Step::Restarting(_) = &self.step {
+            return self.restart_recorded(phone, stored, around);
+        }
         let Step::Recording(sending) = &mut self.step else {
             return Move::End(Ending::Failed("nothing was to be recorded"));
         };
         let mut sending = std::mem::take(sending);
         let items = std::mem::take(&mut sending.items);
         let content = content_hash(&items, &sending.wanted);
-        let permit = if stored { self.permit(phone, items, around) } else { Err(NoWrite::StoreAway) };
+        let leaving = Leaving::Items(items);
+        let permit = if stored { self.permit(phone, leaving, around) } else { Err(NoWrite::StoreAway) };
         let permit = match &mut self.job {
             Job::Enforce(writer) => permit.inspect(|_| {
                 writer.sent.insert(content);
@@ -229,6 +244,7 @@ impl Session {
                 action == sent.as_str() || (reply.fragments > 0 && action == Action::GetNextFragment.as_str())
             }
             Step::Writing(_) | Step::Recording(_) => action == Action::WriteItems.as_str(),
+            Step::Restarting(_) => action == Action::Restart.as_str(),
         }
     }
 
@@ -304,6 +320,7 @@ impl Session {
         } else {
             readings.with_absent(&asked)
         };
+        let lost = phone.restart_lost(around.catalogue);
         let before = phone.look(&readings, around.catalogue);
         phone.read_at = Some(around.now);
         phone.unsaved |= phone.in_flight.is_some() || phone.unverified;
@@ -316,6 +333,10 @@ impl Session {
         phone.in_flight = None;
         phone.unverified = false;
         phone.look_wanted = false;
+        if self.reason != Reason::StartUp {
+            phone.restart_found(lost);
+        }
+        phone.doubt_read(around.catalogue);
         if verify { self.verified(phone, around) } else { self.compare(phone, around) }
     }
 
@@ -370,12 +391,17 @@ impl Session {
         if writer.sent.contains(&content_hash(&items, &wanted)) {
             return Move::End(Ending::Failed("the same was written in this session already"));
         }
-        if let Err(why) = self.permit(phone, items.clone(), around) {
-            return self.stop(phone, why, around);
+        match self.permit(phone, Leaving::Items(items.clone()), around) {
+            Ok(_) => {}
+            Err(why) => return self.stop(phone, why, around),
         }
         let images = record_in_flight(phone, &items, around);
         let prints = phone.about_to_send(&items, around);
-        self.step = Step::Recording(Sending { items, wanted, images, prints });
+        let vanishing = items.iter().any(|item| around.catalogue.can_vanish(item.id.name.as_str()));
+        if vanishing {
+            phone.doubt_begins(&around.site.name, around.settings.lockout_wait, around.now);
+        }
+        self.step = Step::Recording(Sending { items, wanted, images, prints, vanishing });
         Move::Record
     }
 
@@ -385,7 +411,7 @@ impl Session {
         let goal = phone.goal.as_ref().filter(|_| !phone.has_poll_url())?;
         let url = poll_url(&goal.desired, around.site, around.settings, &phone.profile())?;
         let items = vec![url];
-        self.permit(phone, items.clone(), around).ok()?;
+        self.permit(phone, Leaving::Items(items.clone()), around).ok()?;
         let images = record_in_flight(phone, &items, around);
         phone.set_poll_url(true);
         self.step = Step::Recording(Sending { items, images, ..Sending::default() });
@@ -396,7 +422,7 @@ impl Session {
     fn read_back(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
         let Job::Enforce(writer) = &self.job else { return Self::finish(phone) };
         if writer.written.is_empty() {
-            return Self::finish(phone);
+            return self.close(phone, around);
         }
         let compares = |id: &&ItemId| around.catalogue.compares(id.name.as_str()) && !phone.is_seed(id);
         let mut ids: Vec<ItemId> = writer.written.keys().filter(compares).cloned().collect();
@@ -406,7 +432,7 @@ impl Session {
         self.ask(phone, ids, true, around)
     }
 
-    fn permit(&self, phone: &Phone, items: Vec<Item>, around: &Surroundings<'_>) -> Result<Permit, NoWrite> {
+    fn permit(&self, phone: &Phone, leaving: Leaving, around: &Surroundings<'_>) -> Result<Permit, NoWrite> {
         let ask = Ask {
             settings: around.settings,
             store_away: around.store_away,
@@ -420,13 +446,14 @@ impl Session {
             site: around.site,
             facts: &phone.facts,
             peer: around.peer,
+            turn: around.turn,
             catalogue: around.catalogue,
             drifts: &phone.drifts,
             max_items: self.max_items,
             actions: self.actions,
             opened: self.opened,
         };
-        may_write(&ask, items, around.now)
+        may_write(&ask, leaving, around.now)
     }
 
     /// A write may not leave: goes round again when another state is in force, else ends and waits. When only its time
@@ -436,7 +463,7 @@ impl Session {
             return next;
         }
         match &mut self.job {
-            Job::Enforce(writer) if why.is_of_the_clock() && !writer.written.is_empty() => {
+            Job::Enforce(writer) if why.leaves_the_rest() => {
                 writer.messages.clear();
                 writer.cut = Some(why);
                 self.read_back(phone, around)
@@ -462,6 +489,10 @@ impl Session {
         phone.note_written(sent.wanted.iter().map(|(id, value)| (id, value)), status, around);
         phone.in_flight = None;
         phone.unsaved = true;
+        if sent.vanishing {
+            phone.doubt_answered(!taken.is_empty());
+        }
+        phone.restart_written(taken.iter().map(|(id, _)| id), around.catalogue);
         for (id, value) in &taken {
             if phone.wants(id).as_ref() == Some(value) {
                 phone.due.retain(|due| due != id);
@@ -500,11 +531,8 @@ impl Session {
                 }
             }
             phone.assess(around.catalogue);
-            if let Some(why) = writer.cut.clone() {
-                return Move::End(Ending::Waits(why));
-            }
         }
-        Self::finish(phone)
+        self.close(phone, around)
     }
 
     /// The end of a session whose phone was assessed after its last read, write or refusal.
@@ -525,6 +553,7 @@ impl Session {
         if let Step::Writing(sent) = &self.step {
             sent.undo(phone);
         }
+        self.undo_restart(phone);
         Move::End(Ending::Busy)
     }
 
@@ -532,7 +561,9 @@ impl Session {
     /// own, and a group that fails alone is refused.
     fn failed(&mut self, phone: &mut Phone, around: &Surroundings<'_>) -> Move {
         let Step::Writing(sent) = &mut self.step else {
-            return Move::End(Ending::Failed("the phone did not take a read"));
+            let restart = matches!(self.step, Step::Restarting(_));
+            let what = if restart { "the phone did not take a restart" } else { "the phone did not take a read" };
+            return Move::End(Ending::Failed(what));
         };
         let sent = std::mem::take(sent);
         sent.undo(phone);

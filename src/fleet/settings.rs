@@ -63,6 +63,10 @@ pub struct Settings {
     pub public_address: Option<SmolStr>,
     /// Where phones that nobody can ask poll (`dcmp-url`), with its final slash.
     pub poll_url: Option<SmolStr>,
+    /// How long a phone may stay silent after items that can make it vanish; then its site stops.
+    pub lockout_wait: Duration,
+    /// How long a restart may take.
+    pub restart_wait: Duration,
 }
 
 impl Default for Settings {
@@ -94,6 +98,8 @@ impl Default for Settings {
             undeclared: 1_000,
             public_address: None,
             poll_url: None,
+            lockout_wait: Duration::from_secs(15 * 60),
+            restart_wait: Duration::from_secs(10 * 60),
         }
     }
 }

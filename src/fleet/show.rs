@@ -35,6 +35,8 @@ pub struct Census {
     pub stopped_sites: usize,
     /// Items that phones do not have.
     pub not_applicable: u64,
+    /// Sites that a silent phone keeps from items that can make phones vanish.
+    pub stopped_ladders: usize,
 }
 
 impl Fleet {
@@ -58,11 +60,11 @@ impl Fleet {
         if phone.flow.is_some() {
             return State::Reconciling;
         }
-        let need = phone.need(self.settings.report_only, now);
+        let need = self.need_of(phone, now);
         if phone.facts.last_seen.is_none() {
             return if phone.wrong_site { State::Pending } else { State::Unknown };
         }
-        let held_up = phone.held_up(self.settings.report_only, now).is_some();
+        let held_up = phone.held_up(self.settings.report_only, now).is_some() || self.waits_for_turn(phone);
         if held_up || phone.hands_off().is_some() || need.is_some_and(|need| need != Need::Sweep) {
             return State::Pending;
         }
@@ -77,7 +79,7 @@ impl Fleet {
     }
 
     fn pending(&self, phone: &Phone, now: Timestamp) -> PendingView {
-        let need = phone.need(self.settings.report_only, now);
+        let need = self.need_of(phone, now);
         let next = match phone.calling.step {
             CallStep::Waiting { at } => Some(at),
             CallStep::Ready => self.turns.expected(&phone.device, now),
@@ -94,6 +96,8 @@ impl Fleet {
             return PendingView { reason: PendingReason::InCall, since: None, next: None };
         } else if need == Some(Need::Write) && self.store_away {
             PendingReason::StoreAway
+        } else if self.waits_for_turn(phone) {
+            PendingReason::Turn
         } else if phone.calling.step == CallStep::Idle && self.site_of(phone).reach == Reach::Poll {
             let (reason, next) = self.poll_reason(phone, now);
             return PendingView { reason, since: phone.waiting_since, next };
@@ -217,6 +221,7 @@ impl Fleet {
             census.refused += phone.refused.len() as u64;
             census.held += phone.drifts.held() as u64;
         }
+        census.stopped_ladders = self.ladders.stopped();
         census
     }
 
@@ -265,7 +270,8 @@ impl Fleet {
 
     fn notes(&self, phone: &Phone, now: Timestamp) -> Vec<String> {
         let site = self.site_of(phone);
-        Self::hands_off_note(phone).into_iter().chain(self.poll_note(phone, &site, now)).collect()
+        let of_site = Self::hands_off_note(phone).into_iter().chain(self.poll_note(phone, &site, now));
+        of_site.chain(self.ladder_notes(phone)).chain(phone.restart_notes()).collect()
     }
 
     fn drift_view(&self, phone: &Phone, difference: &super::diff::Difference) -> DriftView {

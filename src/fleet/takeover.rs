@@ -98,7 +98,8 @@ impl Fleet {
         for Resolved { asked, resolution } in phones {
             let model = self.phones.get(&asked.device).and_then(|phone| phone.facts.model.clone());
             if model == asked.model {
-                self.take_resolution(&asked.device, resolution, now);
+                let arrived = self.taken.is_some();
+                self.take_resolution(&asked.device, resolution, arrived, now);
             } else {
                 self.resolve(&asked.device, now);
             }
@@ -117,10 +118,11 @@ impl Fleet {
     pub(super) fn resolve(&mut self, device: &DeviceId, now: Timestamp) {
         let Some(wanted) = self.wanted.clone() else { return };
         let model = self.phones.get(device).and_then(|phone| phone.facts.model.clone());
-        self.take_resolution(device, wanted.resolve(device, model.as_deref()), now);
+        self.take_resolution(device, wanted.resolve(device, model.as_deref()), false, now);
     }
 
-    fn take_resolution(&mut self, device: &DeviceId, resolution: Resolution, now: Timestamp) {
+    /// `arrived` = by a revision that has just arrived, and is not the first since the start.
+    fn take_resolution(&mut self, device: &DeviceId, resolution: Resolution, arrived: bool, now: Timestamp) {
         let Some(wanted) = self.wanted.clone() else { return };
         let revision = wanted.revision().clone();
         let mut phone = self.phones.remove(device).unwrap_or_else(|| Box::new(Phone::new(device.clone())));
@@ -136,7 +138,10 @@ impl Fleet {
                 } else {
                     let ends = self.tugs.is_ended_by(phone.goal.as_ref(), &desired);
                     peace = ends.then(|| desired.site.clone());
-                    phone.take_goal(Goal { desired, revision }, &self.catalogue);
+                    let before = phone.goal.as_ref().and_then(|goal| goal.vanishing(&self.catalogue));
+                    let goal = Goal { desired, revision };
+                    self.begin_ladder_anew(before, &goal, arrived.then_some(&goal.revision));
+                    phone.take_goal(goal, &self.catalogue);
                     phone.calling.forgive();
                 }
                 phone.weigh(&wanted, self.key.as_ref(), &self.catalogue);
@@ -171,8 +176,12 @@ impl Fleet {
             None => Newest::Gone,
         };
         let changed = std::mem::replace(&mut phone.newest, newest) != phone.newest;
+        if !phone.declared() {
+            phone.doubt_dropped();
+        }
         self.index(&phone);
         self.phones.insert(device.clone(), phone);
+        self.follow_doubt(device, now);
         if changed {
             self.save(device, now);
         }

@@ -5,6 +5,7 @@
 //! | `GET /api/v1/phones?state=&site=&model=&limit=&continue=` | a [`Page`](crate::fleet::view::Page) |
 //! | `GET /api/v1/phones/{name-or-mac}` | a [`PhoneView`](crate::fleet::view::PhoneView) |
 //! | `POST /api/v1/phones/{name-or-mac}/contact` | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
+//! | `POST /api/v1/phones/{name-or-mac}/restart` | 202 `{"result": "Queued", "at"}` (`at` is null for a phone that cannot be asked to call), 200 `{"result": "AlreadyUnderWay"}`; 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/retry` with `{"secrets": bool}` | 202 [`Retried`](super::retry::Retried); 404, 409 |
 //! | `GET /api/v1/undeclared` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
 //! | `GET /api/v1/history?phone=&item=&since=&limit=&continue=` | a [`HistoryPage`](crate::fleet::history::HistoryPage) |
@@ -35,6 +36,7 @@ use super::{
     tokens::Tokens,
 };
 use crate::fleet::{
+    RestartAnswer,
     view::{PAGE_LIMIT, Query},
     words::State,
 };
@@ -60,6 +62,7 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/phones", get(phones))
         .route("/api/v1/phones/{id}", get(phone))
         .route("/api/v1/phones/{id}/contact", post(contact))
+        .route("/api/v1/phones/{id}/restart", post(restart))
         .route("/api/v1/phones/{id}/retry", post(retry::retry))
         .route("/api/v1/undeclared", get(undeclared))
         .route("/api/v1/history", get(super::history::history))
@@ -170,6 +173,23 @@ async fn contact(
         }
         ContactAnswer::CannotBeReached { why } => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-reached", why)),
         ContactAnswer::NotFound => Err(no_phone()),
+    }
+}
+
+async fn restart(
+    Shared(fleet): Shared<Fleet>,
+    Path(id): Path<String>,
+    Extension(Actor(actor)): Extension<Actor>,
+) -> Result<Response, Problem> {
+    let answer = fleet.restart(&id, &actor);
+    tracing::info!(phone = ?id, actor, ?answer, "restart asked for");
+    match answer {
+        RestartAnswer::Queued(at) => {
+            Ok((StatusCode::ACCEPTED, Json(json!({ "result": "Queued", "at": at }))).into_response())
+        }
+        RestartAnswer::UnderWay => Ok(Json(json!({ "result": "AlreadyUnderWay" })).into_response()),
+        RestartAnswer::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-restarted", why)),
+        RestartAnswer::NotFound => Err(no_phone()),
     }
 }
 

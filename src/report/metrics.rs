@@ -32,6 +32,8 @@ pub mod name {
     pub const HISTORY_LOST: &str = "phoneops_history_lost_total";
     /// Items that phones do not have, over all phones.
     pub const NOT_APPLICABLE: &str = "phoneops_not_applicable_items";
+    /// Sites where items that can make phones vanish reach no further phone, because one was not heard of since.
+    pub const STOPPED_LADDERS: &str = "phoneops_lockout_stopped_sites";
     /// Ended sessions by `reason` of the first message and `result`.
     pub const SESSIONS: &str = "phoneops_sessions_total";
     /// Factory resets that phones showed; their passwords and seeds are written again.
@@ -58,6 +60,7 @@ pub mod name {
         DRIFT,
         TUG_OF_WAR,
         STOPPED_SITES,
+        STOPPED_LADDERS,
         HISTORY_LOST,
         NOT_APPLICABLE,
         SESSIONS,
@@ -92,6 +95,8 @@ pub struct FleetCounts {
     pub stopped_sites: usize,
     /// Items that phones do not have, over all phones.
     pub not_applicable_items: usize,
+    /// Sites that a silent phone stops.
+    pub stopped_ladders: usize,
 }
 
 /// What the service counts. Words that become labels are `&'static str`: nothing from outside can make new ones.
@@ -105,6 +110,7 @@ pub struct ServiceMetrics {
     stopped_sites: Gauge,
     history_lost: Counter,
     not_applicable: Gauge,
+    stopped_ladders: Gauge,
     sessions: Family<Two, Counter>,
     resets: Counter,
     contacts: Family<One, Counter>,
@@ -135,6 +141,11 @@ impl ServiceMetrics {
             stopped_sites: register(&mut registry, name::STOPPED_SITES, "Sites where somebody else writes too"),
             history_lost: register(&mut registry, name::HISTORY_LOST, "Changes that the history lost"),
             not_applicable: register(&mut registry, name::NOT_APPLICABLE, "Items that phones do not have"),
+            stopped_ladders: register(
+                &mut registry,
+                name::STOPPED_LADDERS,
+                "Sites stopped by a phone that was not heard of",
+            ),
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
             resets: register(&mut registry, name::RESETS, "Factory resets that phones showed"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
@@ -171,6 +182,7 @@ impl ServiceMetrics {
         self.held.set(signed(counts.held_items));
         self.stopped_sites.set(signed(counts.stopped_sites));
         self.not_applicable.set(signed(counts.not_applicable_items));
+        self.stopped_ladders.set(signed(counts.stopped_ladders));
     }
 
     /// A session ended.

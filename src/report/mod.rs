@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::{
+    RestartAnswer,
     history::{HistoryPage, HistoryQuery},
     view::{Page, PhoneView, Query},
 };
@@ -43,6 +44,8 @@ pub trait FleetAccess: Send + Sync + 'static {
     /// Has refused items of a phone tried again, with `secrets` also all that is never compared. `actor` is who wants
     /// it, for the log.
     fn retry(&self, id: &str, secrets: bool, actor: &str) -> Option<Retry>;
+    /// Restarts a phone as soon as it is in no call, once. `actor` is who wants it.
+    fn restart(&self, id: &str, actor: &str) -> RestartAnswer;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.

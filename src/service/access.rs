@@ -62,6 +62,13 @@ impl FleetAccess for Access {
         }
     }
 
+    fn restart(&self, id: &str, actor: &str) -> fleet::RestartAnswer {
+        self.shared.with_fleet(|fleet, now| match fleet.device(id) {
+            Some(device) => fleet.restart(&device, actor, now),
+            None => fleet::RestartAnswer::NotFound,
+        })
+    }
+
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
         let device = query.phone.as_deref().and_then(|phone| self.shared.with_fleet(|fleet, _| fleet.device(phone)));
         self.store.history(&HistoryQuery { device, ..query.clone() })
@@ -99,6 +106,7 @@ impl FleetAccess for Access {
             held_items: usize::try_from(census.held).unwrap_or(usize::MAX),
             stopped_sites: census.stopped_sites,
             not_applicable_items: usize::try_from(census.not_applicable).unwrap_or(usize::MAX),
+            stopped_ladders: census.stopped_ladders,
         });
         metrics.set_bound("sightings-forgotten", forgotten);
         metrics.set_history_lost(self.shared.history.lost());

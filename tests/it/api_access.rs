@@ -40,6 +40,9 @@ async fn an_act_needs_a_token_on_loopback_too_and_takes_its_name() {
     let service = service(MadeUp::default()).await;
     assert_eq!(service.ask(CONTACT, &[]).await.error(), (401, "token-needed".into()));
     assert_eq!(with_token(&service, CONTACT, READ, &[]).await.error(), (403, "token-reads-only".into()));
+    let restart = "POST /api/v1/phones/phone-0001/restart";
+    assert_eq!(service.ask(restart, &[]).await.error(), (401, "token-needed".into()));
+    assert_eq!(with_token(&service, restart, READ, &[]).await.error(), (403, "token-reads-only".into()));
     assert_eq!(*service.fleet.contacts.lock().unwrap(), [], "a refused act reaches nothing");
     assert_eq!(with_token(&service, CONTACT, ACT, &[]).await.status, 202);
     assert_eq!(*service.fleet.contacts.lock().unwrap(), [("phone-0001".to_owned(), "alice".to_owned())]);

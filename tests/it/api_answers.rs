@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use phoneops::{
     fleet::{
+        RestartAnswer,
         view::{PAGE_LIMIT, Page, PhoneView},
         words::State,
     },
@@ -83,6 +84,26 @@ async fn one_phone_is_found_by_name_or_mac() {
             serde_json::from_value(service.ask(&format!("GET /api/v1/phones/{id}"), &[]).await.json()).unwrap();
         assert_eq!(found, phone(2));
     }
+}
+
+async fn restarted(restart: RestartAnswer) -> Answer {
+    let service = service(MadeUp { restart, ..MadeUp::default() }).await;
+    let (name, token) = bearer(ACT);
+    service.ask("POST /api/v1/phones/phone-0001/restart", &[(name, &token), ("Content-Length", "0")]).await
+}
+
+#[tokio::test]
+async fn each_end_of_a_restart_has_its_status() {
+    let queued = restarted(RestartAnswer::Queued(Some(Timestamp::UNIX_EPOCH))).await;
+    assert_eq!((queued.status, queued.json()["at"].as_str()), (202, Some("1970-01-01T00:00:00Z")));
+    let by_itself = restarted(RestartAnswer::Queued(None)).await;
+    assert_eq!((by_itself.status, by_itself.json()["at"].is_null()), (202, true));
+    let under_way = restarted(RestartAnswer::UnderWay).await;
+    assert_eq!((under_way.status, under_way.json()["result"].as_str()), (200, Some("AlreadyUnderWay")));
+    let refused = restarted(RestartAnswer::Refused("its mode is Report".to_owned())).await;
+    assert_eq!(refused.error(), (409, "cannot-be-restarted".to_owned()));
+    assert!(refused.body.contains("its mode is Report"));
+    assert_eq!(restarted(RestartAnswer::NotFound).await.error(), (404, "no-such-phone".to_owned()));
 }
 
 async fn contacted(contact: ContactAnswer) -> Answer {

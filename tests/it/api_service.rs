@@ -9,6 +9,7 @@ use std::{
 use jiff::Timestamp;
 use phoneops::{
     fleet::{
+        RestartAnswer,
         history::{HistoryPage, HistoryQuery},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
         words::State,
@@ -77,6 +78,8 @@ pub(crate) fn phone(number: usize) -> PhoneView {
 pub(crate) struct MadeUp {
     pub(crate) phones: Mutex<Vec<PhoneView>>,
     pub(crate) contact: ContactAnswer,
+    pub(crate) restart: RestartAnswer,
+    /// What was asked for, and by whom.
     pub(crate) retry: Option<Retry>,
     pub(crate) contacts: Mutex<Vec<(String, String)>>,
     pub(crate) queries: Mutex<Vec<Query>>,
@@ -89,6 +92,7 @@ impl Default for MadeUp {
         Self {
             phones: Mutex::new(vec![phone(1), phone(2)]),
             contact: ContactAnswer::Queued { at: Timestamp::UNIX_EPOCH },
+            restart: RestartAnswer::Queued(None),
             retry: None,
             contacts: Mutex::default(),
             queries: Mutex::default(),
@@ -119,6 +123,11 @@ impl FleetAccess for MadeUp {
     fn contact(&self, id: &str, actor: &str) -> ContactAnswer {
         self.contacts.lock().unwrap().push((id.to_owned(), actor.to_owned()));
         self.contact.clone()
+    }
+
+    fn restart(&self, id: &str, actor: &str) -> RestartAnswer {
+        self.contacts.lock().unwrap().push((format!("restart {id}"), actor.to_owned()));
+        self.restart.clone()
     }
 
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {

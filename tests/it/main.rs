@@ -39,6 +39,7 @@ mod service_hands_off;
 mod service_handshake;
 mod service_kill_loop;
 mod service_killed;
+mod service_lockout;
 mod service_many;
 mod service_odd_phones;
 mod service_poll;

@@ -140,9 +140,9 @@ fn a_phone_of_another_server_is_read_and_shown_and_not_written_to() {
         assert_eq!(view.pending.map(|pending| pending.reason), Some(PendingReason::ForeignServer));
         assert!(view.notes[0].contains("192.0.2.99"), "{:?}", view.notes);
         assert_eq!(view.managed, 3, "its server is not managed");
-        stage.pass(HOUR * 12);
+        stage.pass(HOUR * 2);
         assert!(stage.contacts.is_empty(), "for a write it is not asked");
-        stage.pass(HOUR * 12);
+        stage.pass(HOUR * 22);
         assert_eq!(stage.contacts.len(), 1, "it is read on");
         assert!(phone.session(&mut stage, Reason::Solicited).writes().is_empty());
     }

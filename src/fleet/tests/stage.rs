@@ -336,7 +336,7 @@ impl Phone {
             if reply.set_cookie.is_some() {
                 self.cookie = reply.set_cookie;
             }
-            let end = reply.message.action == Action::CleanUp;
+            let end = matches!(reply.message.action, Action::CleanUp | Action::Restart);
             transcript.messages.push(reply.message);
             if end {
                 return transcript;

@@ -94,7 +94,9 @@ fn items_that_can_cut_the_phone_off_need_leave_and_go_last_in_a_message_of_their
 
     stage.push(&phone_with(", lockoutItems: Allow", &items.replace(".5", ".6")));
     let writes = phone.session(&mut stage, Reason::Solicited).writes();
-    assert_eq!(writes, vec![vec!["sntp-addr"], vec!["vlan-id", "some-unknown-item"]], "design section 4.3");
+    let alone = vec![vec!["sntp-addr"], vec!["vlan-id"], vec!["some-unknown-item"]];
+    assert_eq!(writes, alone, "R-1214: each group that can make the phone vanish goes alone");
+    phone.session(&mut stage, Reason::StartUp);
     assert_eq!(stage.view(MAC).state, State::InSync);
 }
 
@@ -130,7 +132,10 @@ fn a_group_is_written_whole() {
 fn what_is_too_large_for_one_message_is_cut_between_groups() {
     let label = "x".repeat(1000);
     let items: Vec<String> = (1..=80).map(|key| format!("some-text-{key:02}: \"{label}\"")).collect();
-    let mut stage = Stage::with(&phone_with(", lockoutItems: Allow", &items.join(", ")));
+    let classes: Vec<String> = (1..=80).map(|key| format!("some-text-{key:02},string,")).collect();
+    let overlay = format!("name,type,effect\n{}\n", classes.join("\n"));
+    let mut stage = Stage::empty(Settings::default());
+    stage.push_files(&[("fleet.yaml", &phone_with("", &items.join(", "))), ("catalogue.csv", &overlay)]);
     let mut phone = Phone::new(MAC);
     let session = phone.session(&mut stage, Reason::StartUp);
     let writes: Vec<&ServerMessage> =

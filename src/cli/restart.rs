@@ -1,0 +1,69 @@
+//! `phoneops restart`: has a phone restarted as soon as it is in no call, once.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use miette::IntoDiagnostic;
+use serde::Deserialize;
+
+use super::{
+    Exit,
+    status::{
+        client::Client,
+        text::{ahead, clean},
+    },
+};
+
+/// Arguments of `phoneops restart`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The phone, by name or MAC
+    phone: String,
+    /// The running service: `http://HOST:PORT`, `https://HOST` or `unix:/path/to/api.sock`
+    #[arg(long, env = "PHONEOPS_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    server: String,
+    /// File with the token to send; acting needs one, but over the socket
+    #[arg(long, env = "PHONEOPS_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// What the service answers.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    result: String,
+    #[serde(default)]
+    at: Option<Timestamp>,
+}
+
+/// Runs the command; exit code 3 when the phone has to call by itself.
+pub fn run(args: &Args) -> miette::Result<Exit> {
+    let client = Client::new(&args.server, args.token_file.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
+    let answer: Answer = runtime.block_on(client.act(&args.phone, "restart", &serde_json::json!({})))?;
+    println!("{}", text(&args.phone, &answer, Timestamp::now()));
+    Ok(if answer.result == "Queued" && answer.at.is_none() { Exit::Pending } else { Exit::Good })
+}
+
+fn text(phone: &str, answer: &Answer, now: Timestamp) -> String {
+    let what = match (answer.result.as_str(), answer.at) {
+        ("AlreadyUnderWay", _) => "a restart is under way already".to_owned(),
+        (_, Some(at)) => format!("it is asked to call {}, and restarted when it is in no call", ahead(at, now)),
+        (_, None) => "it is restarted when it calls and is in no call; the wish is kept for a day".to_owned(),
+    };
+    format!("{}: {what}", clean(phone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_when_the_phone_is_restarted() {
+        let told =
+            |result: &str, at| text("reception", &Answer { result: result.to_owned(), at }, Timestamp::UNIX_EPOCH);
+        let at = Timestamp::from_second(5).ok();
+        assert_eq!(told("Queued", at), "reception: it is asked to call in 5s, and restarted when it is in no call");
+        assert!(told("Queued", None).contains("kept for a day"));
+        assert_eq!(told("AlreadyUnderWay", None), "reception: a restart is under way already");
+    }
+}
