@@ -347,6 +347,7 @@ impl Session {
         }
         let Job::Enforce(_) = &self.job else { return Self::finish(phone) };
         let Some(goal) = phone.goal.clone() else { return Move::End(Ending::Done) };
+        phone.give_up_unanswered(around);
         let ids = batch::with_groups(around.catalogue, &goal.desired, &phone.writable(around.catalogue));
         let mut items = items_to_write(phone, &goal.desired, &ids, around);
         items.extend(phone.seeds_to_write(around));
