@@ -135,7 +135,7 @@ fn write_item(item: &Item, mut put: impl FnMut(Piece<'_>)) {
     put(Piece::Foreign(item.id.name.as_str(), Place::Attribute));
     if let Some(index) = item.id.index {
         put(Piece::Markup("\" index=\""));
-        put(Piece::Markup(&smol_str::format_smolstr!("{index}")));
+        digits(index.0, |text| put(Piece::Markup(text)));
     }
     if let Some(status) = &item.status {
         put(Piece::Markup("\" status=\""));
@@ -150,4 +150,19 @@ fn write_item(item: &Item, mut put: impl FnMut(Piece<'_>)) {
         Place::Text,
     ));
     put(Piece::Markup("</Item>"));
+}
+
+/// Gives the decimal digits of a number.
+fn digits(mut number: u32, put: impl FnOnce(&str)) {
+    let mut text = *b"0000000000";
+    let mut left = text.len();
+    for digit in text.iter_mut().rev() {
+        *digit += u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+        left -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    put(text.get(left..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default());
 }
