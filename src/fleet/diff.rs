@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::observed::{ObservedSet, Seen};
+use super::observed::{ObservedSet, Seen, find};
 use crate::{
     catalogue::Catalogue,
     spec::{DesiredItem, desired::LayerValue},
@@ -67,8 +67,7 @@ pub fn compare(catalogue: &Catalogue, desired: &[DesiredItem], observed: &Observ
     for item in desired {
         let name = item.id.name.as_str();
         let Some(wanted) = item.value.value.as_text().filter(|_| catalogue.compares(name)) else { continue };
-        while entries.next_if(|entry| entry.cmp_id(&item.id).is_lt()).is_some() {}
-        let Some(entry) = entries.next_if(|entry| entry.cmp_id(&item.id).is_eq()) else {
+        let Some(entry) = find(&mut entries, |entry| entry.cmp_id(&item.id)) else {
             found.unread.push(item.id.clone());
             continue;
         };

@@ -174,8 +174,7 @@ impl Phone {
     /// Takes over readings of managed items.
     pub fn observe(&mut self, readings: &Readings) {
         let Some(goal) = &self.goal else { return };
-        let observed = self.observed.merged(readings, |id| goal.desired.get(id).is_some());
-        if observed != self.observed {
+        if let Some(observed) = self.observed.renewed(readings, goal.desired.items.iter().map(|item| &item.id)) {
             self.observed = observed;
             self.unsaved = true;
         }
