@@ -152,10 +152,14 @@ async fn compare(kind: &str, bare: Side, ours: Side, phones: &mut Vec<Client>) -
     slice(bare, phones).await?;
     let (_, mut done) = slice(ours, phones).await?;
     let (mut of_bare, mut of_ours, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+    let mut work = [(Duration::ZERO, 0); 2];
     for round in 0..ROUNDS {
         let mut rates = [0.0; 2];
         for turn in [round % 2, 1 - round % 2] {
+            let before = processor_time();
             let (rate, sessions) = slice([bare, ours][turn], phones).await?;
+            work[turn].0 += processor_time().saturating_sub(before);
+            work[turn].1 += sessions;
             rates[turn] = rate;
             if turn == 1 {
                 done += sessions;
@@ -168,6 +172,10 @@ async fn compare(kind: &str, bare: Side, ours: Side, phones: &mut Vec<Client>) -
     let share = median(&mut shares);
     let (bare, ours) = (median(&mut of_bare), median(&mut of_ours));
     println!("{kind}: bare server {bare:.0}/s, service {ours:.0}/s, {share:.2} of its speed");
+    let [of_bare, of_ours] = work.map(|(time, sessions)| (time / sessions.max(1)).as_nanos() / 1_000);
+    if of_bare > 0 {
+        println!("  processor time a session, its phone's included: bare {of_bare} µs, service {of_ours} µs");
+    }
     Ok((share, done))
 }
 
@@ -215,6 +223,13 @@ fn check(service: &Running, done: u32) -> Outcome<()> {
         let found: Vec<&str> = metrics.lines().filter(|line| line.contains("sessions_total{")).collect();
         Err(format!("{done} sessions were to end in sync: {found:?}").into())
     }
+}
+
+/// What all threads of this process have had, where Linux tells; a busy machine moves it less than the clock.
+fn processor_time() -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let had = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok());
+    Duration::from_nanos(had.filter_map(|line| line.split(' ').next()?.parse::<u64>().ok()).sum())
 }
 
 fn median(values: &mut [f64]) -> f64 {
