@@ -200,7 +200,7 @@ impl Fleet {
         let Some(phone) = self.phones.get(device) else { return };
         let need = phone.need(self.settings.report_only, now);
         let held_back = need == Some(Need::Write) && self.store_away && !phone.look_wanted;
-        let reachable = phone.flow.is_none() && !held_back && self.contact_uri(phone).is_some();
+        let reachable = need.is_some() && phone.flow.is_none() && !held_back && self.contact_uri(phone).is_some();
         let Some(phone) = self.phones.get_mut(device) else { return };
         let waits = need.is_some_and(|need| need != Need::Sweep);
         phone.waiting_since = if waits { phone.waiting_since.or(Some(now)) } else { None };

@@ -99,18 +99,23 @@ impl ObservedSet {
 
     /// This set with those entries of `newer` that are wanted in place of or beside its own; `None` = it would not
     /// change, which is what most reads find. All sorted, so one walk does it.
-    pub fn renewed<'a>(&self, newer: &Readings, wanted: impl IntoIterator<Item = &'a ItemId>) -> Option<Self> {
-        let mut wanted = wanted.into_iter().peekable();
-        let mut is_wanted = |id: &ItemId| find(&mut wanted, |wanted| (*wanted).cmp(id)).is_some();
-        let kept: Vec<&Reading> = newer.0.iter().filter(|(id, _)| is_wanted(id)).collect();
-        let mut own = self.iter().peekable();
-        let mut is_known = |(id, value): &&Reading| {
-            find(&mut own, |entry| entry.cmp_id(id)).is_some_and(|entry| entry.seen == bearable(value_ref(value)))
-        };
-        if kept.iter().all(&mut is_known) {
+    pub fn renewed<'a>(
+        &self,
+        newer: &Readings,
+        wanted: impl IntoIterator<Item = &'a ItemId, IntoIter: Clone>,
+    ) -> Option<Self> {
+        let all_wanted = wanted.into_iter();
+        let (mut wanted, mut own) = (all_wanted.clone().peekable(), self.iter().peekable());
+        let known = newer.0.iter().all(|(id, value)| {
+            find(&mut wanted, |wanted| (*wanted).cmp(id)).is_none()
+                || find(&mut own, |entry| entry.cmp_id(id))
+                    .is_some_and(|entry| entry.seen == bearable(value_ref(value)))
+        });
+        if known {
             return None;
         }
-        let set = self.merged(kept);
+        let mut wanted = all_wanted.peekable();
+        let set = self.merged(newer.0.iter().filter(|(id, _)| find(&mut wanted, |wanted| (*wanted).cmp(id)).is_some()));
         (set != *self).then_some(set)
     }
 
