@@ -12,12 +12,19 @@ use hyper::{
     body::Incoming,
     header::{self, HeaderValue},
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use super::{LOGIN_PATH, Limits, ListenerMetrics, PhoneAnswer, PhoneHandler, PhoneRequest, bounds::Bound};
 
 /// How many times the limit of a body is read and thrown away before the connection is cut.
 const DRAIN_FACTOR: usize = 8;
+/// Bytes of each body that take no room from the others.
+const FREE: usize = 64 << 10;
+/// Room for bodies is given in pieces of so many bytes.
+const PIECE: usize = 1 << 10;
 
 /// Whose connection a request came on.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +49,7 @@ struct Desk<H> {
     handler: Arc<H>,
     aliases: BTreeSet<String>,
     body_limit: usize,
+    room: Semaphore,
     body_time: Duration,
     metrics: ListenerMetrics,
 }
@@ -53,7 +61,14 @@ pub(super) fn desk<H: PhoneHandler>(
     aliases: BTreeSet<String>,
     metrics: &ListenerMetrics,
 ) -> Arc<dyn Answers> {
-    Arc::new(Desk { handler, aliases, body_limit: limits.body, body_time: limits.body_time, metrics: metrics.clone() })
+    Arc::new(Desk {
+        handler,
+        aliases,
+        body_limit: limits.body,
+        room: Semaphore::new((limits.bodies / PIECE).min(Semaphore::MAX_PERMITS)),
+        body_time: limits.body_time,
+        metrics: metrics.clone(),
+    })
 }
 
 impl<H: PhoneHandler> Answers for Desk<H> {
@@ -77,7 +92,8 @@ async fn answer<H: PhoneHandler>(desk: &Desk<H>, request: Request<Incoming>, cal
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return response;
     }
-    let body = match timeout(desk.body_time, collect(body, &parts.headers, desk.body_limit)).await {
+    let mut room = Room { all: &desk.room, taken: None, waits: false };
+    let body = match timeout(desk.body_time, collect(body, &parts.headers, desk.body_limit, &mut room)).await {
         Ok(Ok(body)) => body,
         Ok(Err(BodyError::TooLong)) => {
             desk.metrics.hit(Bound::Body, &format_args!("a body of {} is too long", caller.peer.ip()));
@@ -85,6 +101,10 @@ async fn answer<H: PhoneHandler>(desk: &Desk<H>, request: Request<Incoming>, cal
             return closing(plain(StatusCode::PAYLOAD_TOO_LARGE, text));
         }
         Ok(Err(BodyError::Broken)) => return closing(plain(StatusCode::BAD_REQUEST, "the body is not whole\n")),
+        Err(_) if room.waits => {
+            desk.metrics.hit(Bound::Bodies, &format_args!("a body of {} found no room", caller.peer.ip()));
+            return closing(plain(StatusCode::SERVICE_UNAVAILABLE, "too many long bodies at once\n"));
+        }
         Err(_) => {
             desk.metrics.hit(Bound::BodyTime, &format_args!("a body of {} came too slowly", caller.peer.ip()));
             return closing(plain(StatusCode::REQUEST_TIMEOUT, "the body came too slowly\n"));
@@ -98,13 +118,42 @@ async fn answer<H: PhoneHandler>(desk: &Desk<H>, request: Request<Incoming>, cal
     }
 }
 
+/// The room that one body takes of that for all, as it grows.
+struct Room<'a> {
+    all: &'a Semaphore,
+    taken: Option<SemaphorePermit<'a>>,
+    waits: bool,
+}
+
+impl Room<'_> {
+    /// Waits until there is room for a body of `bytes`.
+    async fn grow(&mut self, bytes: usize) {
+        let taken = self.taken.as_ref().map_or(0, SemaphorePermit::num_permits);
+        let more = bytes.saturating_sub(FREE).div_ceil(PIECE).saturating_sub(taken);
+        let Some(more) = u32::try_from(more).ok().filter(|more| *more > 0) else { return };
+        self.waits = true;
+        // nobody closes the semaphore
+        let Ok(permit) = self.all.acquire_many(more).await else { return };
+        self.waits = false;
+        match &mut self.taken {
+            Some(taken) => taken.merge(permit),
+            None => self.taken = Some(permit),
+        }
+    }
+}
+
 enum BodyError {
     TooLong,
     Broken,
 }
 
 /// The whole body; without a copy when it came in one piece.
-async fn collect(mut body: Incoming, headers: &HeaderMap, limit: usize) -> Result<Bytes, BodyError> {
+async fn collect(
+    mut body: Incoming,
+    headers: &HeaderMap,
+    limit: usize,
+    room: &mut Room<'_>,
+) -> Result<Bytes, BodyError> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit) && headers.contains_key(header::EXPECT) {
         return Err(BodyError::TooLong);
@@ -120,11 +169,14 @@ async fn collect(mut body: Incoming, headers: &HeaderMap, limit: usize) -> Resul
         }
         if seen > limit {
             (first, whole) = (Bytes::new(), BytesMut::new());
-        } else if first.is_empty() && whole.is_empty() {
+            continue;
+        }
+        room.grow(seen).await;
+        if first.is_empty() && whole.is_empty() {
             first = piece;
         } else {
             if whole.is_empty() {
-                whole.reserve(declared.unwrap_or(seen).min(limit));
+                whole.reserve(declared.unwrap_or(seen).min(limit).min(FREE));
                 whole.extend_from_slice(&first);
                 first = Bytes::new();
             }

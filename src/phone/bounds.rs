@@ -10,6 +10,8 @@ use std::{
 pub enum Bound {
     /// Most open connections.
     Connections,
+    /// Most open connections of one address.
+    AddressConnections,
     /// Most handshakes under way, and a connection waited for its turn in vain.
     Handshakes,
     /// The process has no file descriptor left for another connection.
@@ -18,6 +20,8 @@ pub enum Bound {
     Head,
     /// Longest request body.
     Body,
+    /// Most bytes of all bodies, and a body waited for room in vain.
+    Bodies,
     /// Longest wait for a request body.
     BodyTime,
     /// Longest time without a byte of an answer being taken.
@@ -30,12 +34,14 @@ pub enum Bound {
 
 impl Bound {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Connections,
+        Self::AddressConnections,
         Self::Handshakes,
         Self::Descriptors,
         Self::Head,
         Self::Body,
+        Self::Bodies,
         Self::BodyTime,
         Self::WriteTime,
         Self::Requests,
@@ -46,10 +52,12 @@ impl Bound {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connections => "connections",
+            Self::AddressConnections => "address-connections",
             Self::Handshakes => "handshakes",
             Self::Descriptors => "descriptors",
             Self::Head => "head",
             Self::Body => "body",
+            Self::Bodies => "bodies",
             Self::BodyTime => "body-time",
             Self::WriteTime => "write-time",
             Self::Requests => "requests",

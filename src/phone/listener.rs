@@ -17,6 +17,7 @@ use super::{
     bounds::Bound,
     certificate::CertificateError,
     connection::{self, Shared},
+    shares::Shares,
     tls::Tls,
 };
 
@@ -98,6 +99,7 @@ impl PhoneListener {
         let Self { tcp, reload_interval, shared, .. } = self;
         let (stop, stopped) = watch::channel(false);
         let slots = Arc::new(Semaphore::new(shared.limits.connections));
+        let by_address = Shares::new(shared.limits.address_connections);
         let mut connections = JoinSet::new();
         let mut looks = interval(reload_interval.max(Duration::from_millis(10)));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -121,11 +123,18 @@ impl PhoneListener {
                 shared.metrics.hit(Bound::Connections, &format_args!("{from} was turned away"));
                 continue;
             };
+            let address = from.ip().to_canonical();
+            let proxy = shared.trusted_proxies.iter().any(|net| net.contains(&address));
+            let share = if proxy { None } else { by_address.take(address) };
+            if share.is_none() && !proxy {
+                shared.metrics.hit(Bound::AddressConnections, &format_args!("{address} has too many connections"));
+                continue;
+            }
             let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
             connections.spawn(async move {
                 let _connected = shared.metrics.connected();
                 connection::serve(&shared, stream, from, stopped).await;
-                drop(slot);
+                drop((slot, share));
             });
         }
         drop(tcp);

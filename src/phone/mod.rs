@@ -20,6 +20,7 @@ pub mod listener;
 pub mod metrics;
 pub mod proxy;
 pub mod settings;
+mod shares;
 pub mod tls;
 
 mod answer;

@@ -45,10 +45,15 @@ impl ListenerSettings {
 pub struct Limits {
     /// Longest request body in bytes.
     pub body: usize,
+    /// Most bytes of all bodies that are being received, the first 64 KiB of each not counted; one more waits within its
+    /// own time-out.
+    pub bodies: usize,
     /// Longest request head in bytes.
     pub head: usize,
     /// Most open connections; one more is closed at once.
     pub connections: usize,
+    /// Most open connections of one address; one more is closed at once. Trusted proxies are exempt.
+    pub address_connections: usize,
     /// Most handshakes under way; one more waits within its own handshake time-out.
     pub handshakes: usize,
     /// Requests per connection, the last of which is answered with `Connection: close`.
@@ -69,8 +74,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 1 << 20,
+            bodies: 64 << 20,
             head: 32 << 10,
             connections: 4096,
+            address_connections: 1024,
             handshakes: 256,
             requests: 100,
             idle: Duration::from_secs(45),

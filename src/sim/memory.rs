@@ -20,13 +20,27 @@ pub(super) struct Memory {
     set: Arc<ItemSet>,
     /// Only what differs from the factory values, so that thousands of phones fit into one process.
     written: BTreeMap<ItemId, ItemText>,
+    /// How often in a row each item was written with the value that it had from the write before.
+    repeats: BTreeMap<ItemId, Repeats>,
     entity_bug: bool,
+}
+
+/// Writes of one item that gave it the value that the write before had given it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Repeats {
+    run: u32,
+    most: u32,
 }
 
 impl Memory {
     /// A factory-fresh phone.
     pub(super) fn new(model: Model) -> Self {
-        Self { set: ItemSet::of(model), written: BTreeMap::new(), entity_bug: model.facts().entity_bug }
+        Self {
+            set: ItemSet::of(model),
+            written: BTreeMap::new(),
+            repeats: BTreeMap::new(),
+            entity_bug: model.facts().entity_bug,
+        }
     }
 
     /// Forgets all that was written.
@@ -71,8 +85,17 @@ impl Memory {
             return Some(ItemStatus::Failed);
         }
         let text = if self.entity_bug { left_encoded(&item.text) } else { item.text.clone() };
-        self.written.insert(item.id.clone(), text);
+        if let Some(before) = self.written.insert(item.id.clone(), text) {
+            let repeats = self.repeats.entry(item.id.clone()).or_default();
+            repeats.run = if self.written.get(&item.id) == Some(&before) { repeats.run + 1 } else { 0 };
+            repeats.most = repeats.most.max(repeats.run);
+        }
         None
+    }
+
+    /// Most writes in a row that left this item as the write before had left it.
+    pub(super) fn repeats(&self, id: &ItemId) -> u32 {
+        self.repeats.get(id).map_or(0, |repeats| repeats.most)
     }
 
     /// One item as the reply to `ReadItems` has it.

@@ -17,6 +17,11 @@ impl State {
         self.device.memory.value(id)
     }
 
+    /// Most writes in a row that left this item as the write before had left it.
+    pub fn repeats(&self, id: &ItemId) -> u32 {
+        self.device.memory.repeats(id)
+    }
+
     /// The exchanges that are kept, oldest first.
     pub fn exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
         self.record.exchanges()

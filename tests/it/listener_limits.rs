@@ -91,6 +91,40 @@ async fn a_connection_too_many_is_closed_and_counted_until_another_ends() {
 }
 
 #[tokio::test]
+async fn an_address_with_its_share_of_connections_keeps_no_other_out() {
+    let edge = Edge::start(|settings| settings.limits.address_connections = 1);
+    let held = edge.phone().await;
+    assert!(Phone::connect(edge.address, |_| ()).await.is_err());
+    assert_eq!(edge.metrics.hits(Bound::AddressConnections), 1);
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.77:0".parse().unwrap()).unwrap();
+    let other = socket.connect(edge.address).await.unwrap();
+    assert_eq!(Phone::over(other, |_| ()).await.unwrap().post("x").await.status(), 200);
+    drop(held);
+    eventually(|| edge.metrics.open_connections() == 0).await;
+    assert_eq!(edge.phone().await.post("x").await.status(), 200);
+}
+
+#[tokio::test]
+async fn long_bodies_share_their_room_and_short_ones_need_none() {
+    let edge = Edge::start(|settings| {
+        settings.limits.bodies = 100 << 10;
+        settings.limits.body_time = Duration::from_millis(400);
+    });
+    let (mut slow, mut long) = (edge.phone().await, edge.phone().await);
+    let head = format!("POST {PATH} HTTP/1.1\r\nContent-Length: 200000\r\n\r\n");
+    slow.send(head.clone() + &"x".repeat(150 << 10)).await;
+    long.send(head + &"x".repeat(200_000)).await;
+    let body = "y".repeat(60 << 10);
+    assert_eq!(edge.phone().await.post(&body).await.status(), 200, "a short body needs no room");
+    let mut statuses = [slow.answer().await.unwrap().status(), long.answer().await.unwrap().status()];
+    statuses.sort_unstable();
+    assert!(statuses == [408, 503] || statuses == [503, 503], "{statuses:?}");
+    assert!(edge.metrics.hits(Bound::Bodies) >= 1);
+    assert_eq!(edge.phone().await.post(&"z".repeat(150 << 10)).await.status(), 200, "room comes back");
+}
+
+#[tokio::test]
 async fn silent_peers_take_no_turn_of_those_who_speak() {
     let edge = Edge::start(|settings| settings.limits.handshakes = 1);
     let mut silent = Vec::new();

@@ -27,6 +27,7 @@ mod service_child;
 mod service_flows;
 mod service_git;
 mod service_handshake;
+mod service_kill_loop;
 mod service_killed;
 mod service_many;
 mod service_odd_phones;
