@@ -91,7 +91,7 @@ impl Catalogue {
 
     /// Which of [`Self::names`] this is, counted from 0.
     pub fn row(&self, name: &str) -> Option<usize> {
-        self.table.row(&self.items, name)
+        self.table.row(name)
     }
 
     /// The name of that row.

@@ -2,6 +2,8 @@
 //!
 //! Built once a catalogue. Names from outside are only looked up, never put in, so no choice of names makes it slow.
 
+use smol_str::SmolStr;
+
 use super::{
     item_type::{ItemType, Kind},
     rules,
@@ -29,7 +31,8 @@ struct Slot {
 pub(super) struct Table {
     /// Twice as many as rows at least, a power of two: there always is a free one.
     slots: Box<[Slot]>,
-    classes: Box<[Class]>,
+    /// Name and class of each row, close together: the rows themselves are large.
+    known: Box<[(SmolStr, Class)]>,
 }
 
 impl Table {
@@ -50,12 +53,12 @@ impl Table {
             secret: matches!(item.kind, Kind::Secret | Kind::BinaryBase64) || sounds_secret(&item.name),
             never_compared: rules::never_compared(&item.name, Some(item)),
         };
-        Self { slots: slots.into(), classes: items.iter().map(class).collect() }
+        Self { slots: slots.into(), known: items.iter().map(|item| (item.name.clone(), class(item))).collect() }
     }
 
     /// The number of the row of that name.
     #[inline]
-    pub(super) fn row(&self, items: &[ItemType], name: &str) -> Option<usize> {
+    pub(super) fn row(&self, name: &str) -> Option<usize> {
         let mask = self.slots.len() - 1;
         let hash = hash(name);
         let mut place = hash as usize & mask;
@@ -65,7 +68,7 @@ impl Table {
                 return None;
             }
             let row = slot.row as usize - 1;
-            if slot.hash == hash && items.get(row).is_some_and(|item| item.name == name) {
+            if slot.hash == hash && self.known.get(row).is_some_and(|(known, _)| known == name) {
                 return Some(row);
             }
             place = (place + 1) & mask;
@@ -75,7 +78,7 @@ impl Table {
     /// The class of a row.
     #[inline]
     pub(super) fn class(&self, row: usize) -> Option<Class> {
-        self.classes.get(row).copied()
+        self.known.get(row).map(|(_, class)| *class)
     }
 }
 
@@ -106,7 +109,7 @@ mod tests {
             }
         }
         let empty = Table::new(&[]);
-        assert_eq!(empty.row(&[], "e164"), None);
+        assert_eq!(empty.row("e164"), None);
     }
 
     #[test]
