@@ -166,6 +166,7 @@ impl Fleet {
             self.heard_at.remove(&old);
         }
         self.heard_at.insert(peer, device.clone());
+        let found = phone.declared() && before != (phone.facts.contact_me_uri.clone(), Some(peer));
         phone.facts.last_seen = Some(now);
         phone.calling.heard();
         let started = message.reason == Reason::StartUp;
@@ -186,6 +187,10 @@ impl Fleet {
         }
         self.follow_doubt(device, now);
         self.renew_doors(device, now);
+        if found {
+            // a service that is killed in this session has to know where to ask it
+            self.save(device, now);
+        }
         true
     }
 
