@@ -125,7 +125,7 @@ impl Drifts {
         }
         let now = watching.now;
         for drifting in &mut self.0 {
-            if drifting.open && after.right(&drifting.id) {
+            if drifting.open && (after.right(&drifting.id) || after.lacks(&drifting.id)) {
                 drifting.open = false;
                 sighted.changed = true;
             }
@@ -243,7 +243,8 @@ impl Phone {
                 last_seen: drifting.last_seen,
             })
         };
-        self.drifts.iter().filter_map(view).take(LIST_LIMIT).collect()
+        let has = |drifting: &&Drifting| !self.assessment.comparison.lacks(&drifting.id);
+        self.drifts.iter().filter(has).filter_map(view).take(LIST_LIMIT).collect()
     }
 
     /// Keeps of what drifts only what another goal does not touch: an item of which another value is wanted begins anew,

@@ -167,3 +167,31 @@ fn a_day_of_peace_ends_it() {
     phones[0].session(&mut stage, Reason::Solicited);
     assert_eq!(phones[0].values[&id("sntp-addr")], "192.0.2.123");
 }
+
+#[test]
+fn a_site_that_no_phone_is_at_any_more_has_not_stopped() {
+    let (mut stage, mut phones) = stopped();
+    let moved = yaml(8, ITEMS).replace("profiles: [berlin]", "profiles: [munich]");
+    stage.push(&moved);
+    assert_eq!(stage.fleet.census(stage.now).stopped_sites, 0);
+    written(&mut stage, &mut phones);
+    assert!(phones.iter().all(|phone| phone.values[&id("sntp-addr")] == "192.0.2.123"), "they are healed there");
+}
+
+#[test]
+fn a_phone_that_is_only_watched_keeps_no_site_from_its_peace() {
+    let (mut stage, mut phones) = stopped();
+    let watched = yaml(8, ITEMS)
+        .replace("metadata: {name: p0}\nspec:\n", "metadata: {name: p0}\nspec:\n  policy: {mode: Report}\n");
+    stage.push(&watched);
+    for phone in &mut phones[1..6] {
+        change(&mut stage, phone, "sntp-addr", "192.0.2.123");
+    }
+    stage.pass(25 * 60 * MINUTE);
+    stage.contacts.clear();
+    for phone in &mut phones {
+        phone.session(&mut stage, Reason::StartUp);
+    }
+    assert_eq!(stage.fleet.census(stage.now).stopped_sites, 0);
+    assert_eq!(phones[0].values[&id("sntp-addr")], "192.0.2.66");
+}
