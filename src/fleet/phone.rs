@@ -267,9 +267,10 @@ impl Phone {
 
     /// A refusal or a doubt of an item that reads back right is over.
     fn drop_what_is_right(&mut self, catalogue: &Catalogue) {
-        let Comparison { drift, unread, .. } = &self.assessment.comparison;
+        let Comparison { drift, unread, ignored, .. } = &self.assessment.comparison;
         let drift = drift.as_ref().map_or(&[][..], |drift| drift.items());
-        let open = |id: &ItemId| drift.iter().any(|difference| difference.id == *id) || unread.contains(id);
+        let differs = |id: &ItemId| drift.iter().chain(ignored).any(|difference| difference.id == *id);
+        let open = |id: &ItemId| differs(id) || unread.contains(id);
         let goal = self.goal.as_ref();
         let is_seed = |id: &ItemId| goal.is_some_and(|goal| goal.desired.seed(id).is_some());
         self.refused.retain(|refused| {
@@ -324,13 +325,21 @@ impl Phone {
     }
 
     /// How many of the managed items are as they are wanted, as far as can be known: read so after the last write, or
-    /// taken by the phone where they cannot be read back.
-    pub fn proven_items(&self) -> usize {
+    /// taken by the phone where they cannot be read back. Those of `assumed` are neither.
+    pub(super) fn proven_items(&self, assumed: &[&ItemId]) -> usize {
         let Some(goal) = self.goal.as_ref().filter(|_| self.read_at.is_some()) else { return 0 };
         let in_flight = self.in_flight.as_ref().map_or(&[][..], |in_flight| &in_flight.items);
         let comparison = &self.assessment.comparison;
-        let proven = |id: &ItemId| comparison.right(id) && !self.due.contains(id) && !in_flight.contains(id);
+        let proven = |id: &ItemId| {
+            comparison.right(id) && !self.due.contains(id) && !in_flight.contains(id) && !assumed.contains(&id)
+        };
         goal.desired.items.iter().filter(|item| proven(&item.id)).count()
+    }
+
+    /// How many items it is to have, of those that it can have.
+    pub(super) fn managed_items(&self) -> usize {
+        let all = self.goal.as_ref().map_or(0, |goal| goal.desired.items.len());
+        all.saturating_sub(self.assessment.comparison.lacking.len())
     }
 
     /// Whether the phone is proven in sync: nothing differs, all was read, and no write is newer (promise 2).
