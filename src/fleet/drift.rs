@@ -243,8 +243,9 @@ impl Phone {
                 last_seen: drifting.last_seen,
             })
         };
-        let has = |drifting: &&Drifting| !self.assessment.comparison.lacks(&drifting.id);
-        self.drifts.iter().filter(has).filter_map(view).take(LIST_LIMIT).collect()
+        let lacks = |id: &ItemId| self.assessment.comparison.lacks(id);
+        let left = |drifting: &&Drifting| !lacks(&drifting.id) && !self.ignored(&drifting.id);
+        self.drifts.iter().filter(left).filter_map(view).take(LIST_LIMIT).collect()
     }
 
     /// Keeps of what drifts only what another goal does not touch: an item of which another value is wanted begins anew,

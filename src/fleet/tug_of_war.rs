@@ -8,7 +8,7 @@
 //! - when a day has passed without such a drift and nothing is left to be put right.
 //!
 //! That healing has stopped is kept in the records of the phones it stopped for, so a restart does not end it. Items
-//! that belong to users are not watched: many users are many hands.
+//! that belong to users are not watched: many users are many hands. Nor are phones that another server owns.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
@@ -177,6 +177,11 @@ impl Fleet {
         }
         let site = phone.goal.as_ref().map(|goal| goal.desired.site.clone());
         let Some(site) = site.filter(|_| !away.is_empty()) else { return };
+        self.look_at_server(device);
+        if self.phones.get(device).is_some_and(|phone| phone.hands_off().is_some()) {
+            // a server of its own writes to this phone and says nothing of the others
+            return;
+        }
         for (item, value) in away {
             if self.catalogue.owner(item.name.as_str()) == Owner::User {
                 continue;
