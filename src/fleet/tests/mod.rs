@@ -12,6 +12,7 @@ mod modes;
 mod not_applicable;
 mod poll;
 mod promise_one;
+mod refused_secrets;
 mod resets;
 mod restart;
 mod retries;
