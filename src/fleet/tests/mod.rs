@@ -4,6 +4,7 @@ mod calls;
 mod drift;
 mod fairness;
 mod flows;
+mod forgotten;
 mod hands_off;
 mod history;
 mod ignore;
