@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     catalogue::Catalogue,
-    spec::{DesiredItem, Mode, Problem},
+    spec::{DesiredItem, DesiredValue, Mode, Problem},
     wpi::{DeviceId, FirmwareProfile, ItemId, PhoneMessage},
 };
 
@@ -268,11 +268,14 @@ impl Phone {
         let drift = drift.as_ref().map_or(&[][..], |drift| drift.items());
         let differs = |id: &ItemId| drift.iter().chain(ignored).any(|difference| difference.id == *id);
         let open = |id: &ItemId| differs(id) || unread.contains(id);
-        let goal = self.goal.as_ref();
-        let is_seed = |id: &ItemId| goal.is_some_and(|goal| goal.desired.seed(id).is_some());
-        self.refused.retain(|refused| {
-            !catalogue.compares(refused.id.name.as_str()) || open(&refused.id) || is_seed(&refused.id)
-        });
+        // until the documents are read their seeds and their catalogue are not known; what was stored of both is
+        let (goal, seeding) = (self.goal.as_ref(), &self.seeding);
+        let is_seed =
+            |id: &ItemId| goal.is_some_and(|goal| goal.desired.seed(id).is_some()) || seeding.done().contains(id);
+        let compares = |refused: &Refused| {
+            catalogue.compares(refused.id.name.as_str()) && matches!(refused.value, DesiredValue::Text(_))
+        };
+        self.refused.retain(|refused| !compares(refused) || open(&refused.id) || is_seed(&refused.id));
         self.doubtful.retain(open);
     }
 
