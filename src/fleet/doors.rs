@@ -100,6 +100,14 @@ impl Phone {
         }
     }
 
+    /// Who holds its writes back, why, and until when.
+    pub(super) fn pause_note(&self, now: Timestamp) -> Option<String> {
+        let policy = &self.goal.as_ref().filter(|_| self.declared())?.desired.policy;
+        let pause = policy.pause.as_ref().filter(|pause| pause.holds(now) && policy.mode == Mode::Enforce)?;
+        let until = pause.until.map(|until| format!(" until {until:.0}")).unwrap_or_default();
+        Some(format!("paused{until} by {}: {}", pause.by, pause.reason))
+    }
+
     /// Whether something differs that is to be written, or a restart is wanted, now or at another time. `report_only` =
     /// the whole service is in Report.
     pub fn wants_write(&self, report_only: bool) -> bool {

@@ -109,6 +109,23 @@ fn a_person_restarts_a_phone_once_and_only_after_it_took_a_write() {
 }
 
 #[test]
+fn who_asks_for_a_restart_outside_the_window_or_in_a_pause_is_told_what_it_waits_for() {
+    let closed = documents(r#", windows: [{schedule: "0 0 1 1 *", duration: 1h, timeZone: Europe/Berlin}]"#, PLAIN);
+    let (mut stage, _) = settled(&documents("", PLAIN));
+    stage.push(&closed);
+    let answer = stage.fleet.restart(&device(), "alice", stage.now);
+    assert!(
+        matches!(answer, RestartAnswer::Waits { reason: PendingReason::WindowClosed, until: Some(_) }),
+        "{answer:?}"
+    );
+    let (mut stage, _) = settled(&documents("", PLAIN));
+    stage.push(&documents(", pause: {reason: move of the ward, by: Ann}", PLAIN));
+    let answer = stage.fleet.restart(&device(), "alice", stage.now);
+    assert_eq!(answer, RestartAnswer::Waits { reason: PendingReason::Paused, until: None });
+    assert!(notes(&stage).contains("paused by Ann: move of the ward"), "{}", notes(&stage));
+}
+
+#[test]
 fn a_phone_in_a_call_is_restarted_after_it() {
     let (mut stage, mut phone) = settled(&documents("", PLAIN));
     stage.fleet.restart(&device(), "alice", stage.now);
