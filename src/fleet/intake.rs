@@ -82,7 +82,7 @@ impl Fleet {
         if self.overloaded(&device, &message.reason, now) {
             return cleanup(nonce, item("cleanup-reason", "overload"));
         }
-        let site = self.phones.get(&device).map(|phone| self.site_of(phone).name).unwrap_or_default();
+        let site = self.phones.get(&device).map(|phone| self.site_of(phone).name.clone()).unwrap_or_default();
         let Some(mut phone) = self.phones.remove(&device) else { return plain_cleanup(nonce) };
         let opened = self.open(&mut phone, message, from, now);
         self.phones.insert(device.clone(), phone);

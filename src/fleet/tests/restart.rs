@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::stage::{MAC, Phone, Stage, Transcript, id};
+use super::{
+    stage::{MAC, Phone, Stage, Transcript, id},
+    writes::phone_with as documents,
+};
 use crate::{
     fleet::{
         RestartAnswer,
@@ -10,20 +13,6 @@ use crate::{
     },
     wpi::{Action, DeviceId, Reason},
 };
-
-fn documents(policy: &str, items: &str) -> String {
-    format!(
-        r#"
-apiVersion: phoneops.dev/v1alpha1
-kind: PhoneConfig
-metadata: {{name: reception}}
-spec:
-  phone: {{mac: "{MAC}"}}
-  policy: {{mode: Enforce{policy}}}
-  items: {{{items}}}
-"#
-    )
-}
 
 const PLAIN: &str = "sntp-addr: 192.0.2.5, date-format: 0";
 
