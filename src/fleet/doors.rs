@@ -124,7 +124,8 @@ impl Fleet {
             return;
         }
         let before = std::mem::replace(&mut phone.doors, Doors::at(policy, now));
-        if before.held.is_some() && phone.doors.held.is_none() && phone.assessment.writable {
+        if before.held.is_some() && phone.doors.held.is_none() && (phone.assessment.writable || phone.restart_wanted())
+        {
             phone.calling.forgive();
             if matches!(phone.calling.step, CallStep::InCall { .. }) {
                 phone.calling.step = CallStep::Idle;

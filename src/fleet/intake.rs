@@ -16,6 +16,7 @@ use super::{
     record::Facts,
     schedule::after,
     session::{Ending, Move, Session, Surroundings},
+    wire_names::WireNames,
 };
 use crate::{
     spec::{Mode, Site},
@@ -224,7 +225,9 @@ impl Fleet {
             Reason::StartUp | Reason::Solicited | Reason::Status => self.wanted.is_none(),
             Reason::LocalChanges if message.value("configuration-attached-flag") == Some("true") => {
                 phone.note_server(&message.items);
-                let before = phone.look(&Readings::from_items(message.items.clone(), &self.catalogue), &self.catalogue);
+                let mut items = message.items.clone();
+                WireNames::of(phone).inward(&mut items);
+                let before = phone.look(&Readings::from_items(items, &self.catalogue), &self.catalogue);
                 phone.assess(&self.catalogue);
                 phone.saw(before, &self.catalogue, &self.settings, now);
                 return Err((SessionResult::Nothing, None));
@@ -332,7 +335,11 @@ impl Fleet {
             Ending::Failed(_) | Ending::Waits(NoWrite::SessionLimit) => self.back_off(&device, now),
             Ending::Done => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(NoWrite::Turn) => {
-                if let Some(phone) = self.phones.get_mut(&device) {
+                let undone =
+                    self.phones.get(&device).is_some_and(|phone| self.need_of(phone, now) == Some(Need::Write));
+                if undone {
+                    self.back_off(&device, now);
+                } else if let Some(phone) = self.phones.get_mut(&device) {
                     phone.calling.forgive();
                 }
             }
@@ -360,9 +367,17 @@ impl Fleet {
         let store_away = self.store_away;
         let may_write = self.phones.get(device).is_some_and(|phone| self.need_of(phone, now) == Some(Need::Write));
         let (call_wait, most) = (self.settings.call_wait, self.settings.wishes);
+        let spacing = self.settings.contact_spacing;
         let Some(phone) = self.phones.get_mut(device) else { return false };
         let profile = phone.profile();
-        let wait = if profile.fragile { call_wait * 2 } else { call_wait };
+        // a phone that its site waits for is asked in time: it answers in a call, too
+        let wait = if phone.is_awaited() {
+            spacing.min(call_wait)
+        } else if profile.fragile {
+            call_wait * 2
+        } else {
+            call_wait
+        };
         phone.calling.step = CallStep::InCall { until: after(now, wait) };
         let wish = profile.send_solicited && !store_away && phone.wishes < most && may_write;
         phone.wishes = phone.wishes.saturating_add(u8::from(wish));

@@ -176,7 +176,10 @@ pub enum Leaving {
     /// A `WriteItems` with these items.
     Items(Vec<Item>),
     /// A `Restart`.
-    Restart,
+    Restart {
+        /// Whether it makes items count that can make the phone vanish.
+        vanishing: bool,
+    },
 }
 
 /// Leave to send this to this phone in its next message, and nothing else.
@@ -208,7 +211,9 @@ pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Perm
         Mode::Enforce if ask.settings.report_only => return Err(NoWrite::Report),
         Mode::Enforce => {}
     }
-    if let Some(held) = Held::now(&goal.policy, now) {
+    if let Some(held) = Held::now(&goal.policy, now)
+        && !(matches!(held, Held::Closed(_)) && only_poll_url(ask, goal, &leaving))
+    {
         return Err(held.into());
     }
     if !ask.site.contains(ask.peer) {
@@ -226,7 +231,8 @@ pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Perm
     }
     let items = match leaving {
         Leaving::Items(items) => items,
-        Leaving::Restart => return Ok(Permit { action: Action::Restart, items: Vec::new() }),
+        Leaving::Restart { vanishing: true } if !ask.turn => return Err(NoWrite::Turn),
+        Leaving::Restart { .. } => return Ok(Permit { action: Action::Restart, items: Vec::new() }),
     };
     if let Some((item, bar)) = items.iter().find_map(|item| Some((item, item_bar(ask, goal, item)?))) {
         return Err(NoWrite::Item(item.id.clone(), bar));
@@ -255,6 +261,12 @@ fn item_bar(ask: &Ask<'_>, goal: &Desired, item: &Item) -> Option<Bar> {
         return seed_bar(ask.catalogue, &goal.policy, &item.id);
     }
     Some(Bar::NotWanted)
+}
+
+/// Whether nothing but that value leaves. It does so outside the windows too: a phone that forgot it at its start could
+/// not be reached when one opens.
+fn only_poll_url(ask: &Ask<'_>, goal: &Desired, leaving: &Leaving) -> bool {
+    matches!(leaving, Leaving::Items(items) if !items.is_empty() && items.iter().all(|item| is_poll_url(ask, goal, item)))
 }
 
 /// Whether this is the one value that is the service's own: without it nobody could reach the phone, and no

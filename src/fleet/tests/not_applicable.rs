@@ -204,3 +204,30 @@ fn after_an_error_on_clearing_the_other_form_is_tried_once() {
     assert_eq!(sent, ["NULL", ""], "Q-11, R-1203");
     assert_eq!(stage.view(MAC).state, State::Degraded);
 }
+
+#[test]
+fn an_answer_without_any_item_is_no_proof_of_anything() {
+    let items: Vec<String> = (0..1200).map(|key| format!("some-quite-long-item-name-{key:04}: \"x\"")).collect();
+    let yaml = ENFORCED.replace("daylight-save: true", &items.join(", "));
+    let mut stage = Stage::with(&yaml);
+    let mut phone = Phone::new(MAC);
+    phone.values.clear();
+    let session = phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(session.actions(), [Action::ReadAllItems, Action::CleanUp]);
+    let view = stage.view(MAC);
+    assert_eq!((view.state, view.not_applicable_count), (State::Pending, 0), "promise 2: nothing was read");
+}
+
+#[test]
+fn local_changes_of_old_firmware_are_known_by_its_names() {
+    let yaml = ENFORCED.replace("daylight-save: true", "sip-transport-user: 1");
+    let mut stage = Stage::with(&yaml);
+    let mut old = Phone::new(MAC);
+    "V2 R2.30.0".clone_into(&mut old.firmware);
+    old.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view(MAC).state, State::InSync);
+    let attached = [("configuration-attached-flag", "true"), ("sip-transport", "0")];
+    let message = old.initial(Reason::LocalChanges, attached.map(|(name, value)| Item::plain(id(name), value)).into());
+    old.session_from(&mut stage, message);
+    assert_eq!(stage.view(MAC).drift[0].item, "sip-transport-user", "R-703");
+}

@@ -227,3 +227,27 @@ fn what_can_make_a_phone_vanish_is_proven_only_behind_its_restart() {
     assert_eq!(notes(&stage), "");
     assert_eq!(stage.view(MAC).state, State::InSync);
 }
+
+#[test]
+fn a_wish_waits_for_a_window_that_is_days_away() {
+    let window = ", windows: [{schedule: \"0 22 * * 6\", duration: 3h, timeZone: UTC}]";
+    let (mut stage, mut phone) = (Stage::with(&documents(window, PLAIN)), Phone::new(MAC));
+    phone.values.extend([(id("sntp-addr"), "192.0.2.5".to_owned()), (id("date-format"), "0".to_owned())]);
+    phone.session(&mut stage, Reason::StartUp);
+    stage.fleet.restart(&device(), "alice", stage.now);
+    stage.pass(Duration::from_secs(3 * 24 * 60 * 60));
+    assert!(notes(&stage).contains("asked for by alice"));
+    stage.pass(Duration::from_secs((3 * 24 + 15) * 60 * 60));
+    assert_eq!(restarts(&phone.session(&mut stage, Reason::Solicited)), 1);
+}
+
+#[test]
+fn whether_it_is_in_a_call_is_asked_by_an_item_that_the_phone_has() {
+    let (mut stage, mut phone) = (Stage::with(&documents("", PLAIN)), Phone::new(MAC));
+    phone.unknown.insert(id("date-format"));
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view(MAC).not_applicable_count, 1);
+    stage.fleet.restart(&device(), "alice", stage.now);
+    let session = phone.session(&mut stage, Reason::Solicited);
+    assert_eq!((session.writes(), restarts(&session)), (vec![vec!["sntp-addr".to_owned()]], 1));
+}
