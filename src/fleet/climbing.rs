@@ -86,7 +86,7 @@ impl Fleet {
 
     /// Phones that wait for their turn are looked at again, once a revision was taken over.
     pub(super) fn turns_after_takeover(&mut self, now: Timestamp) {
-        self.wake_all(|phone, catalogue| phone.wants_only_vanishing(catalogue), now);
+        self.wake_all(Phone::wants_only_vanishing, now);
     }
 
     /// A person says that the site goes on without this phone, which is awaited, and without others that are: its

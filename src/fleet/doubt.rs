@@ -43,6 +43,7 @@ impl Vanishing {
 /// What is not known of a phone since such a write.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Doubt {
     /// The site whose ladder it has a place on.
     pub site: SiteName,
