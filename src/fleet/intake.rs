@@ -83,7 +83,7 @@ impl Fleet {
         if self.overloaded(&device, &message.reason, now) {
             return cleanup(nonce, item("cleanup-reason", "overload"));
         }
-        let site = self.phones.get(&device).map(|phone| self.site_of(phone).name).unwrap_or_default();
+        let site = self.phones.get(&device).map(|phone| self.site_of(phone).name.clone()).unwrap_or_default();
         let Some(mut phone) = self.phones.remove(&device) else { return plain_cleanup(nonce) };
         let opened = self.open(&mut phone, message, from, now);
         self.phones.insert(device.clone(), phone);
@@ -167,6 +167,7 @@ impl Fleet {
             self.heard_at.remove(&old);
         }
         self.heard_at.insert(peer, device.clone());
+        let found = phone.declared() && before != (phone.facts.contact_me_uri.clone(), Some(peer));
         phone.facts.last_seen = Some(now);
         phone.calling.heard();
         let started = message.reason == Reason::StartUp;
@@ -187,6 +188,10 @@ impl Fleet {
         }
         self.follow_doubt(device, now);
         self.renew_doors(device, now);
+        if found {
+            // a service that is killed in this session has to know where to ask it
+            self.save(device, now);
+        }
         true
     }
 
@@ -224,9 +229,9 @@ impl Fleet {
             }
             Reason::StartUp | Reason::Solicited | Reason::Status => self.wanted.is_none(),
             Reason::LocalChanges if message.value("configuration-attached-flag") == Some("true") => {
-                phone.note_server(&message.items);
                 let mut items = message.items.clone();
                 WireNames::of(phone).inward(&mut items);
+                phone.note_server(&items);
                 let before = phone.look(&Readings::from_items(items, &self.catalogue), &self.catalogue);
                 phone.assess(&self.catalogue);
                 phone.saw(before, &self.catalogue, &self.settings, now);

@@ -176,6 +176,8 @@ impl Phone {
                 && catalogue.compares(name)
                 && matches!(catalogue.group(id), GroupKey::Alone(_))
                 && super::may_write::bar(catalogue, &goal.desired.policy, id).is_none()
+                && self.assessment.comparison.right(id)
+                && !self.drifts.holds(id)
                 && !self.refused_as_is(id)
                 && !self.drifts.holds(id)
                 && self.assessment.comparison.right(id)

@@ -242,12 +242,12 @@ fn a_wish_waits_for_a_window_that_is_days_away() {
 }
 
 #[test]
-fn whether_it_is_in_a_call_is_asked_by_an_item_that_the_phone_has() {
+fn an_item_that_the_phone_does_not_have_is_not_what_it_is_asked_by() {
     let (mut stage, mut phone) = (Stage::with(&documents("", PLAIN)), Phone::new(MAC));
     phone.unknown.insert(id("date-format"));
     phone.session(&mut stage, Reason::StartUp);
     assert_eq!(stage.view(MAC).not_applicable_count, 1);
-    stage.fleet.restart(&device(), "alice", stage.now);
+    stage.fleet.restart(&device(), "ada", stage.now);
     let session = phone.session(&mut stage, Reason::Solicited);
     assert_eq!((session.writes(), restarts(&session)), (vec![vec!["sntp-addr".to_owned()]], 1));
 }
