@@ -82,7 +82,7 @@ fn an_older_record_proves_nothing_until_the_phone_is_read() {
 #[test]
 fn a_wish_to_restart_in_an_older_record_is_not_granted_again() {
     let (mut record, mut phone) = older();
-    let wish = Some(Wish { by: "alice".into(), at: "2026-03-01T08:00:00Z".parse().unwrap() });
+    let wish = Some(Wish { by: "alice".into(), at: "2026-03-01T08:00:00Z".parse().unwrap(), opens: None });
     record.restart = Some(Box::new(Restart { wish, ..Restart::default() }));
     record.distrust();
     let mut stage = Stage::empty(Settings::default());
