@@ -83,7 +83,7 @@ impl Fleet {
         if self.overloaded(&device, &message.reason, now) {
             return cleanup(nonce, item("cleanup-reason", "overload"));
         }
-        let site = self.phones.get(&device).map(|phone| self.site_of(phone).name).unwrap_or_default();
+        let site = self.phones.get(&device).map(|phone| self.site_of(phone).name.clone()).unwrap_or_default();
         let Some(mut phone) = self.phones.remove(&device) else { return plain_cleanup(nonce) };
         let opened = self.open(&mut phone, message, from, now);
         self.phones.insert(device.clone(), phone);
@@ -167,6 +167,7 @@ impl Fleet {
             self.heard_at.remove(&old);
         }
         self.heard_at.insert(peer, device.clone());
+        let found = phone.declared() && before != (phone.facts.contact_me_uri.clone(), Some(peer));
         phone.facts.last_seen = Some(now);
         phone.calling.heard();
         let started = message.reason == Reason::StartUp;
@@ -187,6 +188,10 @@ impl Fleet {
         }
         self.follow_doubt(device, now);
         self.renew_doors(device, now);
+        if found {
+            // a service that is killed in this session has to know where to ask it
+            self.save(device, now);
+        }
         true
     }
 

@@ -226,7 +226,7 @@ fn after_a_day_every_phone_is_in_the_state_that_the_rules_say() {
     plan(&mut world, midnight);
     world.run_until(after(midnight, 24 * HOUR));
     let mut wrong = Vec::new();
-    let mut seen = std::collections::BTreeMap::<_, usize>::new();
+    let mut census = std::collections::BTreeMap::<_, usize>::new();
     for phone in 0..PHONES {
         let view = world.view(phone);
         let told = (view.state, view.pending.as_ref().map(|pending| pending.reason));
@@ -234,15 +234,15 @@ fn after_a_day_every_phone_is_in_the_state_that_the_rules_say() {
         if told != expected {
             wrong.push(format!("phone {phone}, {:?}: told {told:?}, expected {expected:?}", group(phone)));
         }
-        *seen.entry(expected).or_default() += 1;
+        *census.entry(expected).or_default() += 1;
     }
     assert_eq!(wrong, [""; 0], "{} of {PHONES} are wrong", wrong.len());
-    println!("{seen:?} after {} sessions", world.sessions);
+    println!("{census:?} after {} sessions", world.sessions);
     for reason in [PendingReason::WindowClosed, PendingReason::Unreachable, PendingReason::InCall] {
-        assert!(seen.contains_key(&(State::Pending, Some(reason))), "the day has a phone that waits: {reason}");
+        assert!(census.contains_key(&(State::Pending, Some(reason))), "the day has a phone that waits: {reason}");
     }
     for state in [State::InSync, State::Degraded, State::Drifted, State::Unknown] {
-        assert!(seen.contains_key(&(state, None)), "the day has a phone that is {state}");
+        assert!(census.contains_key(&(state, None)), "the day has a phone that is {state}");
     }
     let reported = (0..PHONES).filter(|phone| group(*phone) == Group::Report);
     assert_eq!(reported.map(|phone| world.phones[phone].writes).sum::<u32>(), 0);
