@@ -153,7 +153,7 @@ pub(crate) fn start_up(number: usize, address: &str) -> PhoneMessage {
     message(Reason::StartUp, items)
 }
 
-/// The reply to ReadItems of all managed items, from a phone that has them all.
+/// The reply to ReadItems of all managed items, from a phone that has them all; in the order in which it was asked.
 pub(crate) fn reply(number: usize) -> PhoneMessage {
     let plain = FLEET.into_iter().chain(SITE).map(|(name, value)| item(name, None, value));
     let indexed =
@@ -167,7 +167,8 @@ pub(crate) fn reply(number: usize) -> PhoneMessage {
         item("stimulus-led-control-uri", Some(2), &neighbour(number)),
         item("blf-audible", Some(2), "true"),
     ];
-    let items: Vec<Item> = plain.chain(indexed).chain(own).collect();
+    let mut items: Vec<Item> = plain.chain(indexed).chain(own).collect();
+    items.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(items.len(), MANAGED);
     message(Reason::ReplyTo { action: "ReadItems".into(), status: ReplyStatus::Accepted }, items)
 }

@@ -11,6 +11,7 @@
 //! - `old_firmware`: what firmware of old takes otherwise, or not at all
 //! - `rules`: what holds for single names and has no column
 //! - `syntax`: the shapes of numbers, host names, URIs, MAC addresses
+//! - `table`: finds a row by its name
 //! - `closest`: the name a person may have meant
 //! - [`finding`]: what is wrong, and how heavily it weighs
 
@@ -27,6 +28,7 @@ mod old_firmware;
 pub mod parse;
 mod rules;
 mod syntax;
+mod table;
 
 use std::sync::{Arc, LazyLock};
 
@@ -40,10 +42,11 @@ pub use parse::OverlayError;
 pub use rules::NULL;
 
 use crate::wpi::{FirmwareProfile, Item, ItemId, item::sounds_secret};
+use table::Table;
 
 static BUILTIN: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
     let parsed = parse::parse(include_str!("items.csv"), &[]);
-    Arc::new(Catalogue { items: parsed.items.into() })
+    Arc::new(Catalogue::of(parsed.items))
 });
 
 /// A value as it stands in a document, before the catalogue has looked at it.
@@ -66,9 +69,14 @@ pub enum Scalar<'a> {
 pub struct Catalogue {
     /// Sorted by name, each name once.
     items: Arc<[ItemType]>,
+    table: Arc<Table>,
 }
 
 impl Catalogue {
+    fn of(items: Vec<ItemType>) -> Self {
+        Self { table: Arc::new(Table::new(&items)), items: items.into() }
+    }
+
     /// The catalogue that is built in (parsed once).
     pub fn builtin() -> Arc<Self> {
         Arc::clone(&BUILTIN)
@@ -78,13 +86,26 @@ impl Catalogue {
     /// place of or beside its own. Errors name line and column; all are reported at once.
     pub fn with_overlay(&self, csv: &str) -> Result<Self, Vec<OverlayError>> {
         let parsed = parse::parse(csv, &self.items);
-        if parsed.errors.is_empty() { Ok(Self { items: parsed.items.into() }) } else { Err(parsed.errors) }
+        if parsed.errors.is_empty() { Ok(Self::of(parsed.items)) } else { Err(parsed.errors) }
     }
 
     /// The type of an item, where it is known.
     pub fn get(&self, name: &str) -> Option<&ItemType> {
-        let place = self.items.binary_search_by(|item| item.name.as_str().cmp(name)).ok()?;
-        self.items.get(place)
+        self.items.get(self.row(name)?)
+    }
+
+    /// Which of [`Self::names`] this is, counted from 0.
+    pub fn row(&self, name: &str) -> Option<usize> {
+        self.table.row(name)
+    }
+
+    /// The name of that row.
+    pub fn name(&self, row: usize) -> Option<&str> {
+        Some(self.items.get(row)?.name.as_str())
+    }
+
+    fn class(&self, name: &str) -> Option<table::Class> {
+        self.table.class(self.row(name)?)
     }
 
     /// All types, by name.
@@ -114,12 +135,13 @@ impl Catalogue {
 
     /// Whether values of that name are never shown: type secret or binary-base64, or a name of R-1109.
     pub fn is_secret(&self, name: &str) -> bool {
-        sounds_secret(name) || self.get(name).is_some_and(|item| matches!(item.kind, Kind::Secret | Kind::BinaryBase64))
+        self.class(name).map_or_else(|| sounds_secret(name), |class| class.secret)
     }
 
     /// Whether the item takes part in comparisons; those of R-1212 do not.
     pub fn compares(&self, name: &str) -> bool {
-        !rules::never_compared(name, self.get(name))
+        let never = self.class(name).map(|class| class.never_compared);
+        !never.unwrap_or_else(|| rules::never_compared(name, None))
     }
 
     /// Whether two texts mean the same (R-1201 to R-1208); `None` = absent. Empty, absent and `NULL` are equal.

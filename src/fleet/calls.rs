@@ -110,7 +110,7 @@ impl Fleet {
         };
         let site = self.site_of(phone);
         let spacing = self.settings.spacing_of(&site);
-        Some(Entrant { site: site.name, spacing, fragile: phone.profile().fragile, rank })
+        Some(Entrant { site: site.name.clone(), spacing, fragile: phone.profile().fragile, rank })
     }
 
     /// Asks those whose turn it is.
@@ -248,7 +248,7 @@ impl Fleet {
         let turn = self.waits_for_turn(phone);
         let doubt_at = self.doubt_asks_at(phone);
         let held_back = need == Some(Need::Write) && self.no_write_leaves() && !phone.look_wanted;
-        let reachable = phone.flow.is_none() && !held_back && self.contact_uri(phone).is_some();
+        let reachable = need.is_some() && phone.flow.is_none() && !held_back && self.contact_uri(phone).is_some();
         let report_only = self.settings.report_only;
         let Some(phone) = self.phones.get_mut(device) else { return };
         let waits = turn

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::{
     not_applicable::says_it_has_none,
-    observed::{ObservedSet, Seen},
+    observed::{ObservedSet, Seen, find},
 };
 use crate::{
     catalogue::Catalogue,
@@ -88,9 +88,12 @@ pub fn compare(catalogue: &Catalogue, desired: &[DesiredItem], observed: &Observ
     let mut entries = observed.iter().peekable();
     for item in desired {
         let name = item.id.name.as_str();
-        let Some(wanted) = item.value.value.as_text().filter(|_| catalogue.compares(name)) else { continue };
-        while entries.next_if(|entry| entry.cmp_id(&item.id).is_lt()).is_some() {}
-        let Some(entry) = entries.next_if(|entry| entry.cmp_id(&item.id).is_eq()) else {
+        let Some(wanted) = item.value.value.as_text() else { continue };
+        let entry = find(&mut entries, |entry| entry.cmp_id(&item.id));
+        if entry.is_some_and(|entry| entry.seen == Seen::Text(wanted)) || !catalogue.compares(name) {
+            continue;
+        }
+        let Some(entry) = entry else {
             found.unread.push(item.id.clone());
             continue;
         };
@@ -105,7 +108,7 @@ pub fn compare(catalogue: &Catalogue, desired: &[DesiredItem], observed: &Observ
                 None
             }
         };
-        if text != Some(wanted) && !catalogue.same(name, Some(wanted), text) {
+        if !catalogue.same(name, Some(wanted), text) {
             differences.push(Difference {
                 id: item.id.clone(),
                 desired: Arc::clone(&item.value),

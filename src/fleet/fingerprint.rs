@@ -110,6 +110,19 @@ pub struct Fingerprints(Option<Box<Set>>);
 struct Set {
     key: KeyId,
     items: Vec<(ItemId, Known, Fingerprint)>,
+    /// What left and was not answered: the content, and how often.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unanswered: Vec<(ItemId, Fingerprint, u8)>,
+}
+
+impl Set {
+    fn new(key: KeyId) -> Self {
+        Self { key, items: Vec::with_capacity(1), unanswered: Vec::new() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.unanswered.is_empty()
+    }
 }
 
 impl Fingerprints {
@@ -128,21 +141,48 @@ impl Fingerprints {
     pub fn set(&mut self, key: KeyId, id: &ItemId, known: Known, fingerprint: Fingerprint) {
         self.void_unless(Some(key));
         self.remove(id);
-        let set = self.0.get_or_insert_with(|| Box::new(Set { key, items: Vec::with_capacity(1) }));
+        let set = self.0.get_or_insert_with(|| Box::new(Set::new(key)));
         set.items.push((id.clone(), known, fingerprint));
     }
 
     /// Forgets that of an item.
     pub fn remove(&mut self, id: &ItemId) {
-        self.retain(|known| known != id);
+        if let Some(set) = &mut self.0 {
+            set.items.retain(|(known, ..)| known != id);
+        }
+        self.0.take_if(|set| set.is_empty());
+    }
+
+    /// This content is about to leave. Until [`Self::answered`] nobody knows whether it arrived.
+    pub fn leaves(&mut self, key: KeyId, id: &ItemId, fingerprint: Fingerprint) {
+        self.void_unless(Some(key));
+        let times = self.unanswered(id, fingerprint).saturating_add(1);
+        self.answered(id);
+        let set = self.0.get_or_insert_with(|| Box::new(Set::new(key)));
+        set.unanswered.push((id.clone(), fingerprint, times));
+    }
+
+    /// What left last is known to have arrived, or not to have.
+    pub fn answered(&mut self, id: &ItemId) {
+        if let Some(set) = &mut self.0 {
+            set.unanswered.retain(|(sent, ..)| sent != id);
+        }
+        self.0.take_if(|set| set.is_empty());
+    }
+
+    /// How often this content left in a row without an answer.
+    pub fn unanswered(&self, id: &ItemId, fingerprint: Fingerprint) -> u8 {
+        let sent = self.0.iter().flat_map(|set| &set.unanswered).find(|(sent, ..)| sent == id);
+        sent.filter(|(_, known, _)| *known == fingerprint).map_or(0, |(.., times)| *times)
     }
 
     /// Forgets those of items that `keep` does not name.
     pub fn retain(&mut self, keep: impl Fn(&ItemId) -> bool) {
         if let Some(set) = &mut self.0 {
             set.items.retain(|(id, ..)| keep(id));
+            set.unanswered.retain(|(id, ..)| keep(id));
         }
-        self.0.take_if(|set| set.items.is_empty());
+        self.0.take_if(|set| set.is_empty());
     }
 
     /// Forgets all that were made with another key. Whether there were any.

@@ -82,7 +82,7 @@ impl Fleet {
         if self.overloaded(&device, &message.reason, now) {
             return cleanup(nonce, item("cleanup-reason", "overload"));
         }
-        let site = self.phones.get(&device).map(|phone| self.site_of(phone).name).unwrap_or_default();
+        let site = self.phones.get(&device).map(|phone| self.site_of(phone).name.clone()).unwrap_or_default();
         let Some(mut phone) = self.phones.remove(&device) else { return plain_cleanup(nonce) };
         let opened = self.open(&mut phone, message, from, now);
         self.phones.insert(device.clone(), phone);
@@ -166,6 +166,7 @@ impl Fleet {
             self.heard_at.remove(&old);
         }
         self.heard_at.insert(peer, device.clone());
+        let found = phone.declared() && before != (phone.facts.contact_me_uri.clone(), Some(peer));
         phone.facts.last_seen = Some(now);
         phone.calling.heard();
         let started = message.reason == Reason::StartUp;
@@ -186,6 +187,10 @@ impl Fleet {
         }
         self.follow_doubt(device, now);
         self.renew_doors(device, now);
+        if found {
+            // a service that is killed in this session has to know where to ask it
+            self.save(device, now);
+        }
         true
     }
 
@@ -329,7 +334,6 @@ impl Fleet {
         };
         self.report(flow, result, problem, now);
         match ending {
-            Ending::Failed(_) => self.back_off(&device, now),
             Ending::Done => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(NoWrite::Turn) => {
                 if let Some(phone) = self.phones.get_mut(&device) {
@@ -338,8 +342,8 @@ impl Fleet {
             }
             Ending::Waits(why) if why.leaves_the_rest() => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(NoWrite::StoreAway | NoWrite::HandsOff(_)) | Ending::Busy => {}
-            // nothing tells when it may be written: not at once again
-            Ending::Waits(_) => self.back_off(&device, now),
+            // nothing tells when it goes on: not at once
+            Ending::Failed(_) | Ending::Waits(_) => self.back_off(&device, now),
         }
         self.after_call(&device, now);
         cleanup(nonce, wish)

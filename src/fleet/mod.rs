@@ -142,7 +142,7 @@ pub struct Fleet {
     /// The phone last heard of at an address.
     heard_at: HashMap<IpAddr, DeviceId>,
     /// The last good document of each site: one that cannot be read any more does not open its networks.
-    sites: HashMap<SiteName, Site>,
+    sites: HashMap<SiteName, Arc<Site>>,
     /// Whether the catalogue is the source's: with a broken overlay since the start, classes are not known.
     classes_known: bool,
     /// The key of fingerprints; without one none are kept, and what is written without being compared is assumed.
@@ -258,12 +258,12 @@ impl Fleet {
         self.taken.as_ref()
     }
 
-    fn site_of(&self, phone: &Phone) -> Site {
+    fn site_of(&self, phone: &Phone) -> Arc<Site> {
         let name = phone.goal.as_ref().map(|goal| goal.desired.site.clone()).unwrap_or_default();
         match (self.sites.get(&name), &self.wanted) {
-            (Some(site), _) => site.clone(),
-            (None, Some(wanted)) => wanted.site(&name),
-            (None, None) => Site::named(name),
+            (Some(site), _) => Arc::clone(site),
+            (None, Some(wanted)) => Arc::new(wanted.site(&name)),
+            (None, None) => Arc::new(Site::named(name)),
         }
     }
 

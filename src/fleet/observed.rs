@@ -1,6 +1,10 @@
 //! What a phone reported of its managed items, packed: 10,000 phones are kept in memory.
 
-use std::{cmp::Ordering, sync::LazyLock};
+use std::{
+    cmp::Ordering,
+    iter::Peekable,
+    sync::{Arc, LazyLock},
+};
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
@@ -8,7 +12,7 @@ use smol_str::SmolStr;
 use super::record::{Observation, Observed, ObservedValue};
 use crate::{
     catalogue::Catalogue,
-    wpi::{Index, Item, ItemId, ItemName, ItemStatus},
+    wpi::{Index, Item, ItemId, ItemName, ItemStatus, ItemText},
 };
 
 /// Longest value that is kept, in bytes; a longer one is kept as a status.
@@ -19,13 +23,12 @@ const STATUS: u8 = 1;
 const INDEXED: u8 = 2;
 const KNOWN: u8 = 4;
 
-/// The names of the built-in catalogue, in order: where one of them stands takes two bytes. Good for one run only, so
-/// the store keeps names.
-static NAMES: LazyLock<Box<[SmolStr]>> = LazyLock::new(|| Catalogue::builtin().names().map(SmolStr::new).collect());
+/// The built-in catalogue: which row of it a name stands in takes two bytes. Good for one run only, so the store keeps
+/// names.
+static KNOWN_NAMES: LazyLock<Arc<Catalogue>> = LazyLock::new(Catalogue::builtin);
 
 fn number_of(name: &str) -> Option<u16> {
-    let place = NAMES.binary_search_by(|known| known.as_str().cmp(name)).ok()?;
-    u16::try_from(place).ok()
+    u16::try_from(KNOWN_NAMES.row(name)?).ok()
 }
 
 /// A text as it is kept, or the phone's word on why there is none.
@@ -94,20 +97,38 @@ impl ObservedSet {
         self.iter().find(|entry| entry.cmp_id(id).is_eq()).map(|entry| entry.seen)
     }
 
-    /// This set with those entries of `newer` that `keep` names in place of or beside its own. Both sorted.
-    pub fn merged(&self, newer: &Readings, keep: impl Fn(&ItemId) -> bool) -> Self {
+    /// This set with those entries of `newer` that are wanted in place of or beside its own; `None` = it would not
+    /// change, which is what most reads find. All sorted, so one walk does it.
+    pub fn renewed<'a>(
+        &self,
+        newer: &Readings,
+        wanted: impl IntoIterator<Item = &'a ItemId, IntoIter: Clone>,
+    ) -> Option<Self> {
+        let all_wanted = wanted.into_iter();
+        let (mut wanted, mut own) = (all_wanted.clone().peekable(), self.iter().peekable());
+        let known = newer.0.iter().all(|(id, value)| {
+            find(&mut wanted, |wanted| (*wanted).cmp(id)).is_none()
+                || find(&mut own, |entry| entry.cmp_id(id))
+                    .is_some_and(|entry| entry.seen == bearable(value_ref(value)))
+        });
+        if known {
+            return None;
+        }
+        let mut wanted = all_wanted.peekable();
+        let set = self.merged(newer.0.iter().filter(|(id, _)| find(&mut wanted, |wanted| (*wanted).cmp(id)).is_some()));
+        (set != *self).then_some(set)
+    }
+
+    /// This set with `newer`, sorted, in place of or beside its own entries.
+    fn merged<'a>(&self, newer: impl IntoIterator<Item = &'a Reading>) -> Self {
         let mut packer = Packer::default();
         let mut old = self.iter().peekable();
-        for (id, value) in &newer.0 {
+        for (id, value) in newer {
             while let Some(entry) = old.next_if(|entry| entry.cmp_id(id).is_lt()) {
                 packer.entry(&entry);
             }
-            let replaced = old.next_if(|entry| entry.cmp_id(id).is_eq());
-            if keep(id) {
-                packer.push(id.name.as_str(), id.index, value_ref(value));
-            } else if let Some(entry) = replaced {
-                packer.entry(&entry);
-            }
+            old.next_if(|entry| entry.cmp_id(id).is_eq());
+            packer.push(id.name.as_str(), id.index, value_ref(value));
         }
         old.for_each(|entry| packer.entry(&entry));
         packer.finish()
@@ -142,7 +163,7 @@ impl ObservedSet {
     pub fn from_record(observation: &Observation) -> Self {
         let readings =
             Readings::new(observation.items.iter().map(|item| (item.id.clone(), item.value.clone())).collect());
-        Self::default().merged(&readings, |_| true)
+        Self::default().merged(&readings.0)
     }
 }
 
@@ -198,7 +219,7 @@ impl<'a> Iterator for Entries<'a> {
         let has = |bit: u8| tag & u32::from(bit) != 0;
         let index = if has(INDEXED) { Some(Index(self.number(4)?)) } else { None };
         let name = if has(KNOWN) {
-            NAMES.get(self.number(2)? as usize)?.as_str()
+            KNOWN_NAMES.name(self.number(2)? as usize)?
         } else {
             let len = self.number(1)?;
             self.text(len as usize)?
@@ -210,6 +231,28 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
+/// What is kept of a text or a word.
+fn bearable(seen: Seen<'_>) -> Seen<'_> {
+    match seen {
+        Seen::Text(text) if text.len() > VALUE_LIMIT => Seen::Status("value too long to keep"),
+        Seen::Status(word) if word.len() > VALUE_LIMIT => Seen::Status(ItemStatus::UndefinedStatus.as_str()),
+        seen => seen,
+    }
+}
+
+/// Goes on in a sorted list to the entry that `order` calls equal, if it is there, and takes it; stops before what is
+/// greater.
+pub(super) fn find<I: Iterator>(list: &mut Peekable<I>, order: impl Fn(&I::Item) -> Ordering) -> Option<I::Item> {
+    while let Some(entry) = list.peek() {
+        match order(entry) {
+            Ordering::Less => drop(list.next()),
+            Ordering::Equal => return list.next(),
+            Ordering::Greater => return None,
+        }
+    }
+    None
+}
+
 #[derive(Default)]
 struct Packer(Vec<u8>);
 
@@ -219,11 +262,9 @@ impl Packer {
     }
 
     fn push(&mut self, name: &str, index: Option<Index>, seen: Seen<'_>) {
-        let (status, value) = match seen {
-            Seen::Text(text) if text.len() <= VALUE_LIMIT => (0, text),
-            Seen::Text(_) => (STATUS, "value too long to keep"),
-            Seen::Status(word) if word.len() <= VALUE_LIMIT => (STATUS, word),
-            Seen::Status(_) => (STATUS, ItemStatus::UndefinedStatus.as_str()),
+        let (status, value) = match bearable(seen) {
+            Seen::Text(text) => (0, text),
+            Seen::Status(word) => (STATUS, word),
         };
         let (Ok(name_len), Ok(value_len)) = (u8::try_from(name.len()), u16::try_from(value.len())) else { return };
         let known = number_of(name);
@@ -249,14 +290,24 @@ impl Packer {
 
 /// What one session read: sorted, each id once.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Readings(Vec<(ItemId, ObservedValue)>);
+pub struct Readings(Vec<Reading>);
+
+type Reading = (ItemId, ObservedValue);
 
 impl Readings {
     /// Sorts; of two readings of one id the later wins.
     pub fn new(mut readings: Vec<(ItemId, ObservedValue)>) -> Self {
-        readings.reverse();
-        readings.sort_by(|a, b| a.0.cmp(&b.0));
-        readings.dedup_by(|later, first| later.0 == first.0);
+        let in_order = readings.is_sorted_by(|a, b| a.0 < b.0);
+        if !in_order {
+            readings.sort_by(|a, b| a.0.cmp(&b.0));
+            readings.dedup_by(|later, first| {
+                let same = later.0 == first.0;
+                if same {
+                    std::mem::swap(later, first);
+                }
+                same
+            });
+        }
         Self(readings)
     }
 
@@ -266,9 +317,10 @@ impl Readings {
             .into_iter()
             .filter(|item| !catalogue.is_secret(item.id.name.as_str()))
             .map(|item| {
-                let value = match (item.status, item.text.as_plain()) {
+                let value = match (item.status, item.text) {
                     (Some(status), _) => ObservedValue::Status(status),
-                    (None, text) => ObservedValue::Text(SmolStr::new(text.unwrap_or_default())),
+                    (None, ItemText::Plain(text)) => ObservedValue::Text(text),
+                    (None, ItemText::Secret(_)) => ObservedValue::Text(SmolStr::default()),
                 };
                 (item.id, value)
             })
@@ -278,9 +330,10 @@ impl Readings {
 
     /// Adds an absent value for each of `ids` (sorted) that the phone did not mention although it was asked.
     pub fn with_absent<'a>(self, ids: impl IntoIterator<Item = &'a ItemId>) -> Self {
+        let mut known = self.0.iter().peekable();
         let absent: Vec<_> = ids
             .into_iter()
-            .filter(|id| self.0.binary_search_by(|reading| reading.0.cmp(id)).is_err())
+            .filter(|id| find(&mut known, |reading| reading.0.cmp(id)).is_none())
             .map(|id| (id.clone(), ObservedValue::Text(SmolStr::default())))
             .collect();
         if absent.is_empty() {
@@ -337,7 +390,7 @@ mod tests {
     #[test]
     fn index_zero_and_no_index_are_two_items() {
         let readings = Readings::new(vec![(id("a", Some(0)), text("zero")), (id("a", None), text("none"))]);
-        let set = ObservedSet::default().merged(&readings, |_| true);
+        let set = ObservedSet::default().merged(&readings.0);
         assert_eq!(set.get(&id("a", None)), Some(Seen::Text("none")));
         assert_eq!(set.get(&id("a", Some(0))), Some(Seen::Text("zero")));
         assert_eq!(set.get(&id("a", Some(1))), None);
@@ -347,7 +400,7 @@ mod tests {
     fn of_two_readings_the_later_wins() {
         let readings = Readings::new(vec![(id("a", None), text("old")), (id("a", None), text("new"))]);
         assert_eq!(readings.len(), 1);
-        let set = ObservedSet::default().merged(&readings, |_| true);
+        let set = ObservedSet::default().merged(&readings.0);
         assert_eq!(set.get(&id("a", None)), Some(Seen::Text("new")));
     }
 
@@ -355,7 +408,7 @@ mod tests {
     fn known_and_unknown_names_stand_side_by_side_in_order() {
         let names = ["a-new-item", "e164", "sntp-addr", "zz-new-item"];
         let list: Vec<_> = names.iter().map(|name| (id(name, None), text("x"))).collect();
-        let set = ObservedSet::default().merged(&Readings::new(list), |_| true);
+        let set = ObservedSet::default().merged(&Readings::new(list).0);
         assert_eq!(set.iter().map(|entry| entry.name).collect::<Vec<_>>(), names);
         assert!(set.packed.len() < names.concat().len() + 4 * 5, "known names take no room");
         assert!(Catalogue::builtin().names().all(|name| number_of(name).is_some()));
@@ -364,7 +417,7 @@ mod tests {
     #[test]
     fn a_value_too_long_to_keep_never_compares_as_a_text() {
         let readings = Readings::new(vec![(id("a", None), text(&"x".repeat(VALUE_LIMIT + 1)))]);
-        let set = ObservedSet::default().merged(&readings, |_| true);
+        let set = ObservedSet::default().merged(&readings.0);
         assert!(matches!(set.get(&id("a", None)), Some(Seen::Status(_))));
     }
 
@@ -372,7 +425,7 @@ mod tests {
         #[test]
         fn packing_keeps_every_item(items in prop::collection::btree_map(("[a-z-]{1,40}", prop::option::of(0u32..5000)), "[ -~äß]{0,60}", 0..60)) {
             let list: Vec<_> = items.iter().map(|((name, index), value)| (id(name, *index), text(value))).collect();
-            let set = ObservedSet::default().merged(&Readings::new(list.clone()), |_| true);
+            let set = ObservedSet::default().merged(&Readings::new(list.clone()).0);
             prop_assert_eq!(set.iter().count(), list.len());
             for (id, value) in &list {
                 prop_assert_eq!(set.get(id).map(Seen::to_value), Some(value.clone()));

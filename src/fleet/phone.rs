@@ -214,10 +214,7 @@ impl Phone {
     /// Takes over readings of managed items. Gives what was observed before, if anything is different now.
     pub fn observe(&mut self, readings: &Readings) -> Option<ObservedSet> {
         let goal = self.goal.as_ref()?;
-        let observed = self.observed.merged(readings, |id| goal.desired.get(id).is_some());
-        if observed == self.observed {
-            return None;
-        }
+        let observed = self.observed.renewed(readings, goal.desired.items.iter().map(|item| &item.id))?;
         self.unsaved = true;
         Some(std::mem::replace(&mut self.observed, observed))
     }

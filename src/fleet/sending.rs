@@ -38,6 +38,7 @@ impl Sending {
             phone.set_poll_url(false);
         }
         phone.in_flight = None;
+        self.prints.iter().for_each(|(id, _)| phone.fingerprints.answered(id));
         if self.vanishing {
             phone.doubt_undone();
         }

@@ -284,9 +284,10 @@ impl Session {
         let ids = if ids.is_empty() { something_to_read() } else { ids };
         let mut items: Vec<Item> = ids.iter().map(|id| Item::plain(id.clone(), "")).collect();
         WireNames::of(phone).outward(&mut items);
-        let bytes = ServerMessage::encoded_frame_len(&self.nonce, Action::ReadItems)
-            + items.iter().map(ServerMessage::encoded_item_len).sum::<usize>();
-        let fits = bytes < MESSAGE_LIMIT && self.max_items.is_none_or(|most| items.len() <= most as usize);
+        let frame = ServerMessage::encoded_frame_len(&self.nonce, Action::ReadItems);
+        let short = |len: fn(&Item) -> usize| frame + items.iter().map(len).sum::<usize>() < MESSAGE_LIMIT;
+        let short = short(ServerMessage::encoded_item_bound) || short(ServerMessage::encoded_item_len);
+        let fits = short && self.max_items.is_none_or(|most| items.len() <= most as usize);
         tracing::trace!(phone = %phone.device, items = items.len(), fits, "reading");
         let (asked, action, items) =
             if fits { (ids, Action::ReadItems, items) } else { (Vec::new(), Action::ReadAllItems, Vec::new()) };
@@ -355,9 +356,14 @@ impl Session {
         }
         let Job::Enforce(_) = &self.job else { return Self::finish(phone) };
         let Some(goal) = phone.goal.clone() else { return Move::End(Ending::Done) };
-        let ids = batch::with_groups(around.catalogue, &goal.desired, &phone.writable(around.catalogue));
+        phone.give_up_unanswered(around);
+        let (writable, seeds) = (phone.writable(around.catalogue), phone.seeds_to_write(around));
+        if writable.is_empty() && seeds.is_empty() {
+            return self.next_message(phone, around);
+        }
+        let ids = batch::with_groups(around.catalogue, &goal.desired, &writable);
         let mut items = items_to_write(phone, &goal.desired, &ids, around);
-        items.extend(phone.seeds_to_write(around));
+        items.extend(seeds);
         let profile = phone.profile();
         let all = items.len();
         let incomplete = incomplete_applications(around.catalogue, &items);

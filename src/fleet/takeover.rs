@@ -85,7 +85,7 @@ impl Fleet {
         names.extend(before.into_iter().chain([wanted]).flat_map(Wanted::site_names));
         for name in names {
             if let Some(site) = wanted.declared_site(&name) {
-                self.sites.insert(name, site);
+                self.sites.insert(name, Arc::new(site));
             } else if whole && !wanted.site_names().any(|known| known == name) {
                 self.sites.remove(&name);
             }

@@ -9,6 +9,7 @@
 
 use super::{
     fingerprint::{Fingerprint, FingerprintKey, Known},
+    goal::meaning,
     phone::Phone,
     sending::text_of,
     session::Surroundings,
@@ -16,8 +17,11 @@ use super::{
 use crate::{
     catalogue::Catalogue,
     spec::{DesiredItem, Wanted},
-    wpi::{Item, ItemId},
+    wpi::{Item, ItemId, ItemStatus},
 };
+
+/// How often one content leaves without an answer, before a person is asked.
+const SENDS: u8 = 2;
 
 impl Phone {
     /// Compares the content that is wanted now with the fingerprints, after a revision was taken over. An item of which
@@ -60,6 +64,7 @@ impl Phone {
                 self.make_due(&item.id);
                 self.fingerprints.remove(&item.id);
             }
+            self.fingerprints.leaves(key.id(), &item.id, print);
             prints.push((item.id.clone(), print));
         }
         prints
@@ -75,6 +80,7 @@ impl Phone {
     ) {
         let (Some(goal), Some(key)) = (self.goal.clone(), around.key) else { return };
         for (id, print) in sent {
+            self.fingerprints.answered(id);
             let Some(item) = goal.desired.get(id) else { continue };
             let known = if is_refused(id) { Known::Refused } else { Known::Confirmed };
             self.fingerprints.set(key.id(), id, known, *print);
@@ -85,6 +91,29 @@ impl Phone {
         }
     }
 
+    /// Gives up items that left twice with the content that is wanted and without an answer: they may be on the phone, and
+    /// nobody can read them there. They are told as refused until another content is wanted or a person has them tried
+    /// again (promise 3).
+    pub(super) fn give_up_unanswered(&mut self, around: &Surroundings<'_>) {
+        let (Some(goal), Some(key)) = (self.goal.clone(), around.key) else { return };
+        let mut given_up = false;
+        for id in self.due.clone() {
+            let Some(item) = goal.desired.get(&id).filter(|_| !self.refused_as_is(&id)) else { continue };
+            let Some(content) = text_of(item, &goal.desired, around.wanted) else { continue };
+            let print = key.fingerprint(&self.device, &id, &content);
+            if self.fingerprints.unanswered(&id, print) >= SENDS {
+                self.fingerprints.answered(&id);
+                self.fingerprints.set(key.id(), &id, Known::Refused, print);
+                let unknown = ItemStatus::from_wire("sent twice without an answer, outcome unknown");
+                self.refuse(&id, meaning(item, &goal.desired), unknown, around.now);
+                given_up = true;
+            }
+        }
+        if given_up {
+            self.assess(around.catalogue);
+        }
+    }
+
     /// All items that never compare are to be written, whatever is known of them; how many there are.
     pub(super) fn write_anew(&mut self, catalogue: &Catalogue) -> usize {
         let Some(goal) = self.goal.clone() else { return 0 };
@@ -92,6 +121,7 @@ impl Phone {
         let ids: Vec<ItemId> = ids.map(|item| item.id.clone()).collect();
         for id in &ids {
             self.fingerprints.remove(id);
+            self.fingerprints.answered(id);
             self.make_due(id);
         }
         self.unsaved |= !ids.is_empty();

@@ -1,20 +1,17 @@
-//! HTTP above the connection: the router, the bounded body, and the answers as phones can read them.
+//! HTTP above the connection: the paths, the bounded body, and the answers as phones can read them.
 //!
 //! Every answer has an exact `Content-Length` and is never chunked or compressed. A body that is too
 //! long is read to its end within bounds before it is answered, else the phone might lose the answer to a reset.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    body::Body,
-    extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::Response,
-    routing::post,
-};
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    HeaderMap, Method, Request, StatusCode,
+    body::Incoming,
+    header::{self, HeaderValue},
+};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::timeout,
@@ -36,42 +33,65 @@ pub(super) struct Caller {
     pub(super) connection: u64,
 }
 
+pub(super) type Response = hyper::Response<Full<Bytes>>;
+
+/// Answers requests, whoever stands behind it. Two paths need no router; one would take a tenth of a short session.
+pub(super) trait Answers: Send + Sync {
+    /// The answer to one request.
+    fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        caller: Caller,
+    ) -> Pin<Box<dyn Future<Output = Response> + Send>>;
+}
+
 struct Desk<H> {
     handler: Arc<H>,
+    aliases: BTreeSet<String>,
     body_limit: usize,
     room: Semaphore,
     body_time: Duration,
     metrics: ListenerMetrics,
 }
 
-/// The paths that are served; all others are 404, other methods 405.
-pub(super) fn router<H: PhoneHandler>(
+/// The login path and its aliases are served; all others are 404, other methods 405.
+pub(super) fn desk<H: PhoneHandler>(
     handler: Arc<H>,
     limits: &Limits,
-    aliases: &BTreeSet<String>,
+    aliases: BTreeSet<String>,
     metrics: &ListenerMetrics,
-) -> Router {
-    let desk = Arc::new(Desk {
+) -> Arc<dyn Answers> {
+    Arc::new(Desk {
         handler,
+        aliases,
         body_limit: limits.body,
         room: Semaphore::new((limits.bodies / PIECE).min(Semaphore::MAX_PERMITS)),
         body_time: limits.body_time,
         metrics: metrics.clone(),
-    });
-    let mut router = Router::new().route(LOGIN_PATH, post(answer::<H>));
-    for alias in aliases {
-        router = router.route(alias, post(answer::<H>));
-    }
-    let not_found = || async { plain(StatusCode::NOT_FOUND, "no such path\n") };
-    let not_allowed = || async { plain(StatusCode::METHOD_NOT_ALLOWED, "phones use POST\n") };
-    router.method_not_allowed_fallback(not_allowed).fallback(not_found).with_state(desk)
+    })
 }
 
-async fn answer<H: PhoneHandler>(State(desk): State<Arc<Desk<H>>>, request: Request) -> Response {
+impl<H: PhoneHandler> Answers for Desk<H> {
+    fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        caller: Caller,
+    ) -> Pin<Box<dyn Future<Output = Response> + Send>> {
+        Box::pin(async move { answer(&self, request, caller).await })
+    }
+}
+
+async fn answer<H: PhoneHandler>(desk: &Desk<H>, request: Request<Incoming>, caller: Caller) -> Response {
     let (parts, body) = request.into_parts();
-    let Some(caller) = parts.extensions.get::<Caller>().copied() else {
-        return plain(StatusCode::INTERNAL_SERVER_ERROR, "\n");
-    };
+    let path = parts.uri.path();
+    if path != LOGIN_PATH && !desk.aliases.contains(path) {
+        return plain(StatusCode::NOT_FOUND, "no such path\n");
+    }
+    if parts.method != Method::POST {
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "phones use POST\n");
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return response;
+    }
     let mut room = Room { all: &desk.room, taken: None, waits: false };
     let body = match timeout(desk.body_time, collect(body, &parts.headers, desk.body_limit, &mut room)).await {
         Ok(Ok(body)) => body,
@@ -128,7 +148,12 @@ enum BodyError {
 }
 
 /// The whole body; without a copy when it came in one piece.
-async fn collect(mut body: Body, headers: &HeaderMap, limit: usize, room: &mut Room<'_>) -> Result<Bytes, BodyError> {
+async fn collect(
+    mut body: Incoming,
+    headers: &HeaderMap,
+    limit: usize,
+    room: &mut Room<'_>,
+) -> Result<Bytes, BodyError> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit) && headers.contains_key(header::EXPECT) {
         return Err(BodyError::TooLong);
@@ -182,7 +207,7 @@ fn cookies(headers: &HeaderMap) -> Option<String> {
 }
 
 fn message(xml: String, set_cookie: Option<String>) -> Response {
-    let mut response = Response::new(Body::from(xml));
+    let mut response = Response::new(Full::from(xml));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     if let Some(cookie) = set_cookie {
@@ -195,8 +220,8 @@ fn message(xml: String, set_cookie: Option<String>) -> Response {
     response
 }
 
-fn plain(status: StatusCode, text: impl Into<Body>) -> Response {
-    let mut response = Response::new(text.into());
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response

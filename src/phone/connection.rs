@@ -5,12 +5,14 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     pin::Pin,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use axum::{Router, extract::Request};
 use bytes::Bytes;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
 use openssl::ssl::SslRef;
@@ -20,11 +22,10 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 use tokio_openssl::SslStream;
-use tower::Service;
 
 use super::{
     Limits, ListenerMetrics,
-    answer::{self, Caller},
+    answer::{self, Answers, Caller},
     bounds::Bound,
     client_hello::Opening,
     handshake::{Cause, FailedHandshakes},
@@ -42,10 +43,10 @@ pub(super) struct Shared {
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) tls: Tls,
     pub(super) http: http1::Builder,
-    pub(super) router: Router,
+    pub(super) desk: Arc<dyn Answers>,
     pub(super) handshakes: Semaphore,
     pub(super) metrics: ListenerMetrics,
-    pub(super) failures: std::sync::Arc<FailedHandshakes>,
+    pub(super) failures: Arc<FailedHandshakes>,
 }
 
 /// HTTP as phones need it.
@@ -163,13 +164,12 @@ async fn open(shared: &Shared, tcp: TcpStream, from: SocketAddr) -> Option<(SslS
 async fn exchange(shared: &Shared, stream: SslStream<WireStream>, peer: SocketAddr, mut stop: watch::Receiver<bool>) {
     let caller = Caller { peer, connection: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed) };
     let served = Cell::new(0_u32);
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         served.set(served.get().saturating_add(1));
         let last = served.get() >= shared.limits.requests;
-        request.extensions_mut().insert(caller);
-        let answered = shared.router.clone().call(request);
+        let answered = Arc::clone(&shared.desk).answer(request, caller);
         async move {
-            let Ok(mut response) = answered.await;
+            let mut response = answered.await;
             shared.metrics.request(response.status().as_u16());
             if last {
                 shared.metrics.hit_quietly(Bound::Requests);

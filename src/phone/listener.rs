@@ -79,7 +79,7 @@ impl PhoneListener {
             trusted_proxies,
             tls,
             http: connection::http(&limits),
-            router: answer::router(handler, &limits, &aliases, &metrics),
+            desk: answer::desk(handler, &limits, aliases, &metrics),
             handshakes: Semaphore::new(limits.handshakes),
             metrics,
             failures,

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
+use smol_str::{SmolStr, SmolStrBuilder};
 
 /// The identity of one device. A MAC is kept as `00:1A:E8:11:22:33`; any other id as it came, but compared without
 /// regard to case (kept upper-case).
@@ -66,30 +66,31 @@ impl DeviceId {
     }
 }
 
+/// The canonical form of six pairs of hex digits, plain or with the same `:` or `-` between all of them.
 fn mac(text: &str) -> Option<SmolStr> {
-    let separator = text.chars().find(|c| matches!(c, ':' | '-'));
-    let digits: String = match separator {
-        None => text.to_owned(),
-        Some(separator) => {
-            let pairs: Vec<&str> = text.split(separator).collect();
-            if pairs.len() != 6 || pairs.iter().any(|pair| pair.len() != 2) {
-                return None;
-            }
-            pairs.concat()
-        }
+    let bytes = text.as_bytes();
+    let (length, separator) = match (bytes.len(), bytes.get(2)) {
+        (12, _) => (2, None),
+        (17, separator @ Some(b':' | b'-')) => (3, separator),
+        _ => return None,
     };
-    if digits.len() != 12 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    let upper = digits.to_ascii_uppercase();
-    let mut canonical = String::with_capacity(17);
-    for (position, digit) in upper.chars().enumerate() {
-        if position > 0 && position % 2 == 0 {
+    let mut canonical = SmolStrBuilder::new();
+    for (position, pair) in bytes.chunks(length).enumerate() {
+        let (high, low) = match pair {
+            [high, low] => (high, low),
+            [high, low, behind] if Some(behind) == separator => (high, low),
+            _ => return None,
+        };
+        if !high.is_ascii_hexdigit() || !low.is_ascii_hexdigit() {
+            return None;
+        }
+        if position > 0 {
             canonical.push(':');
         }
-        canonical.push(digit);
+        canonical.push(high.to_ascii_uppercase().into());
+        canonical.push(low.to_ascii_uppercase().into());
     }
-    Some(SmolStr::new(canonical))
+    Some(canonical.finish())
 }
 
 impl FromStr for DeviceId {
@@ -135,6 +136,11 @@ mod tests {
         assert_eq!(DeviceId::new("00-1A-E8-11-22-3F").unwrap(), id);
         assert_eq!(DeviceId::new("001ae811223f").unwrap(), id);
         assert!(id.is_mac());
+        for other in
+            ["00:1a-e8:11-22:3f", "00:1a:e8:11:22:3", "001a:e811:223f", "00:1a:e8:11:22:3g", "00:1a:e8:11:22:3f:"]
+        {
+            assert!(!DeviceId::new(other).unwrap().is_mac(), "{other}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
     secret::Secret,
     xml::{
         error::Fault,
-        pull::{Pull, local},
+        pull::{PlainItem, Pull, local},
         text::{cut, trim},
         write::{Place, escaped_len, push_escaped},
     },
@@ -37,7 +37,13 @@ impl ItemList {
 
     /// Reads the elements of the present `ItemList`. `exact` refuses all that is not an item.
     pub(super) fn read(&mut self, pull: &mut Pull<'_>, exact: bool) -> Result<(), Fault> {
-        while let Some(child) = pull.child()? {
+        loop {
+            if let Some(PlainItem { name, index, text }) = pull.plain_item() {
+                self.room(pull)?;
+                self.take(ItemName::new(name).ok(), read_index(index), None, text);
+                continue;
+            }
+            let Some(child) = pull.child()? else { return Ok(()) };
             if child.local_name().into_inner() == "Item" {
                 self.read_item(pull, &child)?;
             } else if exact {
@@ -46,13 +52,10 @@ impl ItemList {
                 pull.skip(&child)?;
             }
         }
-        Ok(())
     }
 
     fn read_item(&mut self, pull: &mut Pull<'_>, start: &BytesStart<'_>) -> Result<(), Fault> {
-        if self.items.len() + self.left_out >= pull.limits().items {
-            return Err(Fault::TooManyItems);
-        }
+        self.room(pull)?;
         let (mut name, mut index, mut status) = (None, Ok(None), None);
         pull.attributes(start, |attribute, text| match local(attribute) {
             "name" => name = ItemName::new(trim(text)).ok(),
@@ -61,17 +64,31 @@ impl ItemList {
             _ => {}
         })?;
         let text = pull.text()?;
+        self.take(name, index, status, &text);
+        Ok(())
+    }
+
+    fn room(&self, pull: &Pull<'_>) -> Result<(), Fault> {
+        if self.items.len() + self.left_out < pull.limits().items { Ok(()) } else { Err(Fault::TooManyItems) }
+    }
+
+    fn take(
+        &mut self,
+        name: Option<ItemName>,
+        index: Result<Option<Index>, NoNumber>,
+        status: Option<ItemStatus>,
+        text: &str,
+    ) {
         if let (Some(name), Ok(index)) = (name, index) {
             let text = if name.sounds_secret() {
-                ItemText::Secret(Secret::new(&*text))
+                ItemText::Secret(Secret::new(text))
             } else {
-                ItemText::Plain(SmolStr::new(&text))
+                ItemText::Plain(SmolStr::new(text))
             };
             self.items.push(Item { id: ItemId { name, index }, text, status });
         } else {
             self.left_out += 1;
         }
-        Ok(())
     }
 }
 
@@ -125,6 +142,29 @@ pub(super) fn item_len(item: &Item) -> usize {
     len
 }
 
+/// At least as many bytes as one item takes in [`push_list`].
+pub(super) fn item_bound(item: &Item) -> usize {
+    let text = match &item.text {
+        ItemText::Plain(text) => text.len(),
+        ItemText::Secret(secret) => secret.len(),
+    };
+    let status = item.status.as_ref().map_or(0, |status| status.as_str().len());
+    MARKUP_LEN + ESCAPED * (item.id.name.as_str().len() + status + text)
+}
+
+/// Room for one item in [`push_list`]: enough for a secret in any case, so that no piece of one stays behind where the text
+/// has grown, and for most others.
+pub(super) fn item_room(item: &Item) -> usize {
+    match &item.text {
+        ItemText::Plain(text) => MARKUP_LEN + item.id.name.as_str().len() + text.len(),
+        ItemText::Secret(_) => item_bound(item),
+    }
+}
+
+/// Most bytes of the markup of one item, and of one byte that is escaped.
+const MARKUP_LEN: usize = "<Item name=\"\" index=\"4294967295\" status=\"\"></Item>".len();
+const ESCAPED: usize = "&quot;".len();
+
 enum Piece<'a> {
     Markup(&'a str),
     Foreign(&'a str, Place),
@@ -135,7 +175,7 @@ fn write_item(item: &Item, mut put: impl FnMut(Piece<'_>)) {
     put(Piece::Foreign(item.id.name.as_str(), Place::Attribute));
     if let Some(index) = item.id.index {
         put(Piece::Markup("\" index=\""));
-        put(Piece::Markup(&smol_str::format_smolstr!("{index}")));
+        digits(index.0, |text| put(Piece::Markup(text)));
     }
     if let Some(status) = &item.status {
         put(Piece::Markup("\" status=\""));
@@ -150,4 +190,19 @@ fn write_item(item: &Item, mut put: impl FnMut(Piece<'_>)) {
         Place::Text,
     ));
     put(Piece::Markup("</Item>"));
+}
+
+/// Gives the decimal digits of a number.
+fn digits(mut number: u32, put: impl FnOnce(&str)) {
+    let mut text = *b"0000000000";
+    let mut left = text.len();
+    for digit in text.iter_mut().rev() {
+        *digit += u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+        left -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    put(text.get(left..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default());
 }

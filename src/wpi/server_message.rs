@@ -4,11 +4,11 @@ use std::fmt;
 
 use super::{
     item::Item,
-    item_list::{LIST_LEN, item_len, push_list},
+    item_list::{LIST_LEN, item_bound, item_len, item_room, push_list},
     phone_message::Nonce,
     xml::{
         DecodeError, Limits,
-        write::{push_attribute, push_root},
+        write::{Place, escaped_len, push_attribute, push_root},
     },
 };
 
@@ -90,8 +90,8 @@ pub struct ServerMessage {
 impl ServerMessage {
     /// Writes the message exactly as R-601 says. This and [`Self::encoded_item_len`] are the only readers of a secret.
     pub fn encode(&self) -> String {
-        let items: usize = self.items.iter().map(item_len).sum();
-        let mut out = String::with_capacity(Self::encoded_frame_len(&self.nonce, self.action) + items);
+        let items: usize = self.items.iter().map(item_room).sum();
+        let mut out = String::with_capacity(FRAME_ROOM + escaped_len(&self.nonce.0, Place::Attribute) + items);
         push_head(&mut out, &self.nonce, self.action);
         if !self.items.is_empty() {
             push_list(&mut out, &self.items);
@@ -103,6 +103,11 @@ impl ServerMessage {
     /// Bytes that `item` takes in an encoded message.
     pub fn encoded_item_len(item: &Item) -> usize {
         item_len(item)
+    }
+
+    /// At least as many bytes as `item` takes in an encoded message, at a glance.
+    pub fn encoded_item_bound(item: &Item) -> usize {
+        item_bound(item)
     }
 
     /// Bytes of an encoded message without items, with an `ItemList`, for a nonce of that length.
@@ -121,6 +126,8 @@ impl ServerMessage {
 }
 
 const ROOT: &str = "DLSMessage";
+/// More than a message takes without its items and its nonce.
+const FRAME_ROOM: usize = 384;
 const TAIL: &str = "</Message></DLSMessage>";
 
 fn push_head(out: &mut String, nonce: &Nonce, action: Action) {

@@ -52,6 +52,7 @@ pub(crate) enum Event {
 
 /// A phone and its user.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a phone has as many switches")]
 pub(crate) struct Handset {
     pub(crate) device: DeviceId,
     pub(crate) model: &'static str,
@@ -152,13 +153,13 @@ impl Handset {
         self.values.get(id).map_or("", String::as_str)
     }
 
-    fn message(&mut self, reason: Reason, items: Vec<Item>) -> Box<PhoneMessage> {
+    fn message(&mut self, reason: Reason, items: Vec<Item>) -> PhoneMessage {
         self.nonces += 1;
         let nonce = Some(Nonce(format!("{:032X}", self.nonces).into()));
-        Box::new(PhoneMessage { nonce, max_items: None, fragment: Fragment::Final, reason, items })
+        PhoneMessage { nonce, max_items: None, fragment: Fragment::Final, reason, items }
     }
 
-    fn initial(&mut self, reason: Reason) -> Box<PhoneMessage> {
+    fn initial(&mut self, reason: Reason) -> PhoneMessage {
         let mut items: Vec<Item> = [
             ("device-type", self.model.to_owned()),
             ("software-version", self.firmware.to_owned()),
@@ -185,11 +186,11 @@ impl Handset {
         Item { status, ..Item::plain(id.clone(), self.value(id)) }
     }
 
-    fn reply(&mut self, action: Action, status: ReplyStatus, items: Vec<Item>) -> Box<PhoneMessage> {
+    fn reply(&mut self, action: Action, status: ReplyStatus, items: Vec<Item>) -> PhoneMessage {
         self.message(Reason::ReplyTo { action: action.as_str().into(), status }, items)
     }
 
-    fn obey(&mut self, told: &ServerMessage) -> Box<PhoneMessage> {
+    fn obey(&mut self, told: &ServerMessage) -> PhoneMessage {
         match told.action {
             Action::ReadItems => {
                 let items = told.items.iter().map(|wanted| self.read(&wanted.id)).collect();
@@ -339,7 +340,7 @@ impl<L: Law> World<L> {
         handset.in_flow = true;
         self.sessions += 1;
         let message = handset.initial(reason);
-        self.speak(phone, life, *message);
+        self.speak(phone, life, message);
     }
 
     fn contact(&mut self, phone: usize, ticket: u64) {
@@ -383,7 +384,7 @@ impl<L: Law> World<L> {
             return;
         }
         let reply = handset.obey(&told);
-        self.soon(50..1_500, Event::Speak(phone, life, reply));
+        self.soon(50..1_500, Event::Speak(phone, life, Box::new(reply)));
     }
 
     fn judge_write(&self, phone: usize, told: &ServerMessage) {

@@ -201,9 +201,8 @@ async fn a_refused_item_is_told_and_not_tried_again_until_it_is_another() {
     let mut settings = stage.phone_settings(1, Model::OpenStage40V3R5);
     settings.items.push(phoneops::wpi::Item::plain(id("blf-code"), "*7"));
     let phone = stage.phone_of(settings).await;
-    // from the write on: a read before it is still answered
     phone.boot();
-    phone.set_fault(Fault::ItemStatus("language-iso".into(), "not supported".into()));
+    phone.set_fault(Fault::WriteStatus("language-iso".into(), "not supported".into()));
     stage.reaches(1, State::Degraded).await;
     let view = stage.view(1);
     assert_eq!(view.degraded, [DegradedReason::Refused]);
@@ -215,7 +214,7 @@ async fn a_refused_item_is_told_and_not_tried_again_until_it_is_another() {
     stage.ask_to_call(1).await;
     phone.wait_for(|view| view.counts().ended == 2 && view.is_idle(), LONG).await.unwrap();
     assert_eq!(told(&phone, before), ["solicited: ReadItems CleanUp"], "not tried again unchanged");
-    phone.clear_fault("item-status");
+    phone.clear_fault("write-status");
     stage.change("all.yaml", &enforced("sntp-addr: 192.0.2.9, blf-code: \"*8\", language-iso: fr")).await;
     stage.reaches(1, State::InSync).await;
     assert_eq!(has(&phone, "language-iso"), "fr");

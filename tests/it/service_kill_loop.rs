@@ -52,7 +52,7 @@ async fn killed_again_and_again(seed: u64) {
     println!("PHONEOPS_TEST_SEED={seed}");
     let mut rng = StdRng::seed_from_u64(seed);
     let secrets: Vec<(String, String)> =
-        (1..=KILLS + 1).map(|revision| (format!("ldap-{revision}"), secret(revision))).collect();
+        (1..=KILLS + 2).map(|revision| (format!("ldap-{revision}"), secret(revision))).collect();
     let secrets: Vec<(&str, &str)> = secrets.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let mut revision = 1;
     let mut program = Program::serve(&documents(revision), &secrets);
@@ -61,6 +61,9 @@ async fn killed_again_and_again(seed: u64) {
         let phone = program.phone(number, model).await;
         phone.boot();
         phones.push(phone);
+    }
+    for number in (0..).take(phones.len()) {
+        program.reaches(number, State::InSync).await;
     }
     for _ in 0..KILLS {
         let phone = &phones[rng.random_range(0..phones.len())];
@@ -83,6 +86,9 @@ async fn killed_again_and_again(seed: u64) {
         program.start();
     }
     ready(program.status).await;
+    // what left twice without an answer waits for a person or another content
+    revision += 1;
+    program.change("all.yaml", &documents(revision));
     for (number, phone) in (0..).zip(&phones) {
         program.becomes(number, |view| view.state == State::InSync && view.last_proof.is_some()).await;
         let arrived = || has(phone, "sntp-addr") == format!("192.0.2.{revision}");

@@ -29,7 +29,7 @@ async fn a_phone_that_vanishes_stops_its_site_until_it_is_heard_of_again() {
         phones.push(phone);
     }
     stage.change("all.yaml", &documents(LOCKOUT, "sntp-addr: 192.0.2.6, vlan-id: 7", 5)).await;
-    let stopped = || stage.running().shared().with_fleet(|fleet, now| fleet.census(now).stopped_sites);
+    let stopped = || stage.running().shared().with_fleet(|fleet, now| fleet.census(now).stopped_ladders);
     until(|| stopped() == 1, || "the site never stopped".to_owned()).await;
     for phone in &phones {
         until(|| has(phone, "sntp-addr") == "192.0.2.6", || format!("{:#?}", told(phone, 0))).await;

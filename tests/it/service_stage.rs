@@ -259,7 +259,7 @@ impl Stage {
         settings.model = model;
         settings.contact_port = 0;
         settings.seed = u64::from(number) + 1;
-        settings.timing = Timing { contact_spacing: SPACING / 2, ..Timing::quick() };
+        settings.timing = Timing { contact_spacing: SPACING / 4, ..Timing::quick() };
         settings
     }
 

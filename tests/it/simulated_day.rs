@@ -280,7 +280,7 @@ fn a_day(phones: usize, seed: u64) -> BTreeMap<(State, Option<PendingReason>), u
     plan(&mut world, midnight);
     world.run_until(after(midnight, 24 * HOUR));
     let mut wrong = Vec::new();
-    let mut seen = BTreeMap::new();
+    let mut census = BTreeMap::new();
     for phone in 0..phones {
         let view = world.view(phone);
         let told = (view.state, view.pending.as_ref().map(|pending| pending.reason));
@@ -288,28 +288,28 @@ fn a_day(phones: usize, seed: u64) -> BTreeMap<(State, Option<PendingReason>), u
         if told != expected {
             wrong.push(format!("phone {phone}, {:?}: told {told:?}, expected {expected:?}", group(phone)));
         }
-        *seen.entry(expected).or_default() += 1;
+        *census.entry(expected).or_default() += 1;
     }
     assert_eq!(wrong, [""; 0], "{} of {phones} are wrong", wrong.len());
-    println!("{seen:?} after {} sessions", world.sessions);
+    println!("{census:?} after {} sessions", world.sessions);
     let writes =
         |of: Group| (0..phones).filter(|phone| group(*phone) == of).map(|phone| world.phones[phone].writes).sum();
     let (reported, armed): (u32, u32) = (writes(Group::Report), writes(Group::Armed));
     assert_eq!(reported, 0);
     assert!(armed > 0, "while the second revision held");
-    seen
+    census
 }
 
 #[test]
 fn after_a_day_every_phone_is_in_the_state_that_the_rules_say() {
     use PendingReason::{InCall, Paused, Unreachable, WindowClosed};
     let seed = std::env::var("PHONEOPS_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
-    let seen = a_day(PHONES[0], seed);
+    let census = a_day(PHONES[0], seed);
     for reason in [WindowClosed, Paused, Unreachable, InCall] {
-        assert!(seen.contains_key(&(State::Pending, Some(reason))), "the day has a phone that waits: {reason}");
+        assert!(census.contains_key(&(State::Pending, Some(reason))), "the day has a phone that waits: {reason}");
     }
     for state in [State::InSync, State::Degraded, State::Drifted, State::Unknown] {
-        assert!(seen.contains_key(&(state, None)), "the day has a phone that is {state}");
+        assert!(census.contains_key(&(state, None)), "the day has a phone that is {state}");
     }
 }
 

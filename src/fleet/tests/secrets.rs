@@ -12,7 +12,7 @@ use crate::{
         retry::{Retried, RetryAnswer},
         words::State,
     },
-    wpi::{DeviceId, ItemStatus, Reason},
+    wpi::{Action, DeviceId, ItemStatus, Reason},
 };
 
 const WITHOUT: &str = "sntp-addr: 192.0.2.5";
@@ -117,6 +117,38 @@ fn a_write_whose_answer_was_lost_is_repeated_once() {
     let mut restarted = stage.restarted(&phone_with("", SECRET));
     assert_eq!(writes(&mut restarted, &mut phone), [["ldap-pwd"]], "promise 3");
     assert!(writes(&mut restarted, &mut phone).is_empty());
+}
+
+/// Has the phone sent its secret and the service killed before the answer.
+fn killed_before_the_answer(stage: &mut Stage, phone: &mut Phone) -> Stage {
+    let first = phone.initial(Reason::StartUp, Vec::new());
+    let read = stage.say(phone, first);
+    phone.cookie = read.set_cookie;
+    let reply = phone.obey(&read.message);
+    assert_eq!(stage.say(phone, reply).message.action, Action::WriteItems);
+    stage.restarted(&phone_with("", SECRET))
+}
+
+#[test]
+fn a_secret_that_left_twice_without_an_answer_waits_for_a_person_or_another_content() {
+    // promise 3: the same content is repeated once at most
+    let (mut stage, mut phone) = confirmed();
+    stage.secrets = 1;
+    stage.push(&phone_with("", SECRET));
+    let mut second = killed_before_the_answer(&mut stage, &mut phone);
+    let mut third = killed_before_the_answer(&mut second, &mut phone);
+    assert!(writes(&mut third, &mut phone).is_empty());
+    let view = third.view(MAC);
+    assert_eq!(view.state, State::Degraded);
+    assert_eq!(view.refused[0].status, "sent twice without an answer, outcome unknown");
+    let mut restarted = third.restarted(&phone_with("", SECRET));
+    assert!(writes(&mut restarted, &mut phone).is_empty(), "nor after another restart");
+    restarted.secrets = 2;
+    restarted.push(&phone_with("", SECRET));
+    assert_eq!(writes(&mut restarted, &mut phone), [["ldap-pwd"]], "another content is another matter");
+    third.fleet.retry(&DeviceId::new(MAC).unwrap(), false, third.now);
+    assert_eq!(writes(&mut third, &mut phone), [["ldap-pwd"]], "so is a person's word");
+    assert_eq!(third.view(MAC).state, State::InSync);
 }
 
 #[test]

@@ -119,6 +119,18 @@ proptest! {
         let items: usize = message.items.iter().map(ServerMessage::encoded_item_len).sum();
         let frame = ServerMessage::encoded_frame_len(&message.nonce, message.action);
         prop_assert_eq!(message.encode().len(), frame + items);
+        let bound = |item| ServerMessage::encoded_item_bound(item) >= ServerMessage::encoded_item_len(item);
+        prop_assert!(message.items.iter().all(bound));
+    }
+
+    #[test]
+    fn an_item_reads_the_same_however_its_element_is_written(message in phone_message()) {
+        let body = message.encode();
+        let read = |body: &str| PhoneMessage::decode(body.as_bytes(), &Limits::default()).unwrap();
+        for (usual, other) in [("<Item ", "<Item\t"), ("</Item>", "</Item >"), ("<Item ", "\r\n  <Item "), ("<Item ", "<x:y/><Item ")] {
+            prop_assert_eq!(read(&body.replace(usual, other)), read(&body), "{} {}", usual, other);
+        }
+        prop_assert_eq!(read(&body), message);
     }
 
     #[test]

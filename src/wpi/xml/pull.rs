@@ -1,6 +1,6 @@
 //! Elements, attributes and texts of a body, one after the other, with a bound on each.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io::BufRead};
 
 use quick_xml::{
     Error, Reader,
@@ -11,7 +11,7 @@ use quick_xml::{
 use super::{
     DecodeError, Limits,
     error::Fault,
-    text::{attribute, is_space, resolve, trim_cow},
+    text::{attribute, is_space, resolve, trim, trim_cow},
 };
 use crate::wpi::phone_message::Nonce;
 
@@ -19,6 +19,7 @@ use crate::wpi::phone_message::Nonce;
 /// attributes by [`Pull::attributes`] and then reads it to its end: by [`Pull::child`] until there is none,
 /// [`Pull::text`], or [`Pull::skip`], which does both.
 pub(in crate::wpi) struct Pull<'a> {
+    text: &'a str,
     reader: Reader<&'a [u8]>,
     limits: &'a Limits,
     depth: usize,
@@ -37,7 +38,7 @@ enum Step<'a> {
 
 impl<'a> Pull<'a> {
     pub(in crate::wpi) fn new(text: &'a str, limits: &'a Limits) -> Self {
-        Self { reader: Reader::from_str(text), limits, depth: 0, ends: false, begun: false }
+        Self { text, reader: Reader::from_str(text), limits, depth: 0, ends: false, begun: false }
     }
 
     /// The bounds that hold for this text.
@@ -84,6 +85,20 @@ impl<'a> Pull<'a> {
                 Step::End => return Err(UNCLOSED),
             }
         }
+    }
+
+    /// The next child as a whole, where it is an item as phones write nearly all of them: `<Item name="x">text</Item>`,
+    /// or with an index behind the name, without references and line breaks of old systems. `None` leaves everything as
+    /// it was. Only between two children: right behind the start of their parent or the end of one.
+    pub(in crate::wpi) fn plain_item(&mut self) -> Option<PlainItem<'a>> {
+        if self.ends || self.depth >= self.limits.depth || self.limits.attributes < 2 {
+            return None;
+        }
+        let unread = self.reader.get_ref().len();
+        let rest = self.text.get(self.text.len().checked_sub(unread)?..)?;
+        let (item, behind) = PlainItem::read(rest.trim_start_matches(is_space))?;
+        self.reader.stream().consume(unread.checked_sub(behind.len())?);
+        Some(item)
     }
 
     /// Reads `start` to its end; all bounds hold inside too.
@@ -200,6 +215,36 @@ impl<'a> Pull<'a> {
             Fault::NotExact(what) => DecodeError::NotExact(what),
         }
     }
+}
+
+/// An item whose texts stand as they are.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::wpi) struct PlainItem<'a> {
+    pub(in crate::wpi) name: &'a str,
+    pub(in crate::wpi) index: &'a str,
+    pub(in crate::wpi) text: &'a str,
+}
+
+impl<'a> PlainItem<'a> {
+    /// The item at the start of `text`, and what follows it.
+    fn read(text: &'a str) -> Option<(Self, &'a str)> {
+        let (name, rest) = plain_value(text.strip_prefix("<Item name=\"")?)?;
+        let (index, rest) = match rest.strip_prefix(" index=\"") {
+            Some(rest) => plain_value(rest)?,
+            None => ("", rest),
+        };
+        let rest = rest.strip_prefix('>')?;
+        let end = rest.bytes().position(|b| matches!(b, b'<' | b'&' | b'\r'))?;
+        let (text, rest) = rest.split_at_checked(end)?;
+        Some((Self { name, index, text: trim(text) }, rest.strip_prefix("</Item>")?))
+    }
+}
+
+/// The text up to the quote that ends it, without anything that would have to be looked at, and what follows the quote.
+fn plain_value(text: &str) -> Option<(&str, &str)> {
+    let end = text.bytes().position(|b| b <= b' ' || matches!(b, b'"' | b'&' | b'<'))?;
+    let (value, rest) = text.split_at_checked(end)?;
+    Some((value, rest.strip_prefix('"')?))
 }
 
 const UNCLOSED: Fault = Fault::Malformed("an element without its end");

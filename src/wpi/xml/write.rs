@@ -39,14 +39,28 @@ fn pieces(text: &str, place: Place) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Whether nothing in `text` is replaced anywhere, as in nearly every text. U+FFFE and U+FFFF start with 0xEF, as some
+/// harmless characters do.
+#[inline]
+fn is_plain(text: &str) -> bool {
+    let suspect = |b: u8| b < 0x20 || matches!(b, b'&' | b'<' | b'>' | b'"' | 0xEF);
+    !text.bytes().fold(false, |found, b| found | suspect(b))
+}
+
 /// Appends `text`, escaped.
+#[inline]
 pub(in crate::wpi) fn push_escaped(out: &mut String, text: &str, place: Place) {
-    out.extend(pieces(text, place));
+    if is_plain(text) {
+        out.push_str(text);
+    } else {
+        out.extend(pieces(text, place));
+    }
 }
 
 /// Bytes that [`push_escaped`] appends.
+#[inline]
 pub(in crate::wpi) fn escaped_len(text: &str, place: Place) -> usize {
-    pieces(text, place).map(str::len).sum()
+    if is_plain(text) { text.len() } else { pieces(text, place).map(str::len).sum() }
 }
 
 /// Appends ` name="text"`, escaped.
