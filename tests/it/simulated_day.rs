@@ -40,8 +40,10 @@ enum Group {
     Ignoring,
 }
 
-/// With the policy of a revision.
-const GROUPS: [(Group, &str, fn(u32) -> &'static str); 7] = [
+/// What the documents of a revision say.
+type PolicyOf = fn(u32) -> &'static str;
+
+const GROUPS: [(Group, &str, PolicyOf); 7] = [
     (Group::Report, "report", |_| "mode: Report"),
     (Group::Always, "always", |_| "mode: Enforce"),
     (
