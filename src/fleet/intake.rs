@@ -16,6 +16,7 @@ use super::{
     record::Facts,
     schedule::after,
     session::{Ending, Move, Session, Surroundings},
+    wire_names::WireNames,
 };
 use crate::{
     spec::{Mode, Site},
@@ -228,8 +229,10 @@ impl Fleet {
             }
             Reason::StartUp | Reason::Solicited | Reason::Status => self.wanted.is_none(),
             Reason::LocalChanges if message.value("configuration-attached-flag") == Some("true") => {
-                phone.note_server(&message.items);
-                let before = phone.look(&Readings::from_items(message.items.clone(), &self.catalogue), &self.catalogue);
+                let mut items = message.items.clone();
+                WireNames::of(phone).inward(&mut items);
+                phone.note_server(&items);
+                let before = phone.look(&Readings::from_items(items, &self.catalogue), &self.catalogue);
                 phone.assess(&self.catalogue);
                 phone.saw(before, &self.catalogue, &self.settings, now);
                 return Err((SessionResult::Nothing, None));

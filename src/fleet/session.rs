@@ -20,7 +20,7 @@ use super::{
     phone::Phone,
     poll::poll_url,
     restart::Wish,
-    sending::{INCOMPLETE, Sending, content_hash, incomplete_applications, items_to_write, record_in_flight},
+    sending::{Sending, content_hash, items_to_write, record_in_flight, refuse_unsent, take_out_unfit},
     settings::Settings,
     wire_names::WireNames,
 };
@@ -364,23 +364,12 @@ impl Session {
         let ids = batch::with_groups(around.catalogue, &goal.desired, &writable);
         let mut items = items_to_write(phone, &goal.desired, &ids, around);
         items.extend(seeds);
-        let profile = phone.profile();
-        let all = items.len();
-        let incomplete = incomplete_applications(around.catalogue, &items);
-        items.retain(|item| {
-            let lacks = || incomplete.contains(&around.catalogue.group(&item.id)).then_some(INCOMPLETE);
-            let refusal = around.catalogue.refuses(&profile, item).or_else(lacks);
-            if let Some(why) = refusal {
-                refuse_as_wanted(phone, &item.id, why, around.now);
-            }
-            refusal.is_none()
-        });
-        let unsent = items.len() < all;
+        let unfit = take_out_unfit(phone, &mut items, around);
         let plan = batch::plan(around.catalogue, items, &self.nonce, self.max_items, phone.cautious);
-        for id in &plan.too_large {
-            refuse_as_wanted(phone, id, "does not fit in one message with its group", around.now);
+        for item in &plan.too_large {
+            refuse_unsent(phone, item, "does not fit in one message with its group", around);
         }
-        if unsent || !plan.too_large.is_empty() {
+        if unfit || !plan.too_large.is_empty() {
             phone.assess(around.catalogue);
         }
         if let Job::Enforce(writer) = &mut self.job {
@@ -455,7 +444,7 @@ impl Session {
             in_force: phone
                 .goal
                 .as_ref()
-                .filter(|_| phone.declared() && around.wanted.is_some() && around.classes_known)
+                .filter(|_| phone.declared() && !phone.unsure && around.wanted.is_some() && around.classes_known)
                 .map(|goal| &*goal.desired),
             seeds: phone.seeding.due(),
             goal: &self.goal,
@@ -590,6 +579,8 @@ impl Session {
             return Move::End(Ending::Failed("the phone did not take a message; its groups go one by one"));
         }
         phone.sent(&sent.prints, |_| true, around);
+        let word = ItemStatus::Failed;
+        phone.note_written(sent.wanted.iter().map(|(id, value)| (id, value)), |_| Some(&word), around);
         for (id, value) in sent.wanted {
             phone.refuse(&id, value, ItemStatus::Failed, around.now);
         }
@@ -614,12 +605,6 @@ fn comparing(desired: &Desired, catalogue: &Catalogue) -> Vec<ItemId> {
 /// A phone of which nothing is compared is still read, so that there is proof that it lives.
 fn something_to_read() -> Vec<ItemId> {
     ItemName::new("device-type").map(|name| ItemId::new(name, None)).into_iter().collect()
-}
-
-fn refuse_as_wanted(phone: &mut Phone, id: &ItemId, why: &str, now: Timestamp) {
-    if let Some(value) = phone.wants(id) {
-        phone.refuse(id, value, ItemStatus::from_wire(why), now);
-    }
 }
 
 fn note_contact_gap(phone: &mut Phone, items: &[Item]) {

@@ -10,13 +10,14 @@
 use super::{
     fingerprint::{Fingerprint, FingerprintKey, Known},
     goal::meaning,
-    phone::Phone,
+    phone::{Newest, Phone},
     sending::text_of,
     session::Surroundings,
+    show::some_names,
 };
 use crate::{
     catalogue::Catalogue,
-    spec::{DesiredItem, Wanted},
+    spec::{DesiredItem, Mode, Wanted},
     wpi::{Item, ItemId, ItemStatus},
 };
 
@@ -40,7 +41,10 @@ impl Phone {
                     self.make_due(&item.id);
                 }
                 Some((_, known)) if known == print => self.not_due(&item.id),
-                Some(_) => self.make_due(&item.id),
+                Some(_) => {
+                    self.refused.retain(|refused| refused.id != item.id);
+                    self.make_due(&item.id);
+                }
                 None if self.due.contains(&item.id) => {}
                 None => {
                     self.fingerprints.set(key.id(), &item.id, Known::Assumed, print);
@@ -70,8 +74,8 @@ impl Phone {
         prints
     }
 
-    /// The phone took these, but for those that it refused: their fingerprints are kept. One whose content has changed
-    /// since it was sent is due again.
+    /// The phone took these, but for those that it refused: their fingerprints are kept. One that it refused stays due,
+    /// also when it only went along with its group, and so is one whose content has changed since it was sent.
     pub(super) fn sent(
         &mut self,
         sent: &[(ItemId, Fingerprint)],
@@ -82,10 +86,11 @@ impl Phone {
         for (id, print) in sent {
             self.fingerprints.answered(id);
             let Some(item) = goal.desired.get(id) else { continue };
-            let known = if is_refused(id) { Known::Refused } else { Known::Confirmed };
+            let refused = is_refused(id);
+            let known = if refused { Known::Refused } else { Known::Confirmed };
             self.fingerprints.set(key.id(), id, known, *print);
             let now = text_of(item, &goal.desired, around.wanted);
-            if now.is_some_and(|content| key.fingerprint(&self.device, id, &content) != *print) {
+            if refused || now.is_some_and(|content| key.fingerprint(&self.device, id, &content) != *print) {
                 self.make_due(id);
             }
         }
@@ -146,6 +151,19 @@ impl Phone {
         let uncompared = items.iter().map(|item| &item.id).filter(|id| !catalogue.compares(id.name.as_str()));
         let confirmed = |id: &ItemId| matches!(self.fingerprints.get(id), Some((Known::Confirmed, _)));
         uncompared.filter(move |id| !confirmed(id) && !self.due.contains(id) && !self.refused_as_is(id))
+    }
+
+    /// What is to be written and stands in no drift, since nobody compares it: who arms a phone should know.
+    pub(super) fn due_note(&self, catalogue: &Catalogue) -> Option<String> {
+        let goal = self.goal.as_ref().filter(|_| matches!(self.newest, Newest::Declared))?;
+        if goal.desired.policy.mode == Mode::Off {
+            return None;
+        }
+        let words = |what: &str, ids: Vec<&ItemId>| (!ids.is_empty()).then(|| format!("{what}: {}", some_names(&ids)));
+        let due = words("to be written without being compared", self.due.iter().collect());
+        let seeds = words("seeds to be written", self.seeds(catalogue).map(|seed| &seed.id).collect());
+        let notes: Vec<String> = due.into_iter().chain(seeds).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
     }
 
     fn make_due(&mut self, id: &ItemId) {

@@ -39,6 +39,19 @@ fn a_new_phone_gets_its_seeds_once_and_then_they_are_its_users() {
 }
 
 #[test]
+fn in_report_a_new_phone_says_what_is_to_be_written_and_is_no_drift() {
+    let reported = |documents: &str| documents.replace("mode: Enforce", "mode: Report");
+    let mut stage = Stage::with(&reported(ENFORCED));
+    stage.push(&reported(&porter(SEED)));
+    let mut phone = Phone::new(NEW);
+    assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty());
+    assert_eq!(stage.view("porter").notes, ["seeds to be written: ringer-melody"], "who arms it should know");
+    stage.push(&porter(SEED));
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view("porter").notes, [""; 0]);
+}
+
+#[test]
 fn a_phone_found_without_a_record_gets_no_seed() {
     let mut stage = Stage::with(&porter(SEED));
     let mut phone = Phone::new(NEW);
@@ -109,6 +122,9 @@ fn a_refused_seed_is_told_and_tried_again_only_by_a_person() {
     let view = stage.view("porter");
     assert_eq!(view.state, State::Degraded);
     assert_eq!((view.refused.len(), view.drift_count), (1, 0));
+    let mut stage = stage.restarted(&porter(SEED));
+    let view = stage.view("porter");
+    assert_eq!((view.state, view.refused.len()), (State::Degraded, 1), "a restart forgets it not");
     phone.refuses.clear();
     phone.firmware = "V3 R5.13.0".to_owned();
     assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty(), "not even with another firmware");
