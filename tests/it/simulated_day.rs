@@ -40,11 +40,10 @@ enum Group {
     Ignoring,
 }
 
-/// With the policy of a revision.
-/// A group, its profile, and its policy by revision.
-type Row = (Group, &'static str, fn(u32) -> &'static str);
+/// What the documents of a revision say.
+type PolicyOf = fn(u32) -> &'static str;
 
-const GROUPS: [Row; 7] = [
+const GROUPS: [(Group, &str, PolicyOf); 7] = [
     (Group::Report, "report", |_| "mode: Report"),
     (Group::Always, "always", |_| "mode: Enforce"),
     (

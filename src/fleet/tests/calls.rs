@@ -7,7 +7,7 @@ use crate::{
         view::Query,
         words::{PendingReason, State},
     },
-    wpi::{DeviceId, Reason},
+    wpi::{Action, DeviceId, Reason},
 };
 
 fn changed() -> String {
@@ -303,4 +303,29 @@ fn a_person_is_told_why_a_phone_cannot_be_asked() {
     stage.say(&phone, message);
     assert!(why(&mut stage).contains("80"), "R-1106: {}", why(&mut stage));
     assert_eq!(stage.fleet.counters().contact_uris_refused, 1);
+}
+
+#[test]
+fn a_phone_whose_replies_come_from_elsewhere_is_not_asked_each_minute() {
+    let site = "---\napiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: berlin}\nspec: {networks: [127.0.0.0/24]}\n";
+    let yaml = ENFORCED.replace("profiles: [site-berlin]", "profiles: [site-berlin]\n  site: berlin");
+    let mut stage = Stage::with(&format!("{yaml}{site}"));
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::InventoryChanges);
+    let (home, elsewhere) = (phone.peer, "192.0.2.9:5000".parse().unwrap());
+    let mut asked = 0;
+    for _ in 0..6 * 60 {
+        stage.pass(Duration::from_secs(60));
+        let Some((device, ticket, _)) = stage.contacts.pop() else { continue };
+        asked += 1;
+        stage.fleet.contact_done(&device, ticket, true, stage.now);
+        let first = phone.initial(Reason::Solicited, Vec::new());
+        let read = stage.say(&phone, first);
+        phone.cookie = read.set_cookie;
+        phone.peer = elsewhere;
+        let reply = phone.obey(&read.message);
+        assert_eq!(stage.say(&phone, reply).message.action, Action::CleanUp, "R-1104: nothing is written there");
+        phone.peer = home;
+    }
+    assert!((3..=60).contains(&asked), "asked {asked} times in six hours");
 }
