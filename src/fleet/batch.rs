@@ -16,7 +16,7 @@ pub struct Plan {
     /// The items of each message, in the order they are sent.
     pub messages: VecDeque<Vec<Item>>,
     /// Items of groups that are too large for a message of this phone.
-    pub too_large: Vec<ItemId>,
+    pub too_large: Vec<Item>,
 }
 
 /// Room for items in one message.
@@ -52,7 +52,7 @@ pub fn plan(catalogue: &Catalogue, items: Vec<Item>, nonce: &Nonce, max_items: O
     let mut by_effect: BTreeMap<Place, Vec<Vec<Item>>> = BTreeMap::new();
     for group in groups.into_values() {
         if size(&group) > room.bytes || group.len() > room.items {
-            plan.too_large.extend(group.into_iter().map(|item| item.id));
+            plan.too_large.extend(group);
         } else {
             by_effect.entry(Place::of(catalogue, &group)).or_default().push(group);
         }

@@ -185,6 +185,14 @@ impl Fingerprints {
         self.0.take_if(|set| set.is_empty());
     }
 
+    /// Forgets those of contents that were never written.
+    pub fn forget_assumed(&mut self) {
+        if let Some(set) = &mut self.0 {
+            set.items.retain(|(_, known, _)| *known != Known::Assumed);
+        }
+        self.0.take_if(|set| set.is_empty());
+    }
+
     /// Forgets all that were made with another key. Whether there were any.
     pub fn void_unless(&mut self, key: Option<KeyId>) -> bool {
         self.0.take_if(|set| Some(set.key) != key).is_some()

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{phone::Phone, record::Refused};
+use super::{phone::Phone, record::Refused, sending::INCOMPLETE};
 use crate::{
     catalogue::Catalogue,
     spec::{Desired, DesiredItem, DesiredValue, Revision},
@@ -41,15 +41,18 @@ impl Phone {
     /// Works towards another desired state from now on.
     ///
     /// An item that never compares becomes due when what was in force did not have it or had another value. Where
-    /// nothing was in force, or it was incomplete because the model was not known, only a phone that is new gets it
-    /// (promise 8); so it is where what was in force comes from a store that cannot be trusted. A change of reference
+    /// nothing was in force, or it was incomplete because the model was not known until now, only a phone that is new
+    /// gets it (promise 8); so it is where what was in force comes from a store that cannot be trusted. A change of reference
     /// without a change of content is found by [`Phone::weigh`]. An item that the phone did not have is asked for again when another value is wanted.
     pub fn take_goal(&mut self, new: Goal, catalogue: &Catalogue) {
         let old = self.goal.take();
+        let decides = |old: &Goal| old.desired.undecided && !new.desired.undecided;
         let due = |item: &&DesiredItem| {
             let before = old.as_ref().filter(|_| !self.unsure).map(|old| (old, old.desired.get(&item.id)));
             match before {
-                Some((old, Some(before))) => meaning(before, &old.desired) != meaning(item, &new.desired),
+                Some((old, Some(before))) if !decides(old) => {
+                    meaning(before, &old.desired) != meaning(item, &new.desired)
+                }
                 Some((old, None)) if !old.desired.undecided => true,
                 _ => self.fresh,
             }
@@ -59,10 +62,18 @@ impl Phone {
         all.extend(self.due.drain(..).filter(|id| new.desired.get(id).is_some()));
         self.due = all.into_iter().collect();
         self.refused.retain(|refused| {
+            // what an application lacked may be there now, and then all of it is to be written
+            if refused.status.as_str() == INCOMPLETE {
+                return false;
+            }
             let wanted = new.desired.get(&refused.id).or_else(|| new.desired.seed(&refused.id));
             wanted.is_some_and(|item| meaning(item, &new.desired) == refused.value)
         });
         self.fingerprints.retain(|id| new.desired.get(id).is_some());
+        if old.as_ref().is_some_and(decides) {
+            // a layer of the model is no change of what is wanted: its contents are assumed like those of the others
+            self.fingerprints.forget_assumed();
+        }
         self.take_seeds(&new.desired);
         let asked_again = |item: &&DesiredItem| {
             let another = old.as_ref().and_then(|old| old.desired.get(&item.id)).map(|before| &before.value.value);

@@ -50,8 +50,8 @@ pub struct PhoneRecord {
     /// (promise 8).
     #[serde(default, skip_serializing_if = "is_false")]
     pub fresh: bool,
-    /// Whether this comes from a store that cannot be trusted, and no documents were read since: then nothing follows
-    /// from what was in force for items that never compare.
+    /// Whether this comes from a store that cannot be trusted, and no documents were read since: then what was in force
+    /// is not written, and nothing follows from it for items that never compare.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unsure: bool,
     /// Whether a factory reset was seen, and the phone has not said a number since.
@@ -108,13 +108,16 @@ impl PhoneRecord {
     }
 
     /// Takes out what must not be acted on when this is an older copy of the phone's record: what was to be written
-    /// without being compared, and whatever would make it so (promise 8). All else is read from the phone first.
+    /// without being compared or to be restarted, and whatever would make it so (promise 8). All else is read from the
+    /// phone first: until then nothing that it was read to have is a proof.
     pub fn distrust(&mut self) {
         self.due.clear();
         self.fingerprints = Fingerprints::default();
         self.seeding = Seeding::default();
         self.fresh = false;
         self.factory = false;
+        self.restart = None;
+        self.unverified = self.in_force.is_some();
         self.unsure = true;
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     catalogue::{Catalogue, GroupKey},
     spec::{Desired, DesiredItem, DesiredValue, Wanted},
-    wpi::{Item, ItemId, ItemText},
+    wpi::{Item, ItemId, ItemStatus, ItemText},
 };
 
 /// One message of a write: its items, what each asked for when it was made, and the before-images it added.
@@ -74,11 +74,40 @@ pub(super) fn items_to_write(
     items
 }
 
+/// Takes out what this phone is not sent, and keeps the reason as a refusal: what its firmware cannot take, and then
+/// applications that are not whole without it. Whether there was any.
+pub(super) fn take_out_unfit(phone: &mut Phone, items: &mut Vec<Item>, around: &Surroundings<'_>) -> bool {
+    let catalogue = around.catalogue;
+    let profile = phone.profile();
+    let mut unfit = Vec::new();
+    items.retain(|item| {
+        let why = catalogue.refuses(&profile, item);
+        unfit.extend(why.map(|why| (item.clone(), why)));
+        why.is_none()
+    });
+    let incomplete = incomplete_applications(catalogue, items);
+    let lacking = items.extract_if(.., |item| incomplete.contains(&catalogue.group(&item.id)));
+    unfit.extend(lacking.map(|item| (item, INCOMPLETE)));
+    for (item, why) in &unfit {
+        refuse_unsent(phone, item, why, around);
+    }
+    !unfit.is_empty()
+}
+
+/// Refuses an item in the phone's place. Where it never compares, its content is remembered as refused, so that another
+/// one behind the same reference is tried.
+pub(super) fn refuse_unsent(phone: &mut Phone, item: &Item, why: &str, around: &Surroundings<'_>) {
+    let Some(value) = phone.wants(&item.id) else { return };
+    phone.refuse(&item.id, value, ItemStatus::from_wire(why), around.now);
+    let prints = phone.about_to_send(std::slice::from_ref(item), around);
+    phone.sent(&prints, |_| true, around);
+}
+
 /// What an application lacks that is not written whole.
 pub(super) const INCOMPLETE: &str = "an XML application is written with its XML-app-name and XML-app-action (R-1212)";
 
 /// XML applications without a name or without what is to be done with them: written whole or not at all (R-1219).
-pub(super) fn incomplete_applications(catalogue: &Catalogue, items: &[Item]) -> BTreeSet<GroupKey> {
+fn incomplete_applications(catalogue: &Catalogue, items: &[Item]) -> BTreeSet<GroupKey> {
     let of_application = items.iter().filter(|item| item.id.name.as_str().starts_with("XML-app-"));
     let groups: BTreeSet<GroupKey> = of_application.map(|item| catalogue.group(&item.id)).collect();
     let has = |group: &GroupKey, name: &str| {

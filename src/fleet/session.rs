@@ -20,7 +20,7 @@ use super::{
     phone::Phone,
     poll::poll_url,
     restart::Wish,
-    sending::{INCOMPLETE, Sending, content_hash, incomplete_applications, items_to_write, record_in_flight},
+    sending::{Sending, content_hash, items_to_write, record_in_flight, refuse_unsent, take_out_unfit},
     settings::Settings,
     wire_names::WireNames,
 };
@@ -45,8 +45,9 @@ pub enum Job {
     Enforce(Writer),
 }
 
-/// What only a session that may write has: its messages to come, and what it sent.
-#[derive(Debug, Default)]
+/// What only a session that may write has: its messages to come, and what it sent. [`may_write`] asks for it, and
+/// nobody else makes one, so a session that only looks cannot have a write (promise 11).
+#[derive(Debug)]
 pub struct Writer {
     messages: VecDeque<Vec<Item>>,
     written: BTreeMap<ItemId, DesiredValue>,
@@ -55,6 +56,13 @@ pub struct Writer {
     cut: Option<NoWrite>,
     /// An item was written once more to learn whether the phone is in a call.
     probed: bool,
+}
+
+impl Writer {
+    fn new() -> Self {
+        let (messages, written, sent) = (VecDeque::new(), BTreeMap::new(), HashSet::new());
+        Self { messages, written, sent, cut: None, probed: false }
+    }
 }
 
 #[derive(Debug)]
@@ -155,7 +163,7 @@ impl Session {
             reason: message.reason.clone(),
             opened: around.now,
             accepted: Vec::new(),
-            job: if writes { Job::Enforce(Writer::default()) } else { Job::Look },
+            job: if writes { Job::Enforce(Writer::new()) } else { Job::Look },
             goal: goal.desired.digest,
             step: Step::Writing(Sending::default()),
             actions: 0,
@@ -356,23 +364,12 @@ impl Session {
         let ids = batch::with_groups(around.catalogue, &goal.desired, &writable);
         let mut items = items_to_write(phone, &goal.desired, &ids, around);
         items.extend(seeds);
-        let profile = phone.profile();
-        let all = items.len();
-        let incomplete = incomplete_applications(around.catalogue, &items);
-        items.retain(|item| {
-            let lacks = || incomplete.contains(&around.catalogue.group(&item.id)).then_some(INCOMPLETE);
-            let refusal = around.catalogue.refuses(&profile, item).or_else(lacks);
-            if let Some(why) = refusal {
-                refuse_as_wanted(phone, &item.id, why, around.now);
-            }
-            refusal.is_none()
-        });
-        let unsent = items.len() < all;
+        let unfit = take_out_unfit(phone, &mut items, around);
         let plan = batch::plan(around.catalogue, items, &self.nonce, self.max_items, phone.cautious);
-        for id in &plan.too_large {
-            refuse_as_wanted(phone, id, "does not fit in one message with its group", around.now);
+        for item in &plan.too_large {
+            refuse_unsent(phone, item, "does not fit in one message with its group", around);
         }
-        if unsent || !plan.too_large.is_empty() {
+        if unfit || !plan.too_large.is_empty() {
             phone.assess(around.catalogue);
         }
         if let Job::Enforce(writer) = &mut self.job {
@@ -439,13 +436,15 @@ impl Session {
     }
 
     fn permit(&self, phone: &Phone, leaving: Leaving, around: &Surroundings<'_>) -> Result<Permit, NoWrite> {
+        let Job::Enforce(writer) = &self.job else { return Err(NoWrite::Report) };
         let ask = Ask {
+            writer,
             settings: around.settings,
             store_away: around.store_away,
             in_force: phone
                 .goal
                 .as_ref()
-                .filter(|_| phone.declared() && around.wanted.is_some() && around.classes_known)
+                .filter(|_| phone.declared() && !phone.unsure && around.wanted.is_some() && around.classes_known)
                 .map(|goal| &*goal.desired),
             seeds: phone.seeding.due(),
             goal: &self.goal,
@@ -472,7 +471,7 @@ impl Session {
             Job::Enforce(writer) if why.leaves_the_rest() => {
                 writer.messages.clear();
                 writer.cut = Some(why);
-                self.read_back(phone, around)
+                self.next_message(phone, around)
             }
             _ => Move::End(Ending::Waits(why)),
         }
@@ -511,6 +510,7 @@ impl Session {
             phone.last_write = Some(around.now);
             phone.unverified = true;
             phone.wishes = 0;
+            phone.calling.call_is_over();
         }
         self.accepted.extend(taken.iter().map(|(id, _)| id.clone()));
         if let Job::Enforce(writer) = &mut self.job {
@@ -579,6 +579,8 @@ impl Session {
             return Move::End(Ending::Failed("the phone did not take a message; its groups go one by one"));
         }
         phone.sent(&sent.prints, |_| true, around);
+        let word = ItemStatus::Failed;
+        phone.note_written(sent.wanted.iter().map(|(id, value)| (id, value)), |_| Some(&word), around);
         for (id, value) in sent.wanted {
             phone.refuse(&id, value, ItemStatus::Failed, around.now);
         }
@@ -603,12 +605,6 @@ fn comparing(desired: &Desired, catalogue: &Catalogue) -> Vec<ItemId> {
 /// A phone of which nothing is compared is still read, so that there is proof that it lives.
 fn something_to_read() -> Vec<ItemId> {
     ItemName::new("device-type").map(|name| ItemId::new(name, None)).into_iter().collect()
-}
-
-fn refuse_as_wanted(phone: &mut Phone, id: &ItemId, why: &str, now: Timestamp) {
-    if let Some(value) = phone.wants(id) {
-        phone.refuse(id, value, ItemStatus::from_wire(why), now);
-    }
 }
 
 fn note_contact_gap(phone: &mut Phone, items: &[Item]) {

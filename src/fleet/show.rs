@@ -255,8 +255,8 @@ impl Fleet {
                 Newest::Invalid { problems, .. } => problems.iter().take(10).map(ToString::to_string).collect(),
                 Newest::Declared | Newest::Gone => Vec::new(),
             },
-            proven: phone.proven_items(),
-            managed: goal.map_or(0, |goal| goal.desired.items.len()),
+            proven: phone.proven_items(&assumed),
+            managed: phone.managed_items(),
             tug_of_war: phone.held_view(),
             ignored: phone.ignored_view(now),
             ignored_count: phone.ignored_count(now),
@@ -270,12 +270,10 @@ impl Fleet {
 
     fn notes(&self, phone: &Phone, now: Timestamp) -> Vec<String> {
         let site = self.site_of(phone);
-        let of_site = Self::hands_off_note(phone)
-            .into_iter()
-            .chain(phone.pause_note(now))
-            .chain(self.poll_note(phone, &site, now));
+        let of_site = Self::hands_off_note(phone).into_iter().chain(self.poll_note(phone, &site, now));
+        let of_doors = self.door_notes(phone, now);
         let of_phone = phone.restart_notes().into_iter().chain(phone.due_note(&self.catalogue));
-        of_site.chain(self.ladder_notes(phone)).chain(of_phone).collect()
+        of_doors.into_iter().chain(of_site).chain(self.ladder_notes(phone)).chain(of_phone).collect()
     }
 
     fn drift_view(&self, phone: &Phone, difference: &super::diff::Difference) -> DriftView {

@@ -64,8 +64,11 @@ impl Fleet {
         }
         let mut phones = Vec::new();
         for device in wanted.devices() {
-            // a phone that an unreadable file may have declared before is not new
-            let first = before.as_ref().is_some_and(|old| !old.declares(&device) && old.broken_files().is_empty());
+            // a phone that an unreadable file may have declared before is not new, and none is after a source that was
+            // not there yet: a folder that is still to be filled looks like documents that declare nobody
+            let first = before
+                .as_ref()
+                .is_some_and(|old| !old.declares(&device) && old.broken_files().is_empty() && old.counts().phones > 0);
             let phone = self.phones.entry(device.clone()).or_insert_with(|| Box::new(Phone::new(device.clone())));
             if first && phone.goal.is_none() {
                 phone.fresh = true;
@@ -111,6 +114,7 @@ impl Fleet {
     fn finish_takeover(&mut self) {
         if self.unresolved == 0 {
             self.taken = self.wanted.as_ref().map(|wanted| wanted.revision().clone());
+            self.forget_empty_sites();
         }
     }
 

@@ -41,7 +41,10 @@ impl Phone {
                     self.make_due(&item.id);
                 }
                 Some((_, known)) if known == print => self.not_due(&item.id),
-                Some(_) => self.make_due(&item.id),
+                Some(_) => {
+                    self.refused.retain(|refused| refused.id != item.id);
+                    self.make_due(&item.id);
+                }
                 None if self.due.contains(&item.id) => {}
                 None => {
                     self.fingerprints.set(key.id(), &item.id, Known::Assumed, print);
@@ -71,8 +74,8 @@ impl Phone {
         prints
     }
 
-    /// The phone took these, but for those that it refused: their fingerprints are kept. One whose content has changed
-    /// since it was sent is due again.
+    /// The phone took these, but for those that it refused: their fingerprints are kept. One that it refused stays due,
+    /// also when it only went along with its group, and so is one whose content has changed since it was sent.
     pub(super) fn sent(
         &mut self,
         sent: &[(ItemId, Fingerprint)],
@@ -83,10 +86,11 @@ impl Phone {
         for (id, print) in sent {
             self.fingerprints.answered(id);
             let Some(item) = goal.desired.get(id) else { continue };
-            let known = if is_refused(id) { Known::Refused } else { Known::Confirmed };
+            let refused = is_refused(id);
+            let known = if refused { Known::Refused } else { Known::Confirmed };
             self.fingerprints.set(key.id(), id, known, *print);
             let now = text_of(item, &goal.desired, around.wanted);
-            if now.is_some_and(|content| key.fingerprint(&self.device, id, &content) != *print) {
+            if refused || now.is_some_and(|content| key.fingerprint(&self.device, id, &content) != *print) {
                 self.make_due(id);
             }
         }

@@ -204,22 +204,32 @@ impl DirReader {
         }
     }
 
-    /// Looks until two looks agree.
-    fn settled(&self, known: &Revision) -> Result<Option<Snapshot>, SourceError> {
-        let mut last = read_folder(&self.settings.path)?;
-        for _ in 1..MAX_LOOKS {
-            if last.revision == *known || self.stop.is_set() {
-                return Ok(None);
-            }
-            thread::sleep(self.settings.debounce);
-            let next = read_folder(&self.settings.path)?;
-            if next.revision == last.revision {
-                break;
-            }
-            last = next;
-        }
-        Ok((last.revision != *known).then_some(last))
+    fn settled(&self, known: Option<&Revision>) -> Result<Option<Snapshot>, SourceError> {
+        let (folder, stop) = (&self.settings.path, &self.stop);
+        settled(known, || read_folder(folder), || thread::sleep(self.settings.debounce), || stop.is_set())
     }
+}
+
+/// Looks until two looks agree, the first time as well: phones in files that are still to come would count as new.
+fn settled(
+    known: Option<&Revision>,
+    look: impl Fn() -> Result<Snapshot, SourceError>,
+    rest: impl Fn(),
+    stops: impl Fn() -> bool,
+) -> Result<Option<Snapshot>, SourceError> {
+    let mut last = look()?;
+    for _ in 1..MAX_LOOKS {
+        if Some(&last.revision) == known || stops() {
+            return Ok(None);
+        }
+        rest();
+        let next = look()?;
+        if next.revision == last.revision {
+            break;
+        }
+        last = next;
+    }
+    Ok((Some(&last.revision) != known).then_some(last))
 }
 
 impl Reader for DirReader {
@@ -229,10 +239,7 @@ impl Reader for DirReader {
 
     fn look(&mut self, known: Option<&Revision>) -> Result<Option<Snapshot>, SourceError> {
         self.watch();
-        let looked = match known {
-            None => read_folder(&self.settings.path).map(Some),
-            Some(known) => self.settled(known),
-        };
+        let looked = self.settled(known);
         if looked.is_err() {
             // A folder that went takes its watch along; the next look sets a new one.
             self.watcher = None;
@@ -244,4 +251,22 @@ impl Reader for DirReader {
 /// Whether an event may mean other content: our own reading makes events too.
 pub(super) fn is_change(kind: EventKind) -> bool {
     !matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_being_filled_at_the_start_is_taken_over_when_it_is_whole() {
+        let rests = Cell::new(0);
+        let look = || {
+            let revision = Revision::new(["empty", "half", "whole"].get(rests.get()).unwrap_or(&"whole"));
+            Ok(Snapshot { revision, commit: None, files: Vec::new() })
+        };
+        let seen = settled(None, look, || rests.set(rests.get() + 1), || false).unwrap().unwrap();
+        assert_eq!((seen.revision.as_str(), rests.get()), ("whole", 3));
+    }
 }

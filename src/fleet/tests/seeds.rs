@@ -122,6 +122,9 @@ fn a_refused_seed_is_told_and_tried_again_only_by_a_person() {
     let view = stage.view("porter");
     assert_eq!(view.state, State::Degraded);
     assert_eq!((view.refused.len(), view.drift_count), (1, 0));
+    let mut stage = stage.restarted(&porter(SEED));
+    let view = stage.view("porter");
+    assert_eq!((view.state, view.refused.len()), (State::Degraded, 1), "a restart forgets it not");
     phone.refuses.clear();
     phone.firmware = "V3 R5.13.0".to_owned();
     assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty(), "not even with another firmware");

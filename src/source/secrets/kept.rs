@@ -52,7 +52,7 @@ struct Entry<T> {
     outcome: Result<Arc<T>, String>,
 }
 
-/// Files by their real path. What went wrong is kept too, so that a broken file is not read for each phone.
+/// Files by their real path. What went wrong is kept until the next look, so that a broken file is not read for each phone.
 pub(super) struct Kept<T> {
     look: u64,
     entries: HashMap<PathBuf, Entry<T>>,
@@ -97,8 +97,9 @@ impl<T> Kept<T> {
             return Err(format!("more than {limit} such files are referred to; put several secrets into one"));
         }
         kept.reads += 1;
-        let settled = stamp.is_settled(SystemTime::now(), kept.settled);
         let outcome = read().map(Arc::new);
+        // what went wrong may pass without the file changing, so the next look tries again
+        let settled = outcome.is_ok() && stamp.is_settled(SystemTime::now(), kept.settled);
         let entry = Entry { stamp, settled, read: look, asked: look, outcome: outcome.clone() };
         kept.entries.insert(path.to_owned(), entry);
         outcome
@@ -114,5 +115,25 @@ impl<T> Kept<T> {
     #[cfg(test)]
     pub(super) fn reads(kept: &Mutex<Self>) -> u64 {
         kept.lock().unwrap_or_else(PoisonError::into_inner).reads
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_wrong_is_tried_again_in_the_next_look_though_the_file_is_as_it_was() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let facts = file.as_file().metadata().unwrap();
+        let kept = Kept::<u8>::trusting();
+        let get = |read: fn() -> Result<u8, String>| Kept::get(&kept, file.path(), &facts, 1, read);
+        let away = || Err("cannot read it: Input/output error".to_owned());
+        assert!(get(away).is_err());
+        assert!(get(|| Ok(1)).is_err(), "not for each phone");
+        Kept::begin(&kept);
+        assert_eq!(get(|| Ok(1)).map(|byte| *byte), Ok(1));
+        Kept::begin(&kept);
+        assert_eq!(get(away).map(|byte| *byte), Ok(1), "what was read is kept");
     }
 }

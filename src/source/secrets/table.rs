@@ -79,7 +79,8 @@ impl Table {
             self.rounded.push(line);
         }
         if let Some((_, first)) = self.entries.insert(key.into(), (Secret::new(value), line)) {
-            return Err(format!("lines {first} and {line} have the same key {}; keep one of them", shown(key)));
+            // where columns are mixed up the key of a line is a value, so it is not quoted
+            return Err(format!("lines {first} and {line} have the same key; keep one of them"));
         }
         if self.entries.len() > KEY_LIMIT {
             return Err(format!("it has more than {KEY_LIMIT} keys; cut it into several files"));

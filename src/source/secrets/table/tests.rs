@@ -42,8 +42,9 @@ fn a_map_keeps_what_is_written() {
 
 #[test]
 fn one_key_on_two_lines_is_an_error_that_names_both() {
-    let both = |error: String| assert!(error.starts_with("lines 2 and 4 have the same key \"4930\""), "{error}");
+    let both = |error: String| assert!(error.starts_with("lines 2 and 4 have the same key;"), "{error}");
     both(error("a.csv", "key,value\n4930,planted-secret\n1,x\n4930,planted-secret\n"));
+    both(error("a.csv", "x,1\nplanted-secret,4930\ny,2\nplanted-secret,4931\n"));
     both(error("a.yaml", "# one\n4930: planted-secret\n1: x\n\"4930\": planted-secret\n"));
 }
 
