@@ -1,6 +1,7 @@
 //! How what is to be written is cut into messages: groups together (R-1210, R-808), each message below 50 kB and
 //! `maxItems`, items of effect safety only with their own group. Behind all others come what takes effect with a
-//! restart, what can lock us out, and last, each group alone, what can make the phone vanish.
+//! restart, what can lock us out, and last, each group alone, what can make the phone vanish, with a restart behind
+//! without.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -60,14 +61,14 @@ pub fn plan(catalogue: &Catalogue, items: Vec<Item>, nonce: &Nonce, max_items: O
     for (place, groups) in by_effect {
         match place {
             _ if alone => plan.messages.extend(groups),
-            Place::Safety | Place::Vanishing => plan.messages.extend(groups),
+            Place::Safety | Place::Vanishing | Place::VanishingRestarting => plan.messages.extend(groups),
             Place::Ordinary | Place::Restarting | Place::LockingOut => fill(&mut plan.messages, groups, room),
         }
     }
     plan
 }
 
-/// Where a group goes, in the order of the messages; groups of one place share messages, but for the first and the last.
+/// Where a group goes, in the order of the messages; groups of one place share messages, but for the first and the vanishing ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Safety,
@@ -75,16 +76,19 @@ enum Place {
     Restarting,
     LockingOut,
     Vanishing,
+    VanishingRestarting,
 }
 
 impl Place {
     fn of(catalogue: &Catalogue, group: &[Item]) -> Self {
         let names = || group.iter().map(|item| item.id.name.as_str());
+        let restarts = || names().any(|name| catalogue.needs_restart(name));
         match names().filter_map(|name| catalogue.lockout(name)).max() {
+            Some(Lockout::Vanishes) if restarts() => Self::VanishingRestarting,
             Some(Lockout::Vanishes) => Self::Vanishing,
             Some(Lockout::LocksOut) => Self::LockingOut,
             None if names().any(|name| catalogue.effect(name) == Effect::Safety) => Self::Safety,
-            None if names().any(|name| catalogue.needs_restart(name)) => Self::Restarting,
+            None if restarts() => Self::Restarting,
             None => Self::Ordinary,
         }
     }

@@ -103,7 +103,7 @@ impl Fleet {
         let need = self.need_of(phone, now).filter(|_| phone.flow.is_none())?;
         self.contact_uri(phone)?;
         let rank = match need {
-            _ if phone.look_wanted => Rank::Person,
+            _ if phone.look_wanted || phone.is_awaited() => Rank::Person,
             Need::Sweep => Rank::Sweep,
             Need::Write | Need::Read if phone.calling.failure.is_some() => Rank::Silent,
             Need::Write | Need::Read => Rank::Due,

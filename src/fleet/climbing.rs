@@ -8,11 +8,13 @@ use jiff::Timestamp;
 
 use super::{
     Fleet,
+    doubt::Vanishing,
     goal::Goal,
     phone::{Need, Phone},
     schedule::after,
 };
 use crate::{
+    catalogue::Catalogue,
     spec::{Mode, Revision, Site, SiteName},
     wpi::{
         DeviceId,
@@ -24,21 +26,21 @@ use crate::{
 const ADDRESSES: [&str; 1] = ["ipaddress"];
 
 impl Fleet {
-    /// Whether this phone may be sent items that can make it vanish, as far as its site's ladder goes.
+    /// Whether this phone may be sent items that can make it vanish, as far as its site's ladder goes. Nobody may while a
+    /// revision is taken over: it may have released the ladder, and this phone may not have its new values yet.
     pub(super) fn has_turn(&self, phone: &Phone, site: &SiteName) -> bool {
+        if self.unresolved > 0 {
+            return false;
+        }
         let elsewhere = phone.doubt.as_ref().is_some_and(|doubt| doubt.over.is_none() && doubt.site != *site);
         !elsewhere && self.ladders.may_step(site, &phone.device)
     }
 
-    /// Whether all that is to be written to this phone can make it vanish, and has to wait for others of its site.
+    /// Whether all that is to be done to this phone can make it vanish, and has to wait for others of its site.
     pub(super) fn waits_for_turn(&self, phone: &Phone) -> bool {
-        let Some(goal) = phone.goal.as_ref().filter(|_| phone.declared() && phone.assessment.only_vanishing) else {
-            return false;
-        };
-        phone.mode() == Mode::Enforce
-            && !self.settings.report_only
-            && !phone.restart_wanted()
-            && !self.has_turn(phone, &goal.desired.site)
+        let only_vanishing = phone.declared() && phone.wants_only_vanishing(&self.catalogue);
+        let Some(goal) = phone.goal.as_ref().filter(|_| only_vanishing) else { return false };
+        phone.mode() == Mode::Enforce && !self.settings.report_only && !self.has_turn(phone, &goal.desired.site)
     }
 
     /// What wants a session with a phone now; a write that waits for its turn wants none.
@@ -52,9 +54,14 @@ impl Fleet {
     /// Brings the ladder up to what is known of a phone's doubt; call it after each change of that.
     pub(super) fn follow_doubt(&mut self, device: &DeviceId, now: Timestamp) {
         let Some(phone) = self.phones.get_mut(device) else { return };
-        let Some(doubt) = phone.doubt.as_deref() else { return };
+        let Some(doubt) = phone.doubt.as_deref_mut() else { return };
         let site = doubt.site.clone();
-        let Some(heard) = doubt.over else { return self.ladders.take(&site, device) };
+        let Some(heard) = doubt.over else {
+            if !std::mem::replace(&mut doubt.placed, true) {
+                self.ladders.take(&site, device);
+            }
+            return;
+        };
         let told = doubt.told;
         phone.doubt = None;
         phone.unsaved = true;
@@ -67,20 +74,26 @@ impl Fleet {
     }
 
     /// What is wanted of a phone changed. `new_revision` = because of a revision that just arrived, rather than
-    /// because its model became known, or because the service has just started.
-    pub(super) fn begin_ladder_anew(&mut self, before: Option<u64>, goal: &Goal, new_revision: Option<&Revision>) {
-        let now_wanted = goal.vanishing(&self.catalogue);
-        if now_wanted.is_some() && now_wanted != before {
-            self.ladders.begin_anew(&goal.desired.site, new_revision);
+    /// because its model became known, or because the service has just started. Only other values than the phone was to
+    /// have release those that are waited for: a phone that is new or armed says nothing of them.
+    pub(super) fn begin_ladder_anew(&mut self, before: Vanishing, goal: &Goal, new_revision: Option<&Revision>) {
+        let wanted = goal.vanishing(&self.catalogue);
+        let release = new_revision.filter(|_| wanted.replaces(before));
+        if release.is_some() || wanted.is_news_after(before) {
+            self.ladders.begin_anew(&goal.desired.site, release);
         }
     }
 
-    /// A person says that the site of this phone goes on without the phones that are awaited: its ladder begins at one
-    /// phone again. Whether any phone was awaited.
+    /// Phones that wait for their turn are looked at again, once a revision was taken over.
+    pub(super) fn turns_after_takeover(&mut self, now: Timestamp) {
+        self.wake_all(Phone::wants_only_vanishing, now);
+    }
+
+    /// A person says that the site goes on without this phone, which is awaited, and without others that are: its
+    /// ladder begins at one phone again. Whether the phone was awaited.
     pub fn release_site_of(&mut self, device: &DeviceId, now: Timestamp) -> bool {
-        let Some(phone) = self.phones.get(device) else { return false };
-        let doubt = phone.doubt.as_ref().map(|doubt| doubt.site.clone());
-        let Some(site) = doubt.or_else(|| Some(phone.goal.as_ref()?.desired.site.clone())) else { return false };
+        let doubt = self.phones.get(device).and_then(|phone| phone.doubt.as_ref());
+        let Some(site) = doubt.map(|doubt| doubt.site.clone()) else { return false };
         let released = self.ladders.release(&site);
         if released {
             tracing::warn!(%site, "released by a person: items that can make phones vanish go to the next phone");
@@ -91,11 +104,17 @@ impl Fleet {
 
     /// Phones of the site that wait for their turn are looked at again.
     fn wake_waiting(&mut self, site: &SiteName, now: Timestamp) {
-        let waits = |phone: &Phone| {
-            phone.assessment.only_vanishing && phone.goal.as_ref().is_some_and(|goal| goal.desired.site == *site)
-        };
-        let waiting: Vec<DeviceId> =
-            self.phones.values().filter(|phone| waits(phone)).map(|phone| phone.device.clone()).collect();
+        let of_site = |phone: &Phone| phone.goal.as_ref().is_some_and(|goal| goal.desired.site == *site);
+        self.wake_all(|phone, catalogue| of_site(phone) && phone.wants_only_vanishing(catalogue), now);
+    }
+
+    fn wake_all(&mut self, waits: impl Fn(&Phone, &Catalogue) -> bool, now: Timestamp) {
+        let waiting: Vec<DeviceId> = self
+            .phones
+            .values()
+            .filter(|phone| waits(phone, &self.catalogue))
+            .map(|phone| phone.device.clone())
+            .collect();
         for device in waiting {
             self.schedule(&device, now);
         }
@@ -121,6 +140,7 @@ impl Fleet {
     pub(super) fn restore_doubt(&mut self, phone: &mut Phone, now: Timestamp) {
         let Some(doubt) = &mut phone.doubt else { return };
         doubt.until = Some(after(now, self.settings.lockout_wait));
+        doubt.placed = true;
         self.ladders.doubt(&doubt.site, &phone.device);
     }
 
@@ -165,10 +185,10 @@ impl Fleet {
         {
             notes.push(match ladder.silent() {
                 Some(silent) => {
-                    let name = self.phones.get(silent).and_then(|phone| phone.name()).map_or("", |name| name);
+                    let name = self.phones.get(silent).and_then(|phone| phone.name()).map_or(silent.as_str(), |name| name);
                     format!(
                         "items that can make it vanish wait: {name} ({silent}) was not heard of since it got such items; it \
-                         goes on when that phone calls, with a commit that changes such items, or by `phoneops retry`"
+                         goes on when that phone calls, with a commit that changes such items, or by `phoneops retry {name}`"
                     )
                 }
                 None => format!(
@@ -180,6 +200,16 @@ impl Fleet {
             });
         }
         notes
+    }
+}
+
+impl Phone {
+    /// Whether something is to be written, or a restart is wanted, and all of it can make the phone vanish.
+    fn wants_only_vanishing(&self, catalogue: &Catalogue) -> bool {
+        let (writes, restart) = (self.assessment.writable, self.restart_wanted());
+        (writes || restart)
+            && (!writes || self.assessment.only_vanishing)
+            && (!restart || self.restart_vanishes(catalogue))
     }
 }
 

@@ -13,13 +13,37 @@ use serde::{Deserialize, Serialize};
 use super::{goal::Goal, phone::Phone, schedule::after};
 use crate::{
     catalogue::{Catalogue, GroupKey},
-    spec::{LockoutItems, Mode, SiteName},
+    spec::{LockoutItems, Mode, Restart, SiteName},
     wpi::ItemId,
 };
+
+/// What is asked of a phone that can make it vanish.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Vanishing {
+    /// Two that are equal ask for the same.
+    pub values: Option<u64>,
+    /// Whether it may be written.
+    pub allowed: bool,
+    /// Whether the phone may be restarted for it.
+    pub restarts: bool,
+}
+
+impl Vanishing {
+    /// Whether something else is to be written from now on than `before`.
+    pub fn is_news_after(self, before: Self) -> bool {
+        self.allowed && self.values.is_some() && self != before
+    }
+
+    /// Whether the values themselves are others than `before`, or taken back.
+    pub fn replaces(self, before: Self) -> bool {
+        before.values.is_some() && self.values != before.values
+    }
+}
 
 /// What is not known of a phone since such a write.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Doubt {
     /// The site whose ladder it has a place on.
     pub site: SiteName,
@@ -37,6 +61,9 @@ pub struct Doubt {
     /// Whether it was told that the phone is silent.
     #[serde(skip)]
     pub told: bool,
+    /// Whether it took its place on the ladder: one that was released takes none again.
+    #[serde(skip)]
+    pub placed: bool,
     /// Contact-me requests since.
     #[serde(skip)]
     pub asked: u32,
@@ -71,9 +98,15 @@ impl Phone {
             taken_before,
             until: Some(after(now, wait)),
             told: false,
+            placed: false,
             asked: 0,
             over: None,
         }));
+    }
+
+    /// Whether its site waits for it, and it may still call in time.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.doubt.as_ref().is_some_and(|doubt| doubt.over.is_none() && !doubt.told)
     }
 
     /// The message did not leave, or changed nothing.
@@ -92,23 +125,26 @@ impl Phone {
         }
     }
 
-    /// A restart leaves that makes what was written count: only what comes after it proves anything.
-    pub(super) fn doubt_restarts(&mut self, wait: Duration, now: Timestamp) {
-        if let Some(doubt) = &mut self.doubt {
-            doubt.at = now;
-            doubt.until = Some(after(now, wait));
+    /// A restart leaves that makes what was written count: only what comes after it proves anything. `vanishing` = items
+    /// are among it that can make the phone vanish, also where the write of them left no doubt.
+    pub(super) fn doubt_restarts(&mut self, vanishing: bool, site: &SiteName, wait: Duration, now: Timestamp) {
+        if vanishing || self.doubt.is_some() {
+            self.doubt_begins(site, wait, now);
+            self.doubt_answered(true);
         }
     }
 
     /// The phone calls. Phones need time to apply what they take: a call within `rest` proves something only if
-    /// the phone has started in between. While a restart is due, what was written does not count yet.
+    /// the phone has started in between. While a restart is due that may leave, what was written does not count yet; a
+    /// phone that did not start after it proves nothing.
     pub(super) fn doubt_heard(&mut self, started: bool, rest: Duration, now: Timestamp) {
-        let restart_due = !started && self.restart_due();
+        let restart_due = !started && self.restart_due() && self.hands_off().is_none();
+        let sent = self.restart.as_ref().is_some_and(|restart| restart.sent.is_some() && !restart.items.is_empty());
         let Some(doubt) = self.doubt.as_mut().filter(|doubt| doubt.over.is_none()) else { return };
         if restart_due {
             doubt.until = None;
         } else if doubt.taken && (started || now >= after(doubt.at, rest)) {
-            doubt.over = Some(true);
+            doubt.over = Some(started || !sent);
         }
     }
 
@@ -119,7 +155,10 @@ impl Phone {
         }
         let differs = self.differing().any(|item| catalogue.can_vanish(item.id.name.as_str()));
         if let Some(doubt) = &mut self.doubt {
-            if differs { doubt.undo() } else { doubt.over = Some(true) }
+            doubt.undo();
+            if !differs || doubt.taken {
+                doubt.over = Some(true);
+            }
         }
     }
 
@@ -142,13 +181,11 @@ impl Goal {
         matches!(group, GroupKey::Group(..)) && of_group().any(|item| catalogue.can_vanish(item.id.name.as_str()))
     }
 
-    /// What this asks for that can make the phone vanish, and may be written; two that are equal ask for the same.
-    pub fn vanishing(&self, catalogue: &Catalogue) -> Option<u64> {
+    /// What this asks for that can make the phone vanish.
+    pub fn vanishing(&self, catalogue: &Catalogue) -> Vanishing {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let policy = &self.desired.policy;
-        if policy.mode != Mode::Enforce || policy.lockout_items != LockoutItems::Allow {
-            return None;
-        }
+        let allowed = policy.mode == Mode::Enforce && policy.lockout_items == LockoutItems::Allow;
         let mut hasher = DefaultHasher::new();
         let mut any = false;
         for item in self.desired.items.iter().filter(|item| catalogue.can_vanish(item.id.name.as_str())) {
@@ -156,6 +193,6 @@ impl Goal {
             item.id.hash(&mut hasher);
             super::goal::meaning(item, &self.desired).hash(&mut hasher);
         }
-        any.then(|| hasher.finish())
+        Vanishing { values: any.then(|| hasher.finish()), allowed, restarts: policy.restart == Restart::Allow }
     }
 }

@@ -339,7 +339,11 @@ impl Fleet {
         match ending {
             Ending::Done => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(NoWrite::Turn) => {
-                if let Some(phone) = self.phones.get_mut(&device) {
+                let undone =
+                    self.phones.get(&device).is_some_and(|phone| self.need_of(phone, now) == Some(Need::Write));
+                if undone {
+                    self.back_off(&device, now);
+                } else if let Some(phone) = self.phones.get_mut(&device) {
                     phone.calling.forgive();
                 }
             }
@@ -369,9 +373,17 @@ impl Fleet {
         let store_away = self.store_away;
         let may_write = self.phones.get(device).is_some_and(|phone| self.need_of(phone, now) == Some(Need::Write));
         let (call_wait, most) = (self.settings.call_wait, self.settings.wishes);
+        let spacing = self.settings.contact_spacing;
         let Some(phone) = self.phones.get_mut(device) else { return false };
         let profile = phone.profile();
-        let wait = if profile.fragile { call_wait * 2 } else { call_wait };
+        // a phone that its site waits for is asked in time: it answers in a call, too
+        let wait = if phone.is_awaited() {
+            spacing.min(call_wait)
+        } else if profile.fragile {
+            call_wait * 2
+        } else {
+            call_wait
+        };
         phone.calling.step = CallStep::InCall { until: after(now, wait) };
         let wish = profile.send_solicited && !store_away && phone.wishes < most && may_write;
         phone.wishes = phone.wishes.saturating_add(u8::from(wish));

@@ -130,8 +130,8 @@ impl Ladders {
         place.is_some_and(|place| !std::mem::replace(&mut place.silent, true))
     }
 
-    /// Such items of a phone of this site changed: the ladder begins anew. The first change by a new revision also
-    /// releases the phones that were waited for.
+    /// Such items of a phone of this site changed: the ladder begins anew. The first change of their values by a new
+    /// revision also releases the phones that were waited for.
     pub fn begin_anew(&mut self, site: &SiteName, new_revision: Option<&Revision>) {
         let ladder = self.sites.entry(site.clone()).or_default();
         ladder.begin_anew();

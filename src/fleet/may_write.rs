@@ -179,7 +179,10 @@ pub enum Leaving {
     /// A `WriteItems` with these items.
     Items(Vec<Item>),
     /// A `Restart`.
-    Restart,
+    Restart {
+        /// Whether it makes items count that can make the phone vanish.
+        vanishing: bool,
+    },
 }
 
 /// Leave to send this to this phone in its next message, and nothing else.
@@ -229,7 +232,8 @@ pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Perm
     }
     let items = match leaving {
         Leaving::Items(items) => items,
-        Leaving::Restart => return Ok(Permit { action: Action::Restart, items: Vec::new() }),
+        Leaving::Restart { vanishing: true } if !ask.turn => return Err(NoWrite::Turn),
+        Leaving::Restart { .. } => return Ok(Permit { action: Action::Restart, items: Vec::new() }),
     };
     if let Some((item, bar)) = items.iter().find_map(|item| Some((item, item_bar(ask, goal, item)?))) {
         return Err(NoWrite::Item(item.id.clone(), bar));

@@ -256,7 +256,10 @@ impl Phone {
         if self.refused_a_seed() {
             degraded.insert(DegradedReason::Refused);
         }
-        writable |= self.seeds(catalogue).next().is_some();
+        for seed in self.seeds(catalogue) {
+            writable = true;
+            harmless = harmless || !goal.can_vanish(catalogue, &seed.id);
+        }
         self.assessment.writable = writable;
         self.assessment.only_vanishing = writable && !harmless;
         self.assessment.degraded = degraded.into_iter().collect();

@@ -63,18 +63,22 @@ impl Fleet {
             return false;
         }
         let need = self.need_of(phone, now);
+        let doubt_at = self.doubt_asks_at(phone);
         let held_back = need == Some(Need::Write) && self.no_write_leaves() && !phone.look_wanted;
         let spacing = self.settings.spacing_of(&site);
         let Some(phone) = self.phones.get_mut(device) else { return false };
         phone.note_poll(now);
         let step = phone.calling.step;
         let idle = matches!(step, CallStep::Idle | CallStep::Waiting { .. } | CallStep::Ready) && phone.flow.is_none();
-        let earliest = phone.calling.earliest(phone.facts.last_seen, None, &self.settings);
+        let earliest = phone.calling.earliest(phone.facts.last_seen, doubt_at, &self.settings);
         let waits = need.is_some() && !held_back && idle && self.wanted.is_some();
         if !waits || earliest.is_some_and(|at| at > now) || !self.turns.out_of_line(&site.name, spacing, now) {
             return false;
         }
         phone.calling.tell(after(now, self.settings.answer_wait), now);
+        if let Some(doubt) = &mut phone.doubt {
+            doubt.asked = doubt.asked.saturating_add(1);
+        }
         self.schedule(device, now);
         true
     }
@@ -161,6 +165,22 @@ impl Phone {
         if given || self.polls.is_some() {
             self.polls.get_or_insert_default().given = given;
         }
+    }
+
+    /// Before a read: an address whose write was never answered may not have come, unless the phone polled since.
+    pub(super) fn poll_url_lost(&mut self) {
+        let lost = self.in_flight.as_ref().filter(|lost| lost.items.iter().any(|id| id.name.as_str() == POLL_URL));
+        let polled = self.polls.as_ref().and_then(|polls| polls.last);
+        if lost.is_some_and(|lost| polled.is_none_or(|polled| polled < lost.at)) {
+            self.set_poll_url(false);
+        }
+    }
+
+    /// The phone did not take the message with the address; not given again before its next start.
+    pub(super) fn poll_url_failed(&mut self) {
+        let polls = self.polls.get_or_insert_default();
+        polls.given = true;
+        polls.refused = Some(ItemStatus::Failed);
     }
 
     /// What the phone said to the address; not given again before its next start.

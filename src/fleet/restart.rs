@@ -11,14 +11,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Fleet, call::CallStep, phone::Phone, schedule::after, show::some_names, words::PendingReason};
+use super::{
+    Fleet, call::CallStep, doors::Held, phone::Phone, schedule::after, show::some_names, words::PendingReason,
+};
 use crate::{
     catalogue::{Catalogue, Effect, GroupKey},
     spec::{Mode, Restart as RestartPolicy},
     wpi::{DeviceId, ItemId},
 };
 
-/// How long a person's wish is kept while the phone waits.
+/// How long a person's wish is kept while the phone waits, from the next opening of its windows on.
 const WISH_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A person's wish.
@@ -28,6 +30,9 @@ pub struct Wish {
     pub by: SmolStr,
     /// When.
     pub at: Timestamp,
+    /// The next opening of the phone's windows, or end of its pause, where it was held back then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Timestamp>,
 }
 
 /// What is to be said of restarting one phone since it last started.
@@ -112,13 +117,21 @@ impl Phone {
 
     /// Whether items wait for a restart that policy allows.
     pub(super) fn restart_due(&self) -> bool {
-        let allowed = self.goal.as_ref().is_some_and(|goal| goal.desired.policy.restart == RestartPolicy::Allow);
+        let policy = self.goal.as_ref().map(|goal| &goal.desired.policy);
+        let allowed =
+            policy.is_some_and(|policy| policy.mode == Mode::Enforce && policy.restart == RestartPolicy::Allow);
         allowed && self.restart.as_ref().is_some_and(|restart| !restart.items.is_empty() && restart.sent.is_none())
     }
 
     /// Whether the phone is to be restarted: for its items, or for a person.
     pub(super) fn restart_wanted(&self) -> bool {
         self.restart.as_ref().is_some_and(|restart| restart.wish.is_some()) || self.restart_due()
+    }
+
+    /// Whether a restart makes items count that can make the phone vanish.
+    pub(super) fn restart_vanishes(&self, catalogue: &Catalogue) -> bool {
+        let mut items = self.restart.iter().flat_map(|restart| &restart.items);
+        items.any(|id| catalogue.can_vanish(id.name.as_str()))
     }
 
     /// Whether a restart was sent and the phone has not called since.
@@ -130,7 +143,7 @@ impl Phone {
     /// When a person's wish is forgotten.
     pub(super) fn wish_ends(&self) -> Option<Timestamp> {
         let wish = self.restart.as_ref()?.wish.as_ref()?;
-        Some(after(wish.at, WISH_KEPT))
+        Some(after(wish.opens.unwrap_or(wish.at), WISH_KEPT))
     }
 
     /// Forgets a wish that nothing came of in its time.
@@ -175,8 +188,11 @@ impl Phone {
                 && self.assessment.comparison.right(id)
                 && !self.drifts.holds(id)
                 && !self.refused_as_is(id)
+                && !self.drifts.holds(id)
+                && self.assessment.comparison.right(id)
         };
-        goal.desired.items.iter().map(|item| &item.id).find(|id| harmless(id)).cloned()
+        let plain = goal.desired.items.iter().filter(|item| item.value.value.as_text().is_some());
+        plain.map(|item| &item.id).find(|id| harmless(id)).cloned()
     }
 
     /// What people should know of it, in words.
@@ -201,7 +217,8 @@ impl Phone {
 }
 
 impl Fleet {
-    /// A person wants this phone to be restarted: when it is not in a call, and once. The wish is kept for a day.
+    /// A person wants this phone to be restarted: when it is not in a call, and once. The wish is kept for a day in which it
+    /// may be fulfilled.
     pub fn restart(&mut self, device: &DeviceId, by: &str, now: Timestamp) -> RestartAnswer {
         let report_only = self.settings.report_only;
         let Some(phone) = self.phones.get_mut(device) else { return RestartAnswer::NotFound };
@@ -222,12 +239,13 @@ impl Fleet {
         if phone.read_at.is_none() {
             return refused("it was not read yet");
         }
-        if phone.harmless(&self.catalogue).is_none() {
+        if phone.harmless(&self.catalogue).is_none() && !phone.assessment.writable {
             let why = "it has no managed item that could be written once more to learn whether it is in a call";
             return refused(why);
         }
+        let opens = phone.held(now).and_then(Held::until);
         let by = by.chars().filter(|c| !c.is_control()).take(64).collect();
-        phone.restart.get_or_insert_default().wish = Some(Wish { by, at: now });
+        phone.restart.get_or_insert_default().wish = Some(Wish { by, at: now, opens });
         phone.calling.forgive();
         self.save(device, now);
         self.schedule(device, now);

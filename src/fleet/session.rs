@@ -318,6 +318,9 @@ impl Session {
             return Move::Ask(Action::GetNextFragment, Vec::new());
         }
         let mut items = std::mem::take(&mut reply.items);
+        if asked.is_empty() && items.is_empty() {
+            return Move::End(Ending::Failed("the phone named none of its items"));
+        }
         WireNames::of(phone).inward(&mut items);
         note_contact_gap(phone, &items);
         phone.note_server(&items);
@@ -339,6 +342,7 @@ impl Session {
             phone.look_for_reset(around);
         }
         phone.saw(before, around.catalogue, around.settings, around.now);
+        phone.poll_url_lost();
         phone.in_flight = None;
         phone.unverified = false;
         phone.look_wanted = false;
@@ -573,6 +577,10 @@ impl Session {
         };
         let sent = std::mem::take(sent);
         sent.undo(phone);
+        if sent.wanted.is_empty() {
+            phone.poll_url_failed();
+            return self.next_message(phone, around);
+        }
         let groups: BTreeSet<_> = sent.wanted.iter().map(|(id, _)| around.catalogue.group(id)).collect();
         if groups.len() > 1 {
             phone.cautious = true;

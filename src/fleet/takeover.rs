@@ -77,7 +77,7 @@ impl Fleet {
             phones.push(ToResolve { device, model: phone.facts.model.clone() });
         }
         self.unresolved = phones.len();
-        self.finish_takeover();
+        self.finish_takeover(now);
         phones
     }
 
@@ -107,13 +107,14 @@ impl Fleet {
                 self.resolve(&asked.device, now);
             }
         }
-        self.finish_takeover();
+        self.finish_takeover(now);
     }
 
     /// The revision counts as taken over once none of its phones is left.
-    fn finish_takeover(&mut self) {
+    fn finish_takeover(&mut self, now: Timestamp) {
         if self.unresolved == 0 {
             self.taken = self.wanted.as_ref().map(|wanted| wanted.revision().clone());
+            self.turns_after_takeover(now);
             self.forget_empty_sites();
         }
     }
@@ -142,7 +143,7 @@ impl Fleet {
                 } else {
                     let ends = self.tugs.is_ended_by(phone.goal.as_ref(), &desired);
                     peace = ends.then(|| desired.site.clone());
-                    let before = phone.goal.as_ref().and_then(|goal| goal.vanishing(&self.catalogue));
+                    let before = phone.goal.as_ref().map(|goal| goal.vanishing(&self.catalogue)).unwrap_or_default();
                     let goal = Goal { desired, revision };
                     self.begin_ladder_anew(before, &goal, arrived.then_some(&goal.revision));
                     phone.take_goal(goal, &self.catalogue);

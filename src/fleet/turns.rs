@@ -20,7 +20,7 @@ use crate::{spec::SiteName, wpi::DeviceId};
 /// Who comes first in the line of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// A person waits for it.
+    /// A person waits for it, or its whole site does.
     Person,
     /// Something is to be written or is not known.
     Due,

@@ -24,21 +24,23 @@ impl Session {
         if !phone.restart_wanted() {
             return writer.cut.clone().map_or(done, |why| Move::End(Ending::Waits(why)));
         }
-        if let Err(why) = self.permit(phone, Leaving::Restart, around) {
+        let vanishing = phone.restart_vanishes(around.catalogue);
+        if let Err(why) = self.permit(phone, Leaving::Restart { vanishing }, around) {
             return Move::End(Ending::Waits(why));
         }
         if self.accepted.is_empty() {
             return self.probe(phone, around);
         }
         let wish = phone.restart_begins(around.now);
-        phone.doubt_restarts(around.settings.lockout_wait, around.now);
+        phone.doubt_restarts(vanishing, &around.site.name, around.settings.lockout_wait, around.now);
         self.step = Step::Restarting(wish);
         Move::Record
     }
 
     /// The restart is recorded (or not): it leaves, if it still may.
     pub(super) fn restart_recorded(&mut self, phone: &mut Phone, stored: bool, around: &Surroundings<'_>) -> Move {
-        let permit = if stored { self.permit(phone, Leaving::Restart, around) } else { Err(NoWrite::StoreAway) };
+        let leaving = Leaving::Restart { vanishing: phone.restart_vanishes(around.catalogue) };
+        let permit = if stored { self.permit(phone, leaving, around) } else { Err(NoWrite::StoreAway) };
         match permit {
             Ok(permit) => {
                 tracing::info!(phone = %phone.device, "restarting");
@@ -56,6 +58,7 @@ impl Session {
     pub(super) fn undo_restart(&mut self, phone: &mut Phone) {
         if let Step::Restarting(wish) = &mut self.step {
             phone.restart_undone(wish.take());
+            phone.doubt_undone();
         }
     }
 

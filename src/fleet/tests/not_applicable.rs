@@ -206,6 +206,19 @@ fn after_an_error_on_clearing_the_other_form_is_tried_once() {
 }
 
 #[test]
+fn an_answer_without_any_item_is_no_proof_of_anything() {
+    let items: Vec<String> = (0..1200).map(|key| format!("some-quite-long-item-name-{key:04}: \"x\"")).collect();
+    let yaml = ENFORCED.replace("daylight-save: true", &items.join(", "));
+    let mut stage = Stage::with(&yaml);
+    let mut phone = Phone::new(MAC);
+    phone.values.clear();
+    let session = phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(session.actions(), [Action::ReadAllItems, Action::CleanUp]);
+    let view = stage.view(MAC);
+    assert_eq!((view.state, view.not_applicable_count), (State::Pending, 0), "promise 2: nothing was read");
+}
+
+#[test]
 fn what_is_proven_is_counted_among_what_the_phone_has() {
     let mut stage = Stage::with(ENFORCED);
     let mut phone = Phone::new(MAC);

@@ -9,7 +9,7 @@ use crate::{
         schedule::after,
         words::{PendingReason, State},
     },
-    wpi::{Action, DeviceId, Item, ItemStatus, Reason},
+    wpi::{Action, DeviceId, Item, ItemStatus, Reason, ReplyStatus},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -225,42 +225,113 @@ fn many_phones_are_told_at_the_pace_of_the_service() {
     assert_eq!(told(), 1, "one now, and a fifth of a second until the next");
 }
 
+const WINDOW: &str = "mode: Enforce, windows: [{schedule: \"0 22 * * *\", duration: 3h, timeZone: UTC}]";
+
 #[test]
-fn the_address_is_written_outside_windows_too_and_not_while_a_pause_holds() {
-    const NIGHT: &str = "Enforce, windows: [{schedule: \"0 2 * * *\", duration: 3h, timeZone: Europe/Berlin}]";
-    let (mut stage, mut phone) = behind_nat(NIGHT);
-    let by_day = phone.session(&mut stage, Reason::StartUp);
-    assert_eq!(by_day.writes(), [["dcmp-url"]], "else nobody could tell it of the opening");
+fn outside_its_window_a_phone_is_told_where_to_poll_and_gets_nothing_else() {
+    let mut stage = Stage::empty(Settings { poll_url: Some(URL.into()), ..Settings::default() });
+    stage.push(&documents("Enforce").replace("mode: Enforce", WINDOW));
+    let mut phone = Phone::new(MAC);
+    let writes = phone.session(&mut stage, Reason::StartUp).writes();
+    assert_eq!(writes, [["dcmp-url"]], "R-310: without it nobody could reach it when the window opens");
     assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::WindowClosed);
-    assert!(!poll(&mut stage));
-    let night = "2026-03-02T01:00:01Z".parse::<jiff::Timestamp>().unwrap();
-    stage.pass(night.duration_since(stage.now).unsigned_abs());
-    assert!(poll(&mut stage), "the opening");
+    stage.pass(MINUTE * 60);
+    assert!(!poll(&mut stage), "nothing may be written yet");
+    stage.pass(MINUTE * 60 * 13);
+    assert!(poll(&mut stage), "the window is open");
     assert_eq!(phone.session(&mut stage, Reason::Solicited).writes().concat().len(), 3);
-    let (mut stage, mut phone) = behind_nat("Enforce, pause: {reason: fair, by: ada}");
-    assert_eq!(phone.session(&mut stage, Reason::StartUp).writes().len(), 0);
+
+    let pause = "mode: Enforce, pause: {reason: exam week, by: alice}";
+    stage.push(&documents("Enforce").replace("mode: Enforce", pause));
+    assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty(), "a pause is a pause");
+}
+
+/// Two phones of a Poll site that are to get an item that can make them vanish; the second may not yet.
+fn climbing() -> (Stage, Phone, Phone) {
+    let yaml = documents("Enforce").replace("mode: Enforce", "mode: Enforce, lockoutItems: Allow");
+    let yaml = yaml.replace("daylight-save: true", "vlan-id: 7");
+    let site = yaml.rfind("---").unwrap();
+    let second = yaml[yaml.find("---").unwrap()..site].replace(":33", ":44").replace("reception", "porter");
+    let mut stage = Stage::empty(Settings { poll_url: Some(URL.into()), ..Settings::default() });
+    stage.push(&format!("{yaml}{second}"));
+    let (mut first, mut second) = (Phone::new("00:1A:E8:11:22:44"), Phone::new(MAC));
+    second.connection = 2;
+    let writes = first.session(&mut stage, Reason::StartUp).writes().concat();
+    assert_eq!(writes.last().unwrap(), "dcmp-url");
+    let writes = second.session(&mut stage, Reason::StartUp).writes().concat();
+    assert_eq!(writes, ["sntp-addr", "sntp-tz-offset", "dcmp-url"], "it is told where to poll while it waits");
+    (stage, first, second)
 }
 
 #[test]
-fn a_phone_that_waits_for_its_turn_is_not_told_to_call_for_it() {
-    let (mut stage, _) = behind_nat("Enforce");
-    let other = "00:1A:E8:00:00:01";
-    let yaml = documents("Enforce, lockoutItems: Allow").replace("daylight-save: true", "vlan-id: 7");
-    let config = yaml.split("---").nth(1).unwrap().replace(MAC, other).replace("reception", "other");
-    stage.push(&format!("{yaml}---{config}"));
-    let mut first = Phone::new(other);
-    first.peer = "127.0.0.8:5000".parse().unwrap();
-    first.session(&mut stage, Reason::StartUp);
-    let mut phone = Phone::new(MAC);
-    phone.session(&mut stage, Reason::StartUp);
-    let mut told = 0;
-    for _ in 0..10 {
+fn a_phone_that_waits_for_its_turn_is_not_told_to_call_before_it() {
+    let (mut stage, mut first, mut second) = climbing();
+    for _ in 0..5 {
         stage.pass(MINUTE);
+        assert!(!poll(&mut stage), "each call would be for nothing");
         assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::Turn);
-        if poll(&mut stage) {
-            told += 1;
-            phone.session(&mut stage, Reason::Solicited);
-        }
     }
-    assert_eq!(told, 0, "a call could not change anything");
+    first.session(&mut stage, Reason::Solicited);
+    assert!(poll(&mut stage));
+    assert_eq!(second.session(&mut stage, Reason::Solicited).writes(), [["vlan-id"]]);
+}
+
+#[test]
+fn a_phone_in_doubt_is_told_to_call_in_time_and_not_before_its_call_proves_something() {
+    let (mut stage, mut first, _) = climbing();
+    let poll = |stage: &mut Stage| {
+        let device = DeviceId::new("00:1A:E8:11:22:44").unwrap();
+        stage.fleet.poll(&device, "127.0.0.9".parse().unwrap(), stage.now)
+    };
+    stage.pass(MINUTE / 2);
+    assert!(!poll(&mut stage));
+    stage.pass(MINUTE / 2);
+    assert!(poll(&mut stage), "after a minute");
+    first.session(&mut stage, Reason::Solicited);
+    assert!(
+        stage.view("porter").notes.iter().all(|note| !note.contains("heard of")),
+        "{:?}",
+        stage.view("porter").notes
+    );
+}
+
+#[test]
+fn an_address_whose_write_was_never_answered_is_written_again() {
+    let (mut stage, mut phone) = behind_nat("Enforce");
+    phone.session(&mut stage, Reason::StartUp);
+    let first = phone.initial(Reason::StartUp, Vec::new());
+    let asked = stage.say(&phone, first);
+    phone.cookie = asked.set_cookie;
+    let read = phone.obey(&asked.message);
+    assert_eq!(stage.say(&phone, read).message.action, Action::WriteItems);
+    stage.pass(MINUTE * 5);
+    assert_eq!(phone.session(&mut stage, Reason::LocalChanges).writes(), [[""; 0]; 0]);
+    assert_eq!(phone.session(&mut stage, Reason::Solicited).writes(), [["dcmp-url"]]);
+}
+
+#[test]
+fn a_phone_that_fails_at_the_address_has_all_else_proven_and_is_not_pestered() {
+    let (mut stage, mut phone) = behind_nat("Enforce");
+    let mut message = phone.initial(Reason::StartUp, Vec::new());
+    let mut actions = Vec::new();
+    loop {
+        let reply = stage.say(&phone, message);
+        phone.cookie = reply.set_cookie.or(phone.cookie.take());
+        actions.push(reply.message.action);
+        if reply.message.action == Action::CleanUp {
+            break;
+        }
+        let url = reply.message.items.iter().any(|item| item.id == id("dcmp-url"));
+        let fails = url && reply.message.action == Action::WriteItems;
+        message = if fails {
+            phone.reply(Action::WriteItems, ReplyStatus::Failed, Vec::new())
+        } else {
+            phone.obey(&reply.message)
+        };
+    }
+    let expected = [Action::ReadItems, Action::WriteItems, Action::WriteItems, Action::ReadItems, Action::CleanUp];
+    assert_eq!(actions, expected);
+    assert_eq!(stage.view(MAC).state, State::InSync);
+    assert!(stage.view(MAC).notes[0].contains("`failed`"), "{:?}", stage.view(MAC).notes);
+    assert!(phone.session(&mut stage, Reason::Solicited).writes().is_empty());
 }

@@ -235,6 +235,19 @@ fn what_can_make_a_phone_vanish_is_proven_only_behind_its_restart() {
 }
 
 #[test]
+fn a_wish_waits_for_a_window_that_is_days_away() {
+    let window = ", windows: [{schedule: \"0 22 * * 6\", duration: 3h, timeZone: UTC}]";
+    let (mut stage, mut phone) = (Stage::with(&documents(window, PLAIN)), Phone::new(MAC));
+    phone.values.extend([(id("sntp-addr"), "192.0.2.5".to_owned()), (id("date-format"), "0".to_owned())]);
+    phone.session(&mut stage, Reason::StartUp);
+    stage.fleet.restart(&device(), "alice", stage.now);
+    stage.pass(Duration::from_secs(3 * 24 * 60 * 60));
+    assert!(notes(&stage).contains("asked for by alice"));
+    stage.pass(Duration::from_secs((3 * 24 + 15) * 60 * 60));
+    assert_eq!(restarts(&phone.session(&mut stage, Reason::Solicited)), 1);
+}
+
+#[test]
 fn an_item_that_the_phone_does_not_have_is_not_what_it_is_asked_by() {
     let (mut stage, mut phone) = (Stage::with(&documents("", PLAIN)), Phone::new(MAC));
     phone.unknown.insert(id("date-format"));

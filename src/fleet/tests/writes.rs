@@ -94,8 +94,8 @@ fn items_that_can_cut_the_phone_off_need_leave_and_go_last_in_a_message_of_their
 
     stage.push(&phone_with(", lockoutItems: Allow", &items.replace(".5", ".6")));
     let writes = phone.session(&mut stage, Reason::Solicited).writes();
-    let alone = vec![vec!["sntp-addr"], vec!["vlan-id"], vec!["some-unknown-item"]];
-    assert_eq!(writes, alone, "R-1214: each group that can make the phone vanish goes alone");
+    let alone = vec![vec!["sntp-addr"], vec!["some-unknown-item"], vec!["vlan-id"]];
+    assert_eq!(writes, alone, "R-1214: each group that can make the phone vanish goes alone, what restarts it last");
     phone.session(&mut stage, Reason::StartUp);
     assert_eq!(stage.view(MAC).state, State::InSync);
 }
