@@ -152,7 +152,7 @@ fn each_file_and_test_that_the_pages_name_exists() {
     let sources: String =
         ["src", "tests"].iter().flat_map(|folder| files_below(folder, &["rs"])).map(|(_, text)| text).collect();
     let mut missing = Vec::new();
-    for page in ["README.md", "ARCHITECTURE.md"] {
+    for page in ["README.md", "ARCHITECTURE.md", "tests/README.md"] {
         for word in text_of(page).split('`').skip(1).step_by(2) {
             let is_name = |word: &str| word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
             // a sentence is the name of a test
@@ -168,6 +168,19 @@ fn each_file_and_test_that_the_pages_name_exists() {
                 missing.push(format!("{page}: {word}"));
             }
         }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
+fn each_scenario_has_a_row_in_the_readme_of_the_tests() {
+    let page = text_of("tests/README.md");
+    let is_scenario = |name: &str| name.starts_with("service_") || name == "simulated_day.rs";
+    let mut missing = Vec::new();
+    for (file, text) in files_below("tests/it", &["rs"]).into_iter().filter(|(name, _)| is_scenario(name)) {
+        let tests = text.split("::test]\n").skip(1).chain(text.split("#[test]\n").skip(1));
+        let names = tests.filter_map(|test| test.split_once("fn ")?.1.split_once('(')).map(|(name, _)| name);
+        missing.extend(names.filter(|name| !page.contains(&format!("`{name}`"))).map(|name| format!("{file}: {name}")));
     }
     assert!(missing.is_empty(), "{missing:#?}");
 }

@@ -2,7 +2,7 @@
 
 use phoneops::{
     fleet::words::{DegradedReason, PendingReason, State},
-    sim::{Fault, Model, SimPhone},
+    sim::{Fault, Model},
 };
 
 use crate::service_stage::{LONG, Stage, configs, has, idle, own_address, profile, times_written, told};
@@ -15,14 +15,6 @@ fn enforced(items: &str) -> String {
     profile("Enforce", items) + "---\n" + &configs(0..1)
 }
 
-async fn phone_with(stage: &Stage, faults: Vec<Fault>) -> SimPhone {
-    let mut settings = stage.phone_settings(0, Model::OpenStage40V3R5);
-    settings.faults = faults;
-    let phone = stage.phone_of(settings).await;
-    phone.boot();
-    phone
-}
-
 #[tokio::test]
 async fn a_phone_that_restarts_for_a_write_is_read_after_it_and_written_once() {
     // R-1215, R-1404, promise 3: with its reply, and without
@@ -32,7 +24,7 @@ async fn a_phone_that_restarts_for_a_write_is_read_after_it_and_written_once() {
         (vec![restart, Fault::AppliesAtOnce], "start-up: ReadItems WriteItems".to_owned()),
     ] {
         let stage = Stage::with(&enforced(WANTED)).await;
-        let phone = phone_with(&stage, faults).await;
+        let phone = stage.faulty(&faults).await;
         phone.wait_for(|view| view.counts().flows == 2, LONG).await.unwrap();
         stage.reaches(0, State::InSync).await;
         idle(&phone).await;
@@ -47,7 +39,7 @@ async fn a_phone_that_moved_is_asked_to_call_where_it_is_now() {
     // R-303, R-1214
     let there = own_address();
     let stage = Stage::with(&enforced(WANTED)).await;
-    let phone = phone_with(&stage, vec![Fault::MoveAfter("sip-name".into(), there)]).await;
+    let phone = stage.faulty(&[Fault::MoveAfter("sip-name".into(), there)]).await;
     phone.wait_for(|view| view.counts().ended == 2, LONG).await.unwrap();
     stage.becomes(0, |view| view.state == State::InSync && view.address == Some(there.to_string())).await;
     phone.clear_fault("move-after");
@@ -62,7 +54,7 @@ async fn a_phone_that_moved_is_asked_to_call_where_it_is_now() {
 async fn a_phone_that_fell_silent_waits_and_is_not_written_again() {
     // R-306, R-1214: what it took was proven before it went
     let stage = Stage::with(&enforced(WANTED)).await;
-    let phone = phone_with(&stage, vec![Fault::SilentAfter("sip-name".into())]).await;
+    let phone = stage.faulty(&[Fault::SilentAfter("sip-name".into())]).await;
     phone.wait_for(phoneops::sim::PhoneView::is_silent, LONG).await.unwrap();
     stage.change("all.yaml", &enforced("sntp-addr: 192.0.2.200, sip-name: Reception")).await;
     stage.pending(0, PendingReason::Unreachable).await;
@@ -80,7 +72,7 @@ async fn a_phone_that_fell_silent_waits_and_is_not_written_again() {
 async fn a_phone_that_was_reset_by_a_person_gets_everything_again() {
     // R-406, R-1508
     let stage = Stage::with(&enforced("sntp-addr: 192.0.2.123, e164: \"4201\"")).await;
-    let phone = phone_with(&stage, Vec::new()).await;
+    let phone = stage.faulty(&[]).await;
     stage.reaches(0, State::InSync).await;
     idle(&phone).await;
     assert_eq!(has(&phone, "e164"), "4201");
@@ -96,7 +88,7 @@ async fn a_phone_that_was_reset_by_a_person_gets_everything_again() {
 async fn an_item_that_dhcp_sets_is_refused_in_the_phones_word_and_the_rest_is_written() {
     //
     let stage = Stage::with(&enforced(WANTED)).await;
-    let phone = phone_with(&stage, vec![Fault::FixedByDhcp("sntp-addr".into())]).await;
+    let phone = stage.faulty(&[Fault::FixedByDhcp("sntp-addr".into())]).await;
     stage.reaches(0, State::Degraded).await;
     idle(&phone).await;
     let view = stage.view(0);

@@ -15,15 +15,6 @@ fn enforced() -> String {
     profile("Enforce", WANTED) + "---\n" + &configs(0..1)
 }
 
-/// A phone with this fault that has been switched on.
-async fn faulty(stage: &Stage, fault: Fault) -> SimPhone {
-    let mut settings = stage.phone_settings(0, Model::OpenStage40V3R5);
-    settings.faults = vec![fault];
-    let phone = stage.phone_of(settings).await;
-    phone.boot();
-    phone
-}
-
 /// The fault is gone and the phone is switched on again: it is served as ever.
 async fn is_served_without(stage: &Stage, phone: &SimPhone, fault: &Fault) {
     assert_eq!(phone.writes(), 0, "{fault}: {:?}", told(phone, 0));
@@ -61,7 +52,7 @@ async fn phones_that_all_use_one_nonce_are_told_apart() {
 async fn a_declared_phone_without_a_nonce_is_sent_away_and_stays_unknown() {
     // F-3, R-214
     let stage = Stage::with(&enforced()).await;
-    let phone = faulty(&stage, Fault::NonceMissing).await;
+    let phone = stage.faulty(&[Fault::NonceMissing]).await;
     phone.wait_for(|view| view.counts().ended == 1, LONG).await.unwrap();
     assert_eq!((told(&phone, 0), stage.view(0).state), (vec!["start-up: CleanUp".to_owned()], State::Unknown));
     is_served_without(&stage, &phone, &Fault::NonceMissing).await;
@@ -72,7 +63,7 @@ async fn a_declared_phone_without_a_nonce_is_sent_away_and_stays_unknown() {
 async fn a_phone_that_always_replies_to_another_action_is_never_written() {
     // F-11, R-211
     let stage = Stage::with(&enforced()).await;
-    let phone = faulty(&stage, Fault::WrongAction).await;
+    let phone = stage.faulty(&[Fault::WrongAction]).await;
     phone.wait_for(|view| view.counts().ended >= 3, LONG).await.unwrap();
     assert!(told(&phone, 0).iter().all(|flow| flow.ends_with(": ReadItems CleanUp")), "{:?}", told(&phone, 0));
     stage.pending(0, PendingReason::Queued).await;
@@ -85,7 +76,7 @@ async fn a_phone_whose_messages_cannot_be_read_stays_unknown_until_they_can() {
     // F-24, F-25, R-213, R-214
     for fault in [Fault::NotWellFormed, Fault::Dtd, Fault::HugeBody] {
         let stage = Stage::with(&enforced()).await;
-        let phone = faulty(&stage, fault.clone()).await;
+        let phone = stage.faulty(std::slice::from_ref(&fault)).await;
         phone.wait_for(|view| view.exchanges().count() >= 2, LONG).await.unwrap();
         let unusable = told(&phone, 0);
         assert!(unusable.iter().all(|flow| flow.contains("HTTP status 4")), "{fault}: {unusable:?}");

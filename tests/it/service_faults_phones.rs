@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use phoneops::{
     fleet::words::State,
-    sim::{Fault, Model, SimPhone},
+    sim::{Fault, Model},
 };
 
 use crate::service_stage::{LONG, Stage, config, configs, has, idle, mac, own_address, profile, told};
@@ -16,19 +16,11 @@ fn enforced() -> String {
     profile("Enforce", WANTED) + "---\n" + &configs(0..1)
 }
 
-async fn faulty(stage: &Stage, faults: Vec<Fault>) -> SimPhone {
-    let mut settings = stage.phone_settings(0, Model::OpenStage40V3R5);
-    settings.faults = faults;
-    let phone = stage.phone_of(settings).await;
-    phone.boot();
-    phone
-}
-
 #[tokio::test]
 async fn a_slow_reply_is_waited_for_and_one_that_comes_too_late_is_cleaned_up() {
     // F-29, R-204, R-215
     let stage = Stage::with(&enforced()).await;
-    let phone = faulty(&stage, vec![Fault::SlowReply(1)]).await;
+    let phone = stage.faulty(&[Fault::SlowReply(1)]).await;
     stage.reaches(0, State::InSync).await;
     idle(&phone).await;
     assert_eq!(told(&phone, 0), [WRITTEN]);
@@ -36,7 +28,7 @@ async fn a_slow_reply_is_waited_for_and_one_that_comes_too_late_is_cleaned_up() 
     stage.end().await;
     let quick = Duration::from_millis(200);
     let stage = Stage::set(&enforced(), |settings| settings.fleet.flow_idle = quick).await;
-    let phone = faulty(&stage, vec![Fault::SlowReply(1)]).await;
+    let phone = stage.faulty(&[Fault::SlowReply(1)]).await;
     phone.wait_for(|view| view.counts().ended >= 1, LONG).await.unwrap();
     assert_eq!(told(&phone, 0)[0], "start-up: ReadItems CleanUp");
     assert_eq!(phone.writes(), 0);
@@ -125,7 +117,7 @@ async fn who_calls_in_anothers_name_from_outside_its_site_gets_and_changes_nothi
 async fn an_id_that_is_no_mac_is_served_when_it_is_declared() {
     // F-37, R-107
     let stage = Stage::with(&enforced().replace(&format!("mac: \"{}\"", mac(0)), "deviceId: softclient-17")).await;
-    let phone = faulty(&stage, vec![Fault::OddId]).await;
+    let phone = stage.faulty(&[Fault::OddId]).await;
     stage.reaches(0, State::InSync).await;
     idle(&phone).await;
     assert_eq!((told(&phone, 0), has(&phone, "sip-name")), (vec![WRITTEN.to_owned()], "Reception".to_owned()));
@@ -138,7 +130,7 @@ async fn a_certificate_that_nobody_asked_for_and_a_secure_phone_on_the_default_p
     for faults in [vec![Fault::WrongClientCertificate], vec![Fault::SecureOnDefaultPort]] {
         let documents = enforced() + "---\n" + &config(1, "");
         let stage = Stage::with(&documents).await;
-        let phone = faulty(&stage, faults).await;
+        let phone = stage.faulty(&faults).await;
         stage.reaches(0, State::InSync).await;
         idle(&phone).await;
         assert_eq!(told(&phone, 0), [WRITTEN]);

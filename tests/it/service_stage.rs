@@ -19,7 +19,7 @@ use phoneops::{
     },
     phone::{ContactSettings, ListenerSettings},
     service::{self, HistorySettings, Running, ServiceSettings, StatusSettings},
-    sim::{Exchange, Model, PhoneView, Server, SimPhone, SimSettings, Timing},
+    sim::{Exchange, Fault, Model, PhoneView, Server, SimPhone, SimSettings, Timing},
     source::{DirSettings, SourceSettings},
     store,
     wpi::{ItemId, ItemName, ItemText, xml::Limits},
@@ -267,6 +267,15 @@ impl Stage {
     pub(crate) async fn phone_of(&self, settings: SimSettings) -> SimPhone {
         let phone = SimPhone::start(settings).await.unwrap();
         self.phones.lock().unwrap().push(phone.clone());
+        phone
+    }
+
+    /// Phone 0 with these faults, switched on.
+    pub(crate) async fn faulty(&self, faults: &[Fault]) -> SimPhone {
+        let mut settings = self.phone_settings(0, Model::OpenStage40V3R5);
+        settings.faults = faults.to_vec();
+        let phone = self.phone_of(settings).await;
+        phone.boot();
         phone
     }
 
