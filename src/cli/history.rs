@@ -34,8 +34,13 @@ const CELL: usize = 40;
 pub struct Args {
     /// One phone, by name or MAC; all phones unless given
     phone: Option<String>,
-    /// Only this item, such as sntp-addr, or one index of it: function-key-def[2]
-    #[arg(long, env = "PHONEOPS_HISTORY_ITEM", value_name = "ITEM")]
+    /// Only this item, or one index of it
+    #[arg(
+        help = "Only this item, such as sntp-addr, or one index of it: function-key-def[2]",
+        long,
+        env = "PHONEOPS_HISTORY_ITEM",
+        value_name = "ITEM"
+    )]
     item: Option<String>,
     /// Only changes from then on: a time such as 2026-03-01T08:00:00Z, or how long ago, such as 24h
     #[arg(long, env = "PHONEOPS_HISTORY_SINCE", value_name = "TIME", value_parser = since)]

@@ -68,7 +68,12 @@ impl Comparison {
     pub fn right(&self, id: &ItemId) -> bool {
         self.drift.iter().flat_map(Drift::items).chain(&self.ignored).all(|difference| difference.id != *id)
             && !self.unread.contains(id)
-            && self.lacking.iter().all(|lacking| lacking.id != *id)
+            && !self.lacks(id)
+    }
+
+    /// Whether the phone says that it does not have this item.
+    pub fn lacks(&self, id: &ItemId) -> bool {
+        self.lacking.iter().any(|lacking| lacking.id == *id)
     }
 
     /// Moves what `is_named` says from the drift to what is ignored.

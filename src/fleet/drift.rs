@@ -125,7 +125,7 @@ impl Drifts {
         }
         let now = watching.now;
         for drifting in &mut self.0 {
-            if drifting.open && after.right(&drifting.id) {
+            if drifting.open && (after.right(&drifting.id) || after.lacks(&drifting.id)) {
                 drifting.open = false;
                 sighted.changed = true;
             }
@@ -243,7 +243,9 @@ impl Phone {
                 last_seen: drifting.last_seen,
             })
         };
-        self.drifts.iter().filter_map(view).take(LIST_LIMIT).collect()
+        let lacks = |id: &ItemId| self.assessment.comparison.lacks(id);
+        let left = |drifting: &&Drifting| !lacks(&drifting.id) && !self.ignored(&drifting.id);
+        self.drifts.iter().filter(left).filter_map(view).take(LIST_LIMIT).collect()
     }
 
     /// Keeps of what drifts only what another goal does not touch: an item of which another value is wanted begins anew,

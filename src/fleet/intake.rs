@@ -16,6 +16,7 @@ use super::{
     record::Facts,
     schedule::after,
     session::{Ending, Move, Session, Surroundings},
+    wire_names::WireNames,
 };
 use crate::{
     spec::{Mode, Site},
@@ -166,6 +167,7 @@ impl Fleet {
             self.heard_at.remove(&old);
         }
         self.heard_at.insert(peer, device.clone());
+        let found = phone.declared() && before != (phone.facts.contact_me_uri.clone(), Some(peer));
         phone.facts.last_seen = Some(now);
         phone.calling.heard();
         let started = message.reason == Reason::StartUp;
@@ -186,6 +188,10 @@ impl Fleet {
         }
         self.follow_doubt(device, now);
         self.renew_doors(device, now);
+        if found {
+            // a service that is killed in this session has to know where to ask it
+            self.save(device, now);
+        }
         true
     }
 
@@ -223,8 +229,10 @@ impl Fleet {
             }
             Reason::StartUp | Reason::Solicited | Reason::Status => self.wanted.is_none(),
             Reason::LocalChanges if message.value("configuration-attached-flag") == Some("true") => {
-                phone.note_server(&message.items);
-                let before = phone.look(&Readings::from_items(message.items.clone(), &self.catalogue), &self.catalogue);
+                let mut items = message.items.clone();
+                WireNames::of(phone).inward(&mut items);
+                phone.note_server(&items);
+                let before = phone.look(&Readings::from_items(items, &self.catalogue), &self.catalogue);
                 phone.assess(&self.catalogue);
                 phone.saw(before, &self.catalogue, &self.settings, now);
                 return Err((SessionResult::Nothing, None));

@@ -51,6 +51,7 @@ pub mod observed;
 mod overload;
 pub mod phone;
 mod poll;
+mod proof;
 pub mod record;
 pub mod reset;
 pub mod restart;

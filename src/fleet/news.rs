@@ -33,6 +33,8 @@ pub struct News {
     pub(super) changes: Vec<Change>,
     /// Writes that the phone took and that are not read back.
     pub(super) written: Vec<Change>,
+    /// Writes that were told as accepted and may be read back yet.
+    pub(super) told: Vec<ItemId>,
     /// Items from which the phone went away, with what it was read to have.
     pub(super) away: Vec<(ItemId, Option<SmolStr>)>,
     /// How many drift beyond what is remembered.
@@ -58,6 +60,7 @@ impl Phone {
         let Some(policy) = self.goal.as_ref().map(|goal| &goal.desired.policy) else { return };
         let enforces = policy.mode == Mode::Enforce && !settings.report_only;
         let watching = Watching { enforces, limit: policy.self_heal_limit.into(), now };
+        let own = self.found_written(&before, now);
         let sighted = if self.reset == Reset::Seen {
             // a phone that was reset did not drift: it is set up anew
             self.drifts.clear();
@@ -73,8 +76,11 @@ impl Phone {
         let seen: Vec<Change> = before
             .changed
             .into_iter()
-            .filter(|(id, ..)| !read_back.contains(id))
-            .map(|(id, old, new)| self.seen(id, old, new, now))
+            .filter(|(id, ..)| !read_back.contains(id) && !self.is_told(id))
+            .map(|(id, old, new)| {
+                let cause = own.iter().find(|(own, _)| *own == id).map(|(_, cause)| *cause);
+                self.seen(id, old, new, cause, now)
+            })
             .collect();
         if seen.is_empty() && sighted.away.is_empty() && sighted.forgotten == 0 {
             return;
@@ -104,12 +110,29 @@ impl Phone {
         ids
     }
 
-    /// A change that phoneops did not see itself write. What was in flight when the service ended is its own all the same.
-    fn seen(&self, item: ItemId, old: SmolStr, new: SmolStr, now: Timestamp) -> Change {
-        let ours = self.in_flight.as_ref().is_some_and(|in_flight| in_flight.items.contains(&item))
-            && self.assessment.comparison.right(&item);
+    /// The items that read right for the first time after phoneops sent them without hearing of it, or without reading
+    /// them back, and why it sent them. What it put right counts as such also where the reply was lost.
+    fn found_written(&mut self, before: &Before, now: Timestamp) -> Vec<(ItemId, ChangeCause)> {
+        let in_flight = self.in_flight.as_ref().map_or(&[][..], |in_flight| &in_flight.items);
+        let sent = |id: &ItemId| self.unverified || in_flight.contains(id);
+        let found = before.changed.iter().map(|(id, ..)| id).filter(|id| sent(id));
+        let found = found.filter(|id| self.assessment.comparison.right(id));
+        let own: Vec<_> = found.map(|id| (id.clone(), self.cause_of(id), in_flight.contains(id))).collect();
+        for (id, ..) in own.iter().filter(|(.., unanswered)| *unanswered) {
+            self.drifts.heal(id, now);
+        }
+        own.into_iter().map(|(id, cause, _)| (id, cause)).collect()
+    }
+
+    /// Whether this change is in the history already, as a write that was accepted.
+    fn is_told(&self, id: &ItemId) -> bool {
+        self.news.as_ref().is_some_and(|news| news.told.contains(id)) && self.assessment.comparison.right(id)
+    }
+
+    /// A change that was read: by phoneops for this cause, or by somebody else.
+    fn seen(&self, item: ItemId, old: SmolStr, new: SmolStr, own: Option<ChangeCause>, now: Timestamp) -> Change {
         let (cause, result) =
-            if ours { (self.cause_of(&item), ChangeResult::Proven) } else { (ChangeCause::Drift, ChangeResult::Seen) };
+            own.map_or((ChangeCause::Drift, ChangeResult::Seen), |cause| (cause, ChangeResult::Proven));
         self.change(item, Some(old), Some(new), cause, result, now)
     }
 

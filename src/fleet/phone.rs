@@ -264,9 +264,10 @@ impl Phone {
 
     /// A refusal or a doubt of an item that reads back right is over.
     fn drop_what_is_right(&mut self, catalogue: &Catalogue) {
-        let Comparison { drift, unread, .. } = &self.assessment.comparison;
+        let Comparison { drift, unread, ignored, .. } = &self.assessment.comparison;
         let drift = drift.as_ref().map_or(&[][..], |drift| drift.items());
-        let open = |id: &ItemId| drift.iter().any(|difference| difference.id == *id) || unread.contains(id);
+        let differs = |id: &ItemId| drift.iter().chain(ignored).any(|difference| difference.id == *id);
+        let open = |id: &ItemId| differs(id) || unread.contains(id);
         // until the documents are read their seeds and their catalogue are not known; what was stored of both is
         let (goal, seeding) = (self.goal.as_ref(), &self.seeding);
         let is_seed =
@@ -321,27 +322,6 @@ impl Phone {
     pub fn sweep_at(&self) -> Option<Timestamp> {
         let interval = self.goal.as_ref()?.desired.policy.interval;
         Some(sweep::next(&self.device, self.read_at?, interval))
-    }
-
-    /// How many of the managed items are as they are wanted, as far as can be known: read so after the last write, or
-    /// taken by the phone where they cannot be read back.
-    pub fn proven_items(&self) -> usize {
-        let Some(goal) = self.goal.as_ref().filter(|_| self.read_at.is_some()) else { return 0 };
-        let in_flight = self.in_flight.as_ref().map_or(&[][..], |in_flight| &in_flight.items);
-        let comparison = &self.assessment.comparison;
-        let proven = |id: &ItemId| comparison.right(id) && !self.due.contains(id) && !in_flight.contains(id);
-        goal.desired.items.iter().filter(|item| proven(&item.id)).count()
-    }
-
-    /// Whether the phone is proven in sync: nothing differs, all was read, and no write is newer (promise 2).
-    pub fn proven(&self) -> bool {
-        let comparison = &self.assessment.comparison;
-        self.read_at.is_some()
-            && self.in_flight.is_none()
-            && !self.unverified
-            && comparison.drift.is_none()
-            && comparison.unread.is_empty()
-            && self.due.is_empty()
     }
 
     /// The contact gap of this phone: what it said (a minute to a day), else the service's setting.

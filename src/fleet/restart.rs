@@ -165,6 +165,8 @@ impl Phone {
                 && catalogue.compares(name)
                 && matches!(catalogue.group(id), GroupKey::Alone(_))
                 && super::may_write::bar(catalogue, &goal.desired.policy, id).is_none()
+                && self.assessment.comparison.right(id)
+                && !self.drifts.holds(id)
                 && !self.refused_as_is(id)
         };
         goal.desired.items.iter().map(|item| &item.id).find(|id| harmless(id)).cloned()

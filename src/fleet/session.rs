@@ -568,6 +568,8 @@ impl Session {
             return Move::End(Ending::Failed("the phone did not take a message; its groups go one by one"));
         }
         phone.sent(&sent.prints, |_| true, around);
+        let word = ItemStatus::Failed;
+        phone.note_written(sent.wanted.iter().map(|(id, value)| (id, value)), |_| Some(&word), around);
         for (id, value) in sent.wanted {
             phone.refuse(&id, value, ItemStatus::Failed, around.now);
         }

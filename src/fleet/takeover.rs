@@ -114,6 +114,7 @@ impl Fleet {
     fn finish_takeover(&mut self) {
         if self.unresolved == 0 {
             self.taken = self.wanted.as_ref().map(|wanted| wanted.revision().clone());
+            self.forget_empty_sites();
         }
     }
 

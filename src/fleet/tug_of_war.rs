@@ -8,10 +8,10 @@
 //! - when a day has passed without such a drift and nothing is left to be put right.
 //!
 //! That healing has stopped is kept in the records of the phones it stopped for, so a restart does not end it. Items
-//! that belong to users are not watched: many users are many hands.
+//! that belong to users are not watched: many users are many hands. Nor are phones that another server owns.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -161,9 +161,14 @@ impl Fleet {
         let away = std::mem::take(&mut news.away);
         self.counters.drift_forgotten += news.forgotten as u64;
         news.forgotten = 0;
+        if !phone.unverified {
+            news.told.clear();
+        }
         if ended {
+            news.told.extend(news.written.iter().map(|change| change.item.clone()));
             changes.append(&mut news.written);
-        } else if !news.written.is_empty() {
+        }
+        if !news.written.is_empty() || !news.told.is_empty() {
             phone.news = Some(news);
         }
         if !changes.is_empty() {
@@ -172,6 +177,11 @@ impl Fleet {
         }
         let site = phone.goal.as_ref().map(|goal| goal.desired.site.clone());
         let Some(site) = site.filter(|_| !away.is_empty()) else { return };
+        self.look_at_server(device);
+        if self.phones.get(device).is_some_and(|phone| phone.hands_off().is_some()) {
+            // a server of its own writes to this phone and says nothing of the others
+            return;
+        }
         for (item, value) in away {
             if self.catalogue.owner(item.name.as_str()) == Owner::User {
                 continue;
@@ -216,8 +226,9 @@ impl Fleet {
         if last.is_none_or(|last| after(last, DAY) > now) {
             return;
         }
-        let held =
+        let open =
             |phone: &Phone| phone.drifts.iter().any(|drifting| drifting.open && drifting.held == Some(TugOfWar::Site));
+        let held = |phone: &Phone| phone.declared() && phone.mode() == Mode::Enforce && open(phone);
         if self.phones_of(site, held).is_empty() {
             self.heal_site(site, "nothing has drifted for a day", now);
         }
@@ -242,6 +253,16 @@ impl Fleet {
         }
         let site = &self.phones.get(device)?.goal.as_ref()?.desired.site;
         self.tugs.stopped(site).then(|| site.clone())
+    }
+
+    /// Forgets what was seen at sites that no phone is at any more.
+    pub(super) fn forget_empty_sites(&mut self) {
+        if self.tugs.sites.is_empty() {
+            return;
+        }
+        let goals = self.phones.values().filter_map(|phone| phone.goal.as_ref());
+        let used: HashSet<&SiteName> = goals.map(|goal| &goal.desired.site).collect();
+        self.tugs.sites.retain(|site, _| used.contains(site));
     }
 
     /// How many sightings of drift were forgotten before their time.

@@ -91,7 +91,7 @@ pub struct PhoneView {
     /// How many of its items are proven: read as wanted after the last write, or taken where they cannot be read back.
     #[serde(default)]
     pub proven: usize,
-    /// How many items it is to have.
+    /// How many items it is to have, without those that are not applicable.
     pub managed: usize,
     /// Items that are not put right any more because somebody else keeps changing them, at most [`LIST_LIMIT`].
     #[serde(default)]

@@ -76,7 +76,7 @@ pub(super) struct Database {
     /// Whether the connection was given up and has to be opened again.
     given_up: bool,
     settings: Settings,
-    /// Grows with each commit that holds records; see [`sequence`].
+    /// Grows with each commit that holds records; see [`super::sequence`].
     number: u64,
     sequence: Sequence,
 }

@@ -62,6 +62,9 @@ async fn killed_again_and_again(seed: u64) {
         phone.boot();
         phones.push(phone);
     }
+    for number in (0..).take(phones.len()) {
+        program.reaches(number, State::InSync).await;
+    }
     for _ in 0..KILLS {
         let phone = &phones[rng.random_range(0..phones.len())];
         let before = exchanges(phone);

@@ -126,8 +126,12 @@ fn items(phone: &PhoneView) -> String {
         0 => String::new(),
         count => format!(", {count} not applicable"),
     };
+    let assumed = match phone.assumed_count {
+        0 => String::new(),
+        count => format!(", {count} assumed"),
+    };
     let PhoneView { proven, managed, drift_count, .. } = phone;
-    format!("{proven}/{managed} proven, {drift_count} differ{ignored}{not_applicable}")
+    format!("{proven}/{managed} proven, {drift_count} differ{assumed}{ignored}{not_applicable}")
 }
 
 fn times(times: u32) -> String {
@@ -137,7 +141,7 @@ fn times(times: u32) -> String {
 fn why_held(held: &TugView, now: Timestamp) -> String {
     let whose = match held.cause {
         TugOfWar::Item => "on this phone",
-        TugOfWar::Site => "as on other phones of its site",
+        TugOfWar::Site => "as on other phones of its site, where another server or person writes",
     };
     format!("{}: drifted {} {whose}, last {}", held.cause, times(held.times), ago(held.last_seen, now))
 }
@@ -253,7 +257,7 @@ mod tests {
 
         Tug of war (not put right any more)
           sntp-addr       Item: drifted 4 times on this phone, last 10m ago
-          sntp-tz-offset  Site: drifted once as on other phones of its site, last 10m ago
+          sntp-tz-offset  Site: drifted once as on other phones of its site, where another server or person writes, last 10m ago
 
         Ignored (policy.ignore)
           key-label-unicode[1]  The ward writes on it, until 2023-11-15T22:13:20Z, differs

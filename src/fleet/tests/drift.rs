@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::stage::{ENFORCED, MAC, Phone, Stage, id};
+use super::{
+    history::loses_reply,
+    stage::{ENFORCED, MAC, Phone, Stage, id},
+};
 use crate::{
     fleet::{
         retry::RetryAnswer,
@@ -203,4 +206,34 @@ fn the_group_of_an_item_in_a_tug_of_war_is_written_without_it() {
     stage.push(&yaml("Berta"));
     assert_eq!(called(&mut stage, &mut phone), [["function-key-def[1]", "key-label-unicode[1]"]], "R-1210");
     assert_eq!(phone.values[&id("stimulus-led-control-uri[1]")], "43");
+}
+
+#[test]
+fn corrections_whose_replies_are_lost_count_like_all_others() {
+    let (mut stage, mut phone) = proven(ENFORCED);
+    for _ in 0..3 {
+        change(&mut stage, &mut phone, "sntp-addr", "192.0.2.9");
+        loses_reply(&mut stage, &mut phone);
+        phone.session(&mut stage, Reason::StartUp);
+        assert_eq!(phone.values[&id("sntp-addr")], "192.0.2.123");
+    }
+    change(&mut stage, &mut phone, "sntp-addr", "192.0.2.9");
+    assert!(called(&mut stage, &mut phone).is_empty(), "policy.selfHealLimit is 3");
+    assert_eq!(stage.view(MAC).degraded, [DegradedReason::TugOfWar]);
+}
+
+#[test]
+fn an_item_that_the_phone_does_not_have_any_more_is_in_no_tug_of_war() {
+    let (mut stage, mut phone) = fought();
+    phone.unknown.insert(id("sntp-addr"));
+    phone.session(&mut stage, Reason::StartUp);
+    let view = stage.view(MAC);
+    assert_eq!((view.state, view.not_applicable_count, view.tug_of_war.len()), (State::InSync, 1, 0));
+    assert_eq!(stage.fleet.census(stage.now).held, 0);
+    stage.pass(DAY + MINUTE);
+    stage.contacts.clear();
+    phone.session(&mut stage, Reason::StartUp);
+    phone.unknown.clear();
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(phone.values[&id("sntp-addr")], "192.0.2.123", "after a day nothing is left of it");
 }

@@ -212,3 +212,15 @@ fn a_session_never_has_more_than_its_share_of_actions() {
     }
     assert_eq!(actions, 6, "R-1403, although what is in force changed each time");
 }
+
+#[test]
+fn where_a_phone_is_found_is_stored_before_its_first_session_ends() {
+    // promise 3: killed now, the service could not ask it to call otherwise
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    let first = phone.initial(Reason::StartUp, Vec::new());
+    assert_eq!(stage.say(&phone, first).message.action, Action::ReadItems);
+    let mut restarted = stage.restarted(ENFORCED);
+    restarted.pass(Duration::from_secs(120));
+    assert_eq!(restarted.contacts.len(), 1);
+}

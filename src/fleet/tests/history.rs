@@ -3,7 +3,7 @@
 use super::stage::{ENFORCED, MAC, Phone, Stage, id};
 use crate::{
     fleet::words::{ChangeCause, ChangeResult},
-    wpi::{Item, ItemStatus, Reason},
+    wpi::{Action, Item, ItemStatus, Reason, ReplyStatus},
 };
 
 /// `item: old → new, cause, result`, with revision where that is the cause.
@@ -18,6 +18,21 @@ fn told(stage: &mut Stage) -> Vec<String> {
         format!("{}: {} → {}, {cause}, {}{word}", change.item, text(&change.old), text(&change.new), change.result)
     };
     stage.history.drain(..).map(line).collect()
+}
+
+/// A phone is called and does what it is given to write, and its reply is lost; the service gives up waiting for it.
+pub(super) fn loses_reply(stage: &mut Stage, phone: &mut Phone) {
+    let first = phone.initial(Reason::Solicited, Vec::new());
+    let mut reply = stage.say(phone, first);
+    phone.cookie = reply.set_cookie.take();
+    while reply.message.action != Action::WriteItems {
+        assert_ne!(reply.message.action, Action::CleanUp, "there is something to write");
+        let answer = phone.obey(&reply.message);
+        reply = stage.say(phone, answer);
+    }
+    phone.obey(&reply.message);
+    stage.pass(std::time::Duration::from_secs(150));
+    stage.contacts.clear();
 }
 
 #[test]
@@ -110,6 +125,9 @@ fn a_write_whose_session_breaks_off_is_told_as_accepted() {
     stage.pass(std::time::Duration::from_secs(130));
     assert_eq!(stage.history.len(), 3);
     assert!(stage.history.iter().all(|change| change.result == ChangeResult::Accepted));
+    stage.history.clear();
+    phone.session(&mut stage, Reason::StartUp);
+    assert!(told(&mut stage).is_empty(), "it is told once, and not as somebody else's");
 }
 
 #[test]
@@ -138,4 +156,55 @@ fn an_item_of_the_phones_user_is_marked_as_such() {
     let of_user: Vec<_> =
         stage.history.iter().filter(|change| change.of_user).map(|change| change.item.to_string()).collect();
     assert_eq!(of_user, ["ringer-melody"]);
+}
+
+#[test]
+fn a_write_that_was_answered_and_not_read_back_when_the_service_died_is_its_own() {
+    let yaml = ENFORCED
+        .replace("mode: Enforce", "mode: Enforce, lockoutItems: Allow")
+        .replace("daylight-save: true", "enable-WBM: true");
+    let mut stage = Stage::with(&yaml);
+    let mut phone = Phone::new(MAC);
+    let first = phone.initial(Reason::StartUp, Vec::new());
+    let mut reply = stage.say(&phone, first);
+    phone.cookie = reply.set_cookie.take();
+    for _ in 0..2 {
+        let answer = phone.obey(&reply.message);
+        reply = stage.say(&phone, answer);
+    }
+    let second = reply.recorded.expect("the second message is recorded");
+    assert_eq!(second.in_flight.unwrap().items, [id("enable-WBM")]);
+    let mut again = stage.restarted(&yaml);
+    phone.session(&mut again, Reason::StartUp);
+    let told = told(&mut again);
+    assert!(told.contains(&"sntp-addr: 192.0.2.1 → 192.0.2.123, r1, Proven".to_owned()), "{told:?}");
+}
+
+#[test]
+fn a_correction_whose_reply_was_lost_is_told_as_one() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    phone.values.insert(id("sntp-addr"), "192.0.2.9".to_owned());
+    phone.session(&mut stage, Reason::LocalChanges);
+    stage.history.clear();
+    loses_reply(&mut stage, &mut phone);
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(told(&mut stage), ["sntp-addr: 192.0.2.9 → 192.0.2.123, Drift, Proven"], "no commit wanted it");
+}
+
+#[test]
+fn a_message_that_is_refused_as_a_whole_is_told_with_its_word() {
+    let yaml = ENFORCED.replace(", sntp-tz-offset: 60, daylight-save: true", "");
+    let mut stage = Stage::with(&yaml);
+    let mut phone = Phone::new(MAC);
+    let first = phone.initial(Reason::StartUp, Vec::new());
+    let read = stage.say(&phone, first);
+    phone.cookie = read.set_cookie;
+    let reply = phone.obey(&read.message);
+    let write = stage.say(&phone, reply);
+    assert_eq!(write.message.action, Action::WriteItems);
+    let failed = phone.reply(Action::WriteItems, ReplyStatus::Failed, Vec::new());
+    stage.say(&phone, failed);
+    assert_eq!(told(&mut stage), ["sntp-addr: 192.0.2.1 → 192.0.2.123, r1, Refused (failed)"]);
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::stage::{MAC, Phone, Stage, id};
-use crate::{fleet::words::State, wpi::Reason};
+use crate::{
+    fleet::words::State,
+    wpi::{ItemStatus, Reason},
+};
 
 fn yaml(rules: &str, label: &str) -> String {
     format!(
@@ -74,4 +77,23 @@ fn a_rule_that_is_over_holds_no_more_and_warns() {
     phone.session(&mut stage, Reason::Solicited);
     assert_eq!(phone.values[&id("key-label-unicode[1]")], "Anna");
     assert_eq!(stage.view(MAC).warnings.len(), 1, "until it is taken out");
+}
+
+#[test]
+fn a_refusal_outlives_a_rule_for_the_item() {
+    let rule = "{item: sntp-addr, reason: Looked into, until: \"2026-03-02T08:00:00Z\"}";
+    let mut stage = Stage::with(&yaml("", "Ward 3"));
+    let mut phone = Phone::new(MAC);
+    phone.refuses.insert(id("sntp-addr"), ItemStatus::InvalidData);
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view(MAC).state, State::Degraded);
+    stage.push(&yaml(rule, "Ward 3"));
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view(MAC).state, State::InSync);
+    stage.pass(Duration::from_secs(25 * 3600));
+    assert!(
+        phone.session(&mut stage, Reason::StartUp).writes().is_empty(),
+        "R-901: neither value nor firmware changed"
+    );
+    assert_eq!(stage.view(MAC).state, State::Degraded);
 }

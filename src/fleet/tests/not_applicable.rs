@@ -204,3 +204,34 @@ fn after_an_error_on_clearing_the_other_form_is_tried_once() {
     assert_eq!(sent, ["NULL", ""], "Q-11, R-1203");
     assert_eq!(stage.view(MAC).state, State::Degraded);
 }
+
+#[test]
+fn what_is_proven_is_counted_among_what_the_phone_has() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.unknown.insert(id("daylight-save"));
+    phone.session(&mut stage, Reason::StartUp);
+    let view = stage.view(MAC);
+    assert_eq!((view.proven, view.managed, view.not_applicable_count), (2, 2, 1));
+    phone.refuses.insert(id("sntp-addr"), ItemStatus::InvalidData);
+    stage.push(&ENFORCED.replace("192.0.2.123", "192.0.2.124"));
+    phone.session(&mut stage, Reason::Solicited);
+    let view = stage.view(MAC);
+    assert_eq!((view.state, view.proven, view.managed), (State::Degraded, 1, 2), "a refused one counts");
+}
+
+#[test]
+fn old_firmware_tells_local_changes_by_the_names_it_knows() {
+    let yaml = ENFORCED.replace("daylight-save: true", "sip-transport-user: 1");
+    let mut stage = Stage::with(&yaml);
+    let mut old = Phone::new(MAC);
+    "V2 R2.30.0".clone_into(&mut old.firmware);
+    old.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view(MAC).drift_count, 0);
+    let attached = ("configuration-attached-flag", "true");
+    let items = [attached, ("sip-transport", "2")].map(|(name, text)| Item::plain(id(name), text));
+    let message = old.initial(Reason::LocalChanges, items.to_vec());
+    old.session_from(&mut stage, message);
+    let drift = stage.view(MAC).drift;
+    assert_eq!(drift.iter().map(|drift| drift.item.as_str()).collect::<Vec<_>>(), ["sip-transport-user"], "R-704");
+}

@@ -227,3 +227,14 @@ fn what_can_make_a_phone_vanish_is_proven_only_behind_its_restart() {
     assert_eq!(notes(&stage), "");
     assert_eq!(stage.view(MAC).state, State::InSync);
 }
+
+#[test]
+fn an_item_that_the_phone_does_not_have_is_not_what_it_is_asked_by() {
+    let (mut stage, mut phone) = (Stage::with(&documents("", PLAIN)), Phone::new(MAC));
+    phone.unknown.insert(id("date-format"));
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view(MAC).not_applicable_count, 1);
+    stage.fleet.restart(&device(), "ada", stage.now);
+    let session = phone.session(&mut stage, Reason::Solicited);
+    assert_eq!((session.writes(), restarts(&session)), (vec![vec!["sntp-addr".to_owned()]], 1));
+}

@@ -259,3 +259,14 @@ fn a_phone_without_such_items_keeps_nothing_of_them() {
         assert!(json.get(key).is_none(), "{key}: {json}");
     }
 }
+
+#[test]
+fn what_is_assumed_is_not_counted_as_proven() {
+    let mut stage = Stage::with(&phone_with("", SECRET));
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    let view = stage.view(MAC);
+    assert_eq!((view.state, view.assumed_count, view.proven, view.managed), (State::InSync, 1, 1, 2));
+    let (stage, _) = confirmed();
+    assert_eq!((stage.view(MAC).proven, stage.view(MAC).managed), (2, 2), "what it took is");
+}

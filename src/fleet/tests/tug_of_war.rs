@@ -4,7 +4,7 @@ use std::{fmt::Write, time::Duration};
 
 use super::stage::{Phone, Stage, id};
 use crate::{
-    fleet::words::{DegradedReason, State, TugOfWar},
+    fleet::words::{DegradedReason, PendingReason, State, TugOfWar},
     wpi::Reason,
 };
 
@@ -166,4 +166,49 @@ fn a_day_of_peace_ends_it() {
     change(&mut stage, &mut phones[0], "sntp-addr", "192.0.2.66");
     phones[0].session(&mut stage, Reason::Solicited);
     assert_eq!(phones[0].values[&id("sntp-addr")], "192.0.2.123");
+}
+
+#[test]
+fn a_site_that_no_phone_is_at_any_more_has_not_stopped() {
+    let (mut stage, mut phones) = stopped();
+    let moved = yaml(8, ITEMS).replace("profiles: [berlin]", "profiles: [munich]");
+    stage.push(&moved);
+    assert_eq!(stage.fleet.census(stage.now).stopped_sites, 0);
+    written(&mut stage, &mut phones);
+    assert!(phones.iter().all(|phone| phone.values[&id("sntp-addr")] == "192.0.2.123"), "they are healed there");
+}
+
+#[test]
+fn a_phone_that_is_only_watched_keeps_no_site_from_its_peace() {
+    let (mut stage, mut phones) = stopped();
+    let watched = yaml(8, ITEMS)
+        .replace("metadata: {name: p0}\nspec:\n", "metadata: {name: p0}\nspec:\n  policy: {mode: Report}\n");
+    stage.push(&watched);
+    for phone in &mut phones[1..6] {
+        change(&mut stage, phone, "sntp-addr", "192.0.2.123");
+    }
+    stage.pass(25 * 60 * MINUTE);
+    stage.contacts.clear();
+    for phone in &mut phones {
+        phone.session(&mut stage, Reason::StartUp);
+    }
+    assert_eq!(stage.fleet.census(stage.now).stopped_sites, 0);
+    assert_eq!(phones[0].values[&id("sntp-addr")], "192.0.2.66");
+}
+
+#[test]
+fn phones_that_were_set_to_another_server_say_nothing_of_their_site() {
+    let ours = yaml(8, ITEMS).replace("{name: berlin}\nspec: {}", "{name: berlin}\nspec: {servers: [dls.example.com]}");
+    let (mut stage, mut phones) = proven(8);
+    stage.push(&ours);
+    for phone in &mut phones[..6] {
+        phone.values.insert(id("dls-addr"), "dls.example.org".to_owned());
+        phone.values.insert(id("sntp-addr"), "192.0.2.66".to_owned());
+        phone.session(&mut stage, Reason::StartUp);
+    }
+    assert_eq!(stage.view("p5").pending.unwrap().reason, PendingReason::ForeignServer);
+    assert_eq!(stage.fleet.census(stage.now).stopped_sites, 0);
+    stage.contacts.clear();
+    change(&mut stage, &mut phones[7], "sntp-addr", "192.0.2.66");
+    assert_eq!(written(&mut stage, &mut phones[7..8]), [1], "the others are put right");
 }
