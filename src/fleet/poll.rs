@@ -62,8 +62,8 @@ impl Fleet {
             self.counters.polls_outside += 1;
             return false;
         }
-        let need = phone.need(self.settings.report_only, now);
-        let held_back = need == Some(Need::Write) && self.store_away && !phone.look_wanted;
+        let need = self.need_of(phone, now);
+        let held_back = need == Some(Need::Write) && self.no_write_leaves() && !phone.look_wanted;
         let spacing = self.settings.spacing_of(&site);
         let Some(phone) = self.phones.get_mut(device) else { return false };
         phone.note_poll(now);
@@ -119,7 +119,7 @@ impl Fleet {
             None if !phone.profile().polls => "its firmware cannot poll".to_owned(),
             None if report => "mode Report writes no `dcmp-url`".to_owned(),
             None if poll_url(&desired.desired, site, &self.settings, &phone.profile()).is_none() => {
-                "no `dcmp-url` is known (--dcmp-url)".to_owned()
+                "no `dcmp-url` is known (--dcmp-url, or --public-address with --dcmp-listen)".to_owned()
             }
             None => "it has not polled yet".to_owned(),
         };

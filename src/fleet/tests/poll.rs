@@ -224,3 +224,43 @@ fn many_phones_are_told_at_the_pace_of_the_service() {
     };
     assert_eq!(told(), 1, "one now, and a fifth of a second until the next");
 }
+
+#[test]
+fn the_address_is_written_outside_windows_too_and_not_while_a_pause_holds() {
+    const NIGHT: &str = "Enforce, windows: [{schedule: \"0 2 * * *\", duration: 3h, timeZone: Europe/Berlin}]";
+    let (mut stage, mut phone) = behind_nat(NIGHT);
+    let by_day = phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(by_day.writes(), [["dcmp-url"]], "else nobody could tell it of the opening");
+    assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::WindowClosed);
+    assert!(!poll(&mut stage));
+    let night = "2026-03-02T01:00:01Z".parse::<jiff::Timestamp>().unwrap();
+    stage.pass(night.duration_since(stage.now).unsigned_abs());
+    assert!(poll(&mut stage), "the opening");
+    assert_eq!(phone.session(&mut stage, Reason::Solicited).writes().concat().len(), 3);
+    let (mut stage, mut phone) = behind_nat("Enforce, pause: {reason: fair, by: ada}");
+    assert_eq!(phone.session(&mut stage, Reason::StartUp).writes().len(), 0);
+}
+
+#[test]
+fn a_phone_that_waits_for_its_turn_is_not_told_to_call_for_it() {
+    let (mut stage, _) = behind_nat("Enforce");
+    let other = "00:1A:E8:00:00:01";
+    let yaml = documents("Enforce, lockoutItems: Allow").replace("daylight-save: true", "vlan-id: 7");
+    let config = yaml.split("---").nth(1).unwrap().replace(MAC, other).replace("reception", "other");
+    stage.push(&format!("{yaml}---{config}"));
+    let mut first = Phone::new(other);
+    first.peer = "127.0.0.8:5000".parse().unwrap();
+    first.session(&mut stage, Reason::StartUp);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    let mut told = 0;
+    for _ in 0..10 {
+        stage.pass(MINUTE);
+        assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::Turn);
+        if poll(&mut stage) {
+            told += 1;
+            phone.session(&mut stage, Reason::Solicited);
+        }
+    }
+    assert_eq!(told, 0, "a call could not change anything");
+}
