@@ -143,6 +143,8 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let in_flight = settings.fleet.contacts_in_flight;
     let contact = ContactClient::new(&ContactSettings { in_flight, ..settings.contact.clone() });
     let shared = Arc::new(Shared::new(fleet, contact, &settings, Arc::clone(&metrics)));
+    // beside an older store the mirror may be as old: what it has would be written, and what came since look new
+    let doubted = restored.records.iter().any(|record| record.unsure && !record.abandoned);
     let void = shared.with_fleet(|fleet, now| fleet.restore(restored.records, now));
     if void > 0 {
         tracing::warn!(
@@ -163,7 +165,8 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let status_error = |source| ServiceError::Status { address: settings.status.listen, source };
     let status = TcpListener::bind(settings.status.listen).await.map_err(status_error)?;
     let status_address = status.local_addr().map_err(status_error)?;
-    let source = source::start(settings.source.clone())?;
+    let source =
+        source::start(if doubted { settings.source.clone().from_its_origin() } else { settings.source.clone() })?;
     let identities = settings.age_identity.as_deref().map(Identities::read).transpose()?;
     let secrets = SecretsDir::new(settings.secrets.clone()).with_identities(identities.unwrap_or_default());
 

@@ -44,6 +44,17 @@ pub enum SourceSettings {
     Dir(DirSettings),
 }
 
+impl SourceSettings {
+    /// The same source, of which nothing from before the start is told.
+    #[must_use]
+    pub fn from_its_origin(self) -> Self {
+        match self {
+            Self::Git(settings) => Self::Git(GitSettings { trusts_mirror: false, ..settings }),
+            dir @ Self::Dir(_) => dir,
+        }
+    }
+}
+
 /// What a source tells.
 #[derive(Debug, Clone)]
 pub enum SourceEvent {

@@ -9,7 +9,7 @@ use phoneops::{
     source::{GitSettings, SourceSettings},
 };
 
-use crate::service_stage::{LONG, Stage, config, has, idle, profile, told};
+use crate::service_stage::{LONG, Stage, config, has, idle, profile, times_written, told};
 
 const FIRST: &str = "sntp-addr: 192.0.2.123, sip-name: Reception";
 
@@ -165,5 +165,46 @@ async fn while_the_remote_is_away_phones_go_on_and_a_restart_finds_the_last_revi
     phone.wait_for(|view| view.counts().writes == 3 && view.is_idle(), LONG).await.unwrap();
     assert_eq!(has(&phone, "sip-name"), "Back");
     idle(&phone).await;
+    stage.end().await;
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (kind, to) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy(&entry.path(), &to);
+        } else if kind.is_file() {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_the_whole_folder_put_back_a_phone_that_is_not_in_it_is_not_new() {
+    let (mut stage, clone) = stage().await;
+    fs::write(stage.path("secrets").join("ldap"), "not-to-be-guessed").unwrap();
+    stage.stop().await;
+    copy(&stage.path("state"), &stage.path("older"));
+    stage.start().await;
+    stage.taken_over().await;
+    let more = config(3, "ldap-pwd: {file: ldap}") + "  seed: {ringer-melody: 3}\n";
+    clone.push("One more phone", &[("phone-3.yaml", &more)]);
+    stage.becomes(3, |view| view.state == State::Unknown).await;
+    let phone = stage.phone_in(3, Model::OpenStage40V3R5, State::InSync).await;
+    idle(&phone).await;
+    let blind = || (times_written(&phone, "ldap-pwd"), times_written(&phone, "ringer-melody"));
+    assert_eq!(blind(), (1, 1), "{:#?}", told(&phone, 0));
+    stage.stop().await;
+    fs::remove_dir_all(stage.path("state")).unwrap();
+    copy(&stage.path("older"), &stage.path("state"));
+    fs::remove_file(stage.path("state/phoneops.db.sequence")).unwrap();
+    stage.start().await;
+    stage.taken_over().await;
+    let ended = phone.counts().ended;
+    phone.restart();
+    phone.wait_for(|view| view.counts().ended > ended && view.is_idle(), LONG).await.unwrap();
+    stage.reaches(3, State::InSync).await;
+    assert_eq!(blind(), (1, 1), "promise 8: {:#?}", told(&phone, 0));
     stage.end().await;
 }

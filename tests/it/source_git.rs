@@ -244,6 +244,17 @@ async fn while_the_remote_is_away_it_is_told_once_and_the_last_revision_outlives
 }
 
 #[tokio::test]
+async fn a_mirror_beside_an_older_store_is_not_told_before_the_remote_is_seen() {
+    let (remote, state) = (Remote::new(), tempfile::tempdir().unwrap());
+    remote.commit("First", &[("a.yaml", "a")]);
+    snapshot(&mut start(of(&remote, &state))).await;
+    let second = remote.commit("Second", &[("a.yaml", "b")]);
+    let settings = SourceSettings::Git(of(&remote, &state)).from_its_origin();
+    let mut source = source::start(settings).unwrap();
+    assert_eq!(snapshot(&mut source).await.revision.as_str(), second.to_string(), "promise 8");
+}
+
+#[tokio::test]
 async fn a_mirror_of_another_branch_is_never_taken_for_this_one() {
     let (remote, state) = (Remote::new(), tempfile::tempdir().unwrap());
     remote.commit("First", &[("a.yaml", "a")]);

@@ -49,6 +49,8 @@ pub struct GitSettings {
     pub ca_file: Option<PathBuf>,
     /// The bare mirror's folder; made when it is not there.
     pub mirror: PathBuf,
+    /// Whether the last good revision of the mirror is told before the remote is looked at.
+    pub trusts_mirror: bool,
     /// Longest wait for a connection. One for the process.
     pub connect_timeout: Duration,
     /// Longest silence of the remote. One for the process.
@@ -70,6 +72,7 @@ impl GitSettings {
             known_hosts: None,
             ca_file: None,
             mirror: mirror.into(),
+            trusts_mirror: true,
             connect_timeout: Duration::from_secs(10),
             silence_timeout: Duration::from_secs(60),
             jitter_seed: None,
@@ -98,6 +101,7 @@ pub(super) struct GitReader {
     url: GitUrl,
     folder: Folder,
     mirror: Mirror,
+    trusts_mirror: bool,
 }
 
 impl GitReader {
@@ -114,14 +118,15 @@ impl GitReader {
             silence_timeout: settings.silence_timeout,
             ca_file: settings.ca_file.clone(),
         })?;
+        let trusts_mirror = settings.trusts_mirror;
         let mirror = Mirror::open(settings, url.clone(), switch.stop)?;
-        Ok(Self { url, folder, mirror })
+        Ok(Self { url, folder, mirror, trusts_mirror })
     }
 }
 
 impl Reader for GitReader {
     fn remembered(&mut self) -> Option<Snapshot> {
-        let commit = self.mirror.last_good()?;
+        let commit = self.mirror.last_good().filter(|_| self.trusts_mirror)?;
         self.folder
             .read(self.mirror.repository(), commit, &self.url)
             .inspect_err(|error| tracing::warn!("git: the last good revision cannot be read from the mirror: {error}"))
