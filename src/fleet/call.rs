@@ -88,6 +88,13 @@ impl Calling {
         self.unheard_since = None;
     }
 
+    /// The wait for the end of a call is over: the phone took a write, or is to be asked whatever it does.
+    pub fn call_is_over(&mut self) {
+        if matches!(self.step, CallStep::InCall { .. }) {
+            self.step = CallStep::Idle;
+        }
+    }
+
     /// When a phone that is not heard of may be asked next, so that it is asked no more than `most` times in any 24 h:
     /// the first day's requests may be gone within hours, those behind are evenly apart.
     pub fn daily_share(&self, most: u32) -> Option<Timestamp> {

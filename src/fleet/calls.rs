@@ -234,6 +234,11 @@ impl Fleet {
         Some(self.doubt_uri(phone, &site, uri))
     }
 
+    /// Whether no write can leave, to whatever phone: nobody is asked to call for one.
+    pub(super) fn no_write_leaves(&self) -> bool {
+        self.store_away || !self.classes_known
+    }
+
     /// Decides when this phone is asked next, and sets its entry in the timer queue.
     pub(super) fn schedule(&mut self, device: &DeviceId, now: Timestamp) {
         self.look_at_server(device);
@@ -242,7 +247,7 @@ impl Fleet {
         let need = self.need_of(phone, now);
         let turn = self.waits_for_turn(phone);
         let doubt_at = self.doubt_asks_at(phone);
-        let held_back = need == Some(Need::Write) && self.store_away && !phone.look_wanted;
+        let held_back = need == Some(Need::Write) && self.no_write_leaves() && !phone.look_wanted;
         let reachable = need.is_some() && phone.flow.is_none() && !held_back && self.contact_uri(phone).is_some();
         let report_only = self.settings.report_only;
         let Some(phone) = self.phones.get_mut(device) else { return };

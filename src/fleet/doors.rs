@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{Fleet, call::CallStep, may_write::NoWrite, phone::Phone, words::PendingReason};
+use super::{Fleet, may_write::NoWrite, phone::Phone, words::PendingReason};
 use crate::{
     spec::{Mode, Opening, Policy, windows_open},
     wpi::DeviceId,
@@ -117,6 +117,7 @@ impl Fleet {
     /// Renews the answer for a phone when it does not hold any more. An opening is a trigger: the phone is asked anew,
     /// whatever failed before, and also when it is in a call, for only a write that it refused makes it call after it.
     pub(super) fn renew_doors(&mut self, device: &DeviceId, now: Timestamp) {
+        let report_only = self.settings.report_only;
         let Some(phone) = self.phones.get_mut(device) else { return };
         let Some(policy) = phone.goal.as_ref().map(|goal| &goal.desired.policy) else { return };
         let none = policy.windows.is_empty() && policy.pause.is_none() && phone.doors.held.is_none();
@@ -124,13 +125,28 @@ impl Fleet {
             return;
         }
         let before = std::mem::replace(&mut phone.doors, Doors::at(policy, now));
-        if before.held.is_some() && phone.doors.held.is_none() && (phone.assessment.writable || phone.restart_wanted())
-        {
+        if before.held.is_some() && phone.doors.held.is_none() && phone.wants_write(report_only) {
             phone.calling.forgive();
-            if matches!(phone.calling.step, CallStep::InCall { .. }) {
-                phone.calling.step = CallStep::Idle;
-            }
+            phone.calling.call_is_over();
         }
+    }
+
+    /// What people should know of what keeps writes back, in words: who wants a pause and why, and what ends by none of
+    /// its own.
+    pub(super) fn door_notes(&self, phone: &Phone, now: Timestamp) -> Vec<String> {
+        let mut notes = Vec::new();
+        let policy = phone.goal.as_ref().filter(|_| phone.declared()).map(|goal| &goal.desired.policy);
+        let policy = policy.filter(|policy| policy.mode == Mode::Enforce && !self.settings.report_only);
+        if let Some(pause) = policy.and_then(|policy| policy.pause.as_ref()).filter(|pause| pause.holds(now)) {
+            let end = pause.until.map(|until| format!(" until {until:.0}")).unwrap_or_default();
+            notes.push(format!("paused{end} by {}: {}", pause.by, pause.reason));
+        }
+        if policy.is_some() && self.wanted.is_some() && !self.classes_known {
+            let why =
+                "`catalogue.csv` has errors, so it is not known which items can cut phones off: nothing is written";
+            notes.push(why.to_owned());
+        }
+        notes
     }
 
     /// When the doors of a phone that wants a write open or close next.

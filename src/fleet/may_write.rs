@@ -11,6 +11,7 @@ use super::{
     hands_off::{HandsOff, hands_off},
     poll::poll_url,
     record::Facts,
+    session::Writer,
     settings::Settings,
     wire_names::WireNames,
     words::PendingReason,
@@ -140,6 +141,8 @@ pub fn seed_bar(catalogue: &Catalogue, policy: &Policy, id: &ItemId) -> Option<B
 /// What [`may_write`] looks at, apart from the items.
 #[derive(Debug)]
 pub struct Ask<'a> {
+    /// The leave to write of the session itself; one that only looks has none (promise 11).
+    pub writer: &'a Writer,
     /// The service's settings.
     pub settings: &'a Settings,
     /// Whether the store cannot be written.
@@ -211,9 +214,7 @@ pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Perm
         Mode::Enforce if ask.settings.report_only => return Err(NoWrite::Report),
         Mode::Enforce => {}
     }
-    if let Some(held) = Held::now(&goal.policy, now)
-        && !(matches!(held, Held::Closed(_)) && only_poll_url(ask, goal, &leaving))
-    {
+    if let Some(held) = Held::now(&goal.policy, now).filter(|held| !passes(ask, goal, &leaving, *held)) {
         return Err(held.into());
     }
     if !ask.site.contains(ask.peer) {
@@ -263,10 +264,11 @@ fn item_bar(ask: &Ask<'_>, goal: &Desired, item: &Item) -> Option<Bar> {
     Some(Bar::NotWanted)
 }
 
-/// Whether nothing but that value leaves. It does so outside the windows too: a phone that forgot it at its start could
-/// not be reached when one opens.
-fn only_poll_url(ask: &Ask<'_>, goal: &Desired, leaving: &Leaving) -> bool {
-    matches!(leaving, Leaving::Items(items) if !items.is_empty() && items.iter().all(|item| is_poll_url(ask, goal, item)))
+/// Whether this is the one message that goes out also while windows are closed: without the address to poll at, which
+/// a phone may lose with each start, it could not be told of the next opening. A pause holds that back too.
+fn passes(ask: &Ask<'_>, goal: &Desired, leaving: &Leaving, held: Held) -> bool {
+    let Leaving::Items(items) = leaving else { return false };
+    matches!(held, Held::Closed(_)) && !items.is_empty() && items.iter().all(|item| is_poll_url(ask, goal, item))
 }
 
 /// Whether this is the one value that is the service's own: without it nobody could reach the phone, and no

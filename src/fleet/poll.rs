@@ -64,7 +64,7 @@ impl Fleet {
         }
         let need = self.need_of(phone, now);
         let doubt_at = self.doubt_asks_at(phone);
-        let held_back = need == Some(Need::Write) && self.store_away && !phone.look_wanted;
+        let held_back = need == Some(Need::Write) && self.no_write_leaves() && !phone.look_wanted;
         let spacing = self.settings.spacing_of(&site);
         let Some(phone) = self.phones.get_mut(device) else { return false };
         phone.note_poll(now);

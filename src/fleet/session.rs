@@ -45,8 +45,9 @@ pub enum Job {
     Enforce(Writer),
 }
 
-/// What only a session that may write has: its messages to come, and what it sent.
-#[derive(Debug, Default)]
+/// What only a session that may write has: its messages to come, and what it sent. [`may_write`] asks for it, and
+/// nobody else makes one, so a session that only looks cannot have a write (promise 11).
+#[derive(Debug)]
 pub struct Writer {
     messages: VecDeque<Vec<Item>>,
     written: BTreeMap<ItemId, DesiredValue>,
@@ -55,6 +56,13 @@ pub struct Writer {
     cut: Option<NoWrite>,
     /// An item was written once more to learn whether the phone is in a call.
     probed: bool,
+}
+
+impl Writer {
+    fn new() -> Self {
+        let (messages, written, sent) = (VecDeque::new(), BTreeMap::new(), HashSet::new());
+        Self { messages, written, sent, cut: None, probed: false }
+    }
 }
 
 #[derive(Debug)]
@@ -155,7 +163,7 @@ impl Session {
             reason: message.reason.clone(),
             opened: around.now,
             accepted: Vec::new(),
-            job: if writes { Job::Enforce(Writer::default()) } else { Job::Look },
+            job: if writes { Job::Enforce(Writer::new()) } else { Job::Look },
             goal: goal.desired.digest,
             step: Step::Writing(Sending::default()),
             actions: 0,
@@ -432,7 +440,9 @@ impl Session {
     }
 
     fn permit(&self, phone: &Phone, leaving: Leaving, around: &Surroundings<'_>) -> Result<Permit, NoWrite> {
+        let Job::Enforce(writer) = &self.job else { return Err(NoWrite::Report) };
         let ask = Ask {
+            writer,
             settings: around.settings,
             store_away: around.store_away,
             in_force: phone
@@ -504,6 +514,7 @@ impl Session {
             phone.last_write = Some(around.now);
             phone.unverified = true;
             phone.wishes = 0;
+            phone.calling.call_is_over();
         }
         self.accepted.extend(taken.iter().map(|(id, _)| id.clone()));
         if let Job::Enforce(writer) = &mut self.job {

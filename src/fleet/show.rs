@@ -271,7 +271,8 @@ impl Fleet {
     fn notes(&self, phone: &Phone, now: Timestamp) -> Vec<String> {
         let site = self.site_of(phone);
         let of_site = Self::hands_off_note(phone).into_iter().chain(self.poll_note(phone, &site, now));
-        of_site.chain(self.ladder_notes(phone)).chain(phone.restart_notes()).collect()
+        let of_doors = self.door_notes(phone, now);
+        of_doors.into_iter().chain(of_site).chain(self.ladder_notes(phone)).chain(phone.restart_notes()).collect()
     }
 
     fn drift_view(&self, phone: &Phone, difference: &super::diff::Difference) -> DriftView {

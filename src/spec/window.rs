@@ -28,8 +28,9 @@ use super::{policy::seconds, zone::Zone};
 pub const DURATIONS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(7 * 24 * 60 * 60)];
 /// Longest schedule, in bytes.
 const SCHEDULE_LIMIT: usize = 200;
-/// How often a stretch is prolonged by the windows that follow without a gap.
-const STEPS: usize = 64;
+/// How often a stretch is prolonged by the windows that follow without a gap, and up to which length.
+const STEPS: usize = 16;
+const STRETCH: SignedDuration = SignedDuration::from_hours(24);
 
 /// A cron schedule of five fields: minute, hour, day of month, month, day of week. A clone shares it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -157,7 +158,7 @@ pub fn windows_open(windows: &[Window], now: Timestamp) -> Opening {
         return Opening::ClosedUntil(windows.iter().filter_map(|window| window.next_opening(now)).min());
     };
     for _ in 0..STEPS {
-        match closing(end) {
+        match closing(end).filter(|_| end.duration_since(now) < STRETCH) {
             Some(later) => end = later,
             None => break,
         }

@@ -89,6 +89,8 @@ impl SecretReader for NoSecrets {
 pub(crate) trait Law {
     /// Whether a write may reach this phone now.
     fn may_write(&self, phone: usize, now: Timestamp) -> bool;
+    /// Whether this item of a phone is left as it is while it differs.
+    fn leaves_alone(&self, phone: usize, item: &ItemId, now: Timestamp) -> bool;
     /// What this phone is to have, by the newest documents.
     fn wanted(&self, phone: usize, item: &ItemId) -> Option<String>;
     /// New documents are the newest from now on.
@@ -391,6 +393,8 @@ impl<L: Law> World<L> {
         assert!(self.law.may_write(phone, self.now), "{device}: written to at {}, which nobody allowed", self.now);
         for written in &told.items {
             let text = written.text.as_plain().unwrap();
+            let alone = self.law.leaves_alone(phone, &written.id, self.now);
+            assert!(!alone, "{device}: {} is to be left alone at {}", written.id, self.now);
             let wanted = self.law.wanted(phone, &written.id);
             assert_eq!(wanted.as_deref(), Some(text), "{device}: {} is to have what is wanted", written.id);
             assert_ne!(handset.value(&written.id), text, "{device}: {} has it already", written.id);

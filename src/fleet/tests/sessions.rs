@@ -443,3 +443,18 @@ fn an_initial_message_without_mac_is_sent_away() {
     assert_eq!(stage.say(&phone, message).message.action, Action::CleanUp, "R-209");
     assert_eq!(stage.fleet.counters().incomplete_messages, 1);
 }
+
+#[test]
+fn a_phone_that_took_a_write_is_in_no_call_any_more() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.in_call = true;
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::InCall);
+    phone.in_call = false;
+    stage.pass(Duration::from_secs(90));
+    assert_eq!(phone.session(&mut stage, Reason::Status).writes().len(), 1);
+    stage.push(&ENFORCED.replace("192.0.2.123", "192.0.2.124"));
+    stage.pass(Duration::from_secs(5));
+    assert_eq!(stage.contacts.len(), 1, "not only when the wait for its call would be over");
+}

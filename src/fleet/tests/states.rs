@@ -222,3 +222,20 @@ fn a_revision_counts_as_taken_over_when_all_its_phones_are() {
     stage.fleet.apply(phones.into_iter().map(|phone| phone.resolve(&wanted)).collect(), stage.now);
     assert_eq!(stage.fleet.revision().map(crate::spec::Revision::as_str), Some("next"));
 }
+
+#[test]
+fn while_the_classes_of_items_are_not_known_nobody_is_asked_to_call_for_a_write() {
+    let mut stage = Stage::empty(crate::fleet::Settings::default());
+    stage.push_files(&[("fleet.yaml", ENFORCED), ("catalogue.csv", "name,effect\nsntp-addr,nonsense\n")]);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    stage.pass(Duration::from_secs(12 * 3600));
+    assert_eq!(stage.contacts.len(), 0, "a call could not change anything");
+    assert!(stage.view(MAC).notes[0].contains("catalogue.csv"), "{:?}", stage.view(MAC).notes);
+    stage.push(ENFORCED);
+    stage.pass(Duration::from_secs(1));
+    let (device, ticket) = stage.contact();
+    stage.fleet.contact_done(&device, ticket, true, stage.now);
+    phone.session(&mut stage, Reason::Solicited);
+    assert_eq!(stage.view(MAC).state, State::InSync, "the same desired state, and it goes on");
+}

@@ -454,3 +454,34 @@ fn a_thousand_phones_that_wait_for_one_opening_are_asked_at_a_pace() {
     stage.pass(MINUTE);
     assert_eq!(stage.contacts.len(), 1000, "none is forgotten");
 }
+
+#[test]
+fn a_restart_that_waits_for_the_opening_is_not_held_back_by_a_call_before_it() {
+    let two = r#"windows: [{schedule: "0 2 * * *", duration: 3h, timeZone: Europe/Berlin}, {schedule: "5 5 * * *", duration: 1h, timeZone: Europe/Berlin}]"#;
+    let mut stage = stage_at("2026-03-01T03:50:00Z", &policy(two));
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    stage.pass(2 * MINUTE);
+    stage.fleet.restart(&DeviceId::new(MAC).unwrap(), "ada", stage.now);
+    phone.in_call = true;
+    stage.pass(MINUTE);
+    asked_and_called(&mut stage, &mut phone);
+    assert_eq!(pending(&stage), (PendingReason::InCall, None));
+    pass_to(&mut stage, "2026-03-01T04:04:59Z");
+    assert_eq!(pending(&stage), (PendingReason::WindowClosed, Some(at("2026-03-01T04:05:00Z"))));
+    assert!(stage.contacts.is_empty());
+    stage.pass(Duration::from_secs(1));
+    assert_eq!(stage.contacts.len(), 1, "the opening is a trigger for a restart too");
+}
+
+#[test]
+fn who_wants_a_pause_and_why_is_told_while_it_holds() {
+    let pause = r#"pause: {until: "2026-03-01T18:00:00Z", reason: trade fair, by: ada}"#;
+    let mut stage = stage_at("2026-03-01T08:00:00Z", &policy(pause));
+    Phone::new(MAC).session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view(MAC).notes, ["paused until 2026-03-01T18:00:00Z by ada: trade fair"]);
+    pass_to(&mut stage, "2026-03-01T18:00:00Z");
+    assert_eq!(stage.view(MAC).notes, [""; 0]);
+    stage.push(&policy("pause: {reason: trade fair, by: ada}").replace("mode: Enforce", "mode: Report"));
+    assert_eq!(stage.view(MAC).notes, [""; 0], "in Report there is nothing to hold back");
+}

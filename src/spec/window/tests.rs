@@ -215,3 +215,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn windows_that_never_close_are_not_followed_for_ever() {
+    for (schedule, minutes, most) in [("0 0 * * *", 24 * 60, 49), ("* * * * *", 1, 1)] {
+        let windows: Vec<Window> = (0..20).map(|_| window(schedule, minutes, "UTC")).collect();
+        let now = at("2026-06-01T12:00Z");
+        let Opening::OpenUntil(end) = windows_open(&windows, now) else { panic!("open") };
+        assert!(end.duration_since(now) <= SignedDuration::from_hours(most), "{schedule}: {end}");
+    }
+}
