@@ -32,6 +32,8 @@ pub struct Args {
 struct Answer {
     result: String,
     #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
     at: Option<Timestamp>,
 }
 
@@ -41,11 +43,17 @@ pub fn run(args: &Args) -> miette::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
     let answer: Answer = runtime.block_on(client.act(&args.phone, "restart", &serde_json::json!({})))?;
     println!("{}", text(&args.phone, &answer, Timestamp::now()));
-    Ok(if answer.result == "Queued" && answer.at.is_none() { Exit::Pending } else { Exit::Good })
+    let waits = answer.result == "Waits" || (answer.result == "Queued" && answer.at.is_none());
+    Ok(if waits { Exit::Pending } else { Exit::Good })
 }
 
 fn text(phone: &str, answer: &Answer, now: Timestamp) -> String {
     let what = match (answer.result.as_str(), answer.at) {
+        ("Waits", at) => {
+            let what = if answer.reason.as_deref() == Some("Paused") { "its pause ends" } else { "its window opens" };
+            let when = at.map(|at| format!(" ({})", ahead(at, now))).unwrap_or_default();
+            format!("it is restarted after {what}{when}, when it is in no call; the wish is kept for a day")
+        }
         ("AlreadyUnderWay", _) => "a restart is under way already".to_owned(),
         (_, Some(at)) => format!("it is asked to call {}, and restarted when it is in no call", ahead(at, now)),
         (_, None) => "it is restarted when it calls and is in no call; the wish is kept for a day".to_owned(),
@@ -59,9 +67,11 @@ mod tests {
 
     #[test]
     fn it_says_when_the_phone_is_restarted() {
-        let told =
-            |result: &str, at| text("reception", &Answer { result: result.to_owned(), at }, Timestamp::UNIX_EPOCH);
+        let told = |result: &str, at| {
+            text("reception", &Answer { result: result.to_owned(), reason: None, at }, Timestamp::UNIX_EPOCH)
+        };
         let at = Timestamp::from_second(5).ok();
+        assert!(told("Waits", at).contains("restarted after its window opens (in 5s)"));
         assert_eq!(told("Queued", at), "reception: it is asked to call in 5s, and restarted when it is in no call");
         assert!(told("Queued", None).contains("kept for a day"));
         assert_eq!(told("AlreadyUnderWay", None), "reception: a restart is under way already");

@@ -61,7 +61,7 @@ pub struct Args {
     /// --public-address and the port of --dcmp-listen unless given
     #[arg(long, env = "PHONEOPS_DCMP_URL", value_name = "URL", value_parser = poll_url)]
     pub dcmp_url: Option<String>,
-    /// Address or name of this service as phones are set to it; phones set to another server are left alone
+    /// Address or name of this service as phones are set to it; phones set to another server are read and not written to
     #[arg(long, env = "PHONEOPS_PUBLIC_ADDRESS", value_name = "HOST", value_parser = host)]
     pub public_address: Option<String>,
     /// Where status is served; off loopback it needs --tokens

@@ -123,7 +123,7 @@ impl Fleet {
             None if !phone.profile().polls => "its firmware cannot poll".to_owned(),
             None if report => "mode Report writes no `dcmp-url`".to_owned(),
             None if poll_url(&desired.desired, site, &self.settings, &phone.profile()).is_none() => {
-                "no `dcmp-url` is known (--dcmp-url)".to_owned()
+                "no `dcmp-url` is known (--dcmp-url, or --public-address with --dcmp-listen)".to_owned()
             }
             None => "it has not polled yet".to_owned(),
         };

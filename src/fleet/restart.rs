@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Fleet, call::CallStep, doors::Held, phone::Phone, schedule::after};
+use super::{
+    Fleet, call::CallStep, doors::Held, phone::Phone, schedule::after, show::some_names, words::PendingReason,
+};
 use crate::{
     catalogue::{Catalogue, Effect, GroupKey},
     spec::{Mode, Restart as RestartPolicy},
@@ -53,6 +55,13 @@ pub struct Restart {
 pub enum RestartAnswer {
     /// It is kept until the phone can be restarted; the phone is asked to call at that time, if it can be asked.
     Queued(Option<Timestamp>),
+    /// Its window is closed or a pause holds, so it is restarted after that.
+    Waits {
+        /// Which of the two.
+        reason: PendingReason,
+        /// When that ends, if that is known.
+        until: Option<Timestamp>,
+    },
     /// A wish waits already, or a restart was sent and the phone has not called since.
     UnderWay,
     /// It cannot be restarted, and why.
@@ -198,17 +207,14 @@ impl Phone {
             notes.push(format!("a restart was sent at {sent:.0}; {what}, so its outcome is unknown"));
         }
         if !restart.items.is_empty() {
-            let names: Vec<String> = restart.items.iter().take(NAMED).map(ToString::to_string).collect();
-            let more = restart.items.len().saturating_sub(NAMED);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            notes.push(format!("takes effect with a restart: {}{more}", names.join(", ")));
+            notes.push(format!(
+                "takes effect with a restart: {}",
+                some_names(&restart.items.iter().collect::<Vec<_>>())
+            ));
         }
         notes
     }
 }
-
-/// Most item names in one note.
-const NAMED: usize = 10;
 
 impl Fleet {
     /// A person wants this phone to be restarted: when it is not in a call, and once. The wish is kept for a day in which it
@@ -243,9 +249,11 @@ impl Fleet {
         phone.calling.forgive();
         self.save(device, now);
         self.schedule(device, now);
-        match self.phones.get(device).map(|phone| phone.calling.step) {
-            Some(CallStep::Waiting { at }) => RestartAnswer::Queued(Some(at)),
-            _ => RestartAnswer::Queued(None),
+        let Some(phone) = self.phones.get(device) else { return RestartAnswer::NotFound };
+        match (phone.held(now), phone.calling.step) {
+            (Some(held), _) => RestartAnswer::Waits { reason: held.reason(), until: held.until() },
+            (None, CallStep::Waiting { at }) => RestartAnswer::Queued(Some(at)),
+            (None, _) => RestartAnswer::Queued(None),
         }
     }
 }

@@ -271,8 +271,8 @@ impl Fleet {
     fn notes(&self, phone: &Phone, now: Timestamp) -> Vec<String> {
         let site = self.site_of(phone);
         let of_site = Self::hands_off_note(phone).into_iter().chain(self.poll_note(phone, &site, now));
-        let of_doors = self.door_notes(phone, now);
-        of_doors.into_iter().chain(of_site).chain(self.ladder_notes(phone)).chain(phone.restart_notes()).collect()
+        let of_phone = phone.restart_notes().into_iter().chain(phone.due_note(&self.catalogue));
+        self.door_notes(phone, now).into_iter().chain(of_site).chain(self.ladder_notes(phone)).chain(of_phone).collect()
     }
 
     fn drift_view(&self, phone: &Phone, difference: &super::diff::Difference) -> DriftView {
@@ -299,6 +299,16 @@ pub(super) fn without_credentials(text: &str) -> String {
     match rest.get(..end).and_then(|authority| authority.rfind('@')) {
         Some(at) => format!("{scheme}://{MASK}{}", rest.get(at..).unwrap_or_default()),
         None => text.to_owned(),
+    }
+}
+
+/// Names of items for one note, ten at most.
+pub(super) fn some_names(ids: &[&ItemId]) -> String {
+    const NAMED: usize = 10;
+    let names: Vec<String> = ids.iter().take(NAMED).map(ToString::to_string).collect();
+    match ids.len().saturating_sub(NAMED) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
     }
 }
 

@@ -10,13 +10,14 @@
 use super::{
     fingerprint::{Fingerprint, FingerprintKey, Known},
     goal::meaning,
-    phone::Phone,
+    phone::{Newest, Phone},
     sending::text_of,
     session::Surroundings,
+    show::some_names,
 };
 use crate::{
     catalogue::Catalogue,
-    spec::{DesiredItem, Wanted},
+    spec::{DesiredItem, Mode, Wanted},
     wpi::{Item, ItemId, ItemStatus},
 };
 
@@ -150,6 +151,19 @@ impl Phone {
         let uncompared = items.iter().map(|item| &item.id).filter(|id| !catalogue.compares(id.name.as_str()));
         let confirmed = |id: &ItemId| matches!(self.fingerprints.get(id), Some((Known::Confirmed, _)));
         uncompared.filter(move |id| !confirmed(id) && !self.due.contains(id) && !self.refused_as_is(id))
+    }
+
+    /// What is to be written and stands in no drift, since nobody compares it: who arms a phone should know.
+    pub(super) fn due_note(&self, catalogue: &Catalogue) -> Option<String> {
+        let goal = self.goal.as_ref().filter(|_| matches!(self.newest, Newest::Declared))?;
+        if goal.desired.policy.mode == Mode::Off {
+            return None;
+        }
+        let words = |what: &str, ids: Vec<&ItemId>| (!ids.is_empty()).then(|| format!("{what}: {}", some_names(&ids)));
+        let due = words("to be written without being compared", self.due.iter().collect());
+        let seeds = words("seeds to be written", self.seeds(catalogue).map(|seed| &seed.id).collect());
+        let notes: Vec<String> = due.into_iter().chain(seeds).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
     }
 
     fn make_due(&mut self, id: &ItemId) {

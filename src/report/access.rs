@@ -76,7 +76,10 @@ pub fn admit(
             return Ok(None);
         }
         let why = if act { "acts need a token with right act" } else { "reading from another machine needs a token" };
-        let message = format!("{why}: send it as `Authorization: Bearer …` (see --tokens)");
+        let message = format!(
+            "{why}: send it as `Authorization: Bearer …` (`--token-file` of the commands), or ask over the socket in \
+             the state folder, `--server unix:…/api.sock`, which needs none"
+        );
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "token-needed", message));
     };
     let Some(token) = tokens.and_then(|tokens| tokens.find(presented)) else {

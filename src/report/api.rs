@@ -187,6 +187,10 @@ async fn restart(
         RestartAnswer::Queued(at) => {
             Ok((StatusCode::ACCEPTED, Json(json!({ "result": "Queued", "at": at }))).into_response())
         }
+        RestartAnswer::Waits { reason, until } => {
+            let waits = json!({ "result": "Waits", "reason": reason, "at": until });
+            Ok((StatusCode::ACCEPTED, Json(waits)).into_response())
+        }
         RestartAnswer::UnderWay => Ok(Json(json!({ "result": "AlreadyUnderWay" })).into_response()),
         RestartAnswer::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-restarted", why)),
         RestartAnswer::NotFound => Err(no_phone()),

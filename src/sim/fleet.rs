@@ -11,6 +11,7 @@ use super::{
     settings::{Server, SimError, SimSettings, Timing},
     transcript::{Counts, SimEvent},
 };
+use crate::wpi::{Item, ItemId, ItemName};
 
 /// What the phones of a fleet have in common, and how they differ.
 #[derive(Debug, Clone)]
@@ -61,6 +62,9 @@ impl FleetSettings {
         let address = address.ok_or(SimError::Addresses { count: self.phones, base: IpAddr::V4(self.base_address) })?;
         let mut settings = SimSettings::new(mac(number), IpAddr::V4(address), self.server.clone());
         let turn = usize::try_from(number).unwrap_or(0) % self.models.len().max(1);
+        // a phone calls the server that is set on it
+        let server = self.server.address.ip().to_canonical().to_string();
+        settings.items.extend(ItemName::new("dls-addr").map(|name| Item::plain(ItemId::new(name, None), server)));
         settings.model = self.models.get(turn).copied().unwrap_or_default();
         settings.contact_port = self.contact_port;
         settings.seed = self.seed.wrapping_mul(1_000_003).wrapping_add(number.into());

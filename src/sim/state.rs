@@ -232,13 +232,13 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
     use crate::sim::Model;
 
-    fn state(model: Model) -> State {
+    pub(in crate::sim) fn state(model: Model) -> State {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let mut settings = SimSettings::new("00:1A:E8:00:00:01", here, Server::at((here, 1).into()));
         settings.model = model;
@@ -248,7 +248,7 @@ mod tests {
         state
     }
 
-    fn is_call(next: &Next) -> bool {
+    pub(in crate::sim) fn is_call(next: &Next) -> bool {
         matches!(next, Next::Call(_))
     }
 

@@ -91,24 +91,14 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-
     use super::*;
-    use crate::sim::{Model, SimSettings, state::Next};
-
-    fn state(model: Model) -> State {
-        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let mut settings = SimSettings::new("00:1A:E8:00:00:01", here, Server::at((here, 1).into()));
-        settings.model = model;
-        let mut state = State::new(settings, (here, 8085).into());
-        state.boot(Instant::now(), Duration::ZERO);
-        state.dues.clear();
-        state
-    }
-
-    fn is_call(next: &Next) -> bool {
-        matches!(next, Next::Call(_))
-    }
+    use crate::sim::{
+        Model,
+        state::{
+            Next,
+            tests::{is_call, state},
+        },
+    };
 
     #[tokio::test]
     async fn a_contact_within_the_gap_is_answered_and_not_followed() {

@@ -110,6 +110,8 @@ codes! {
     MISSING_FIELD = "missing-field";
     /// An item of effect safety where none may stand.
     SAFETY_ITEM = "safety-item";
+    /// An ignore rule for an item that is never compared.
+    IGNORES_NOTHING = "ignores-nothing";
     /// The name or address of a server that is none.
     SERVER = "server";
     /// A network that is none.

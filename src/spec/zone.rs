@@ -33,6 +33,7 @@ impl Zone {
                 Some(full) => format!("; did you mean `{full}`?"),
                 None => did_you_mean(name, names.iter().map(String::as_str)),
             };
+            let hint = if hint.is_empty() { "; write an IANA name, such as Europe/Berlin" } else { &hint };
             format!("there is no time zone `{name}`{hint}")
         })
     }

@@ -355,6 +355,8 @@ async fn two_hundred_phones_start_and_stop_and_leave_no_task() {
         server.seen().iter().map(|seen| seen.message.as_ref().unwrap().value("mac-addr").unwrap().to_owned()).collect();
     assert_eq!(macs.len(), 200);
     assert_eq!((fleet.counts().flows, fleet.violations()), (200, vec![]));
+    let called = server.address.ip().to_string();
+    assert_eq!(fleet.phones()[0].value(&id("dls-addr")), Some(ItemText::plain(called)), "it is set to whom it calls");
     fleet.stop().await;
     // the server's own connections end after those of the phones
     let gone = async {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::stage::{MAC, Phone, Stage, Transcript, id};
+use super::{
+    stage::{MAC, Phone, Stage, Transcript, id},
+    writes::phone_with as documents,
+};
 use crate::{
     fleet::{
         RestartAnswer,
@@ -10,20 +13,6 @@ use crate::{
     },
     wpi::{Action, DeviceId, Reason},
 };
-
-fn documents(policy: &str, items: &str) -> String {
-    format!(
-        r#"
-apiVersion: phoneops.dev/v1alpha1
-kind: PhoneConfig
-metadata: {{name: reception}}
-spec:
-  phone: {{mac: "{MAC}"}}
-  policy: {{mode: Enforce{policy}}}
-  items: {{{items}}}
-"#
-    )
-}
 
 const PLAIN: &str = "sntp-addr: 192.0.2.5, date-format: 0";
 
@@ -106,6 +95,23 @@ fn a_person_restarts_a_phone_once_and_only_after_it_took_a_write() {
     assert_eq!(stage.fleet.restart(&device(), "bob", stage.now), RestartAnswer::UnderWay);
     assert_eq!(restarts(&phone.session(&mut stage, Reason::StartUp)), 0);
     assert_eq!(stage.view(MAC).state, State::InSync);
+}
+
+#[test]
+fn who_asks_for_a_restart_outside_the_window_or_in_a_pause_is_told_what_it_waits_for() {
+    let closed = documents(r#", windows: [{schedule: "0 0 1 1 *", duration: 1h, timeZone: Europe/Berlin}]"#, PLAIN);
+    let (mut stage, _) = settled(&documents("", PLAIN));
+    stage.push(&closed);
+    let answer = stage.fleet.restart(&device(), "alice", stage.now);
+    assert!(
+        matches!(answer, RestartAnswer::Waits { reason: PendingReason::WindowClosed, until: Some(_) }),
+        "{answer:?}"
+    );
+    let (mut stage, _) = settled(&documents("", PLAIN));
+    stage.push(&documents(", pause: {reason: move of the ward, by: Ann}", PLAIN));
+    let answer = stage.fleet.restart(&device(), "alice", stage.now);
+    assert_eq!(answer, RestartAnswer::Waits { reason: PendingReason::Paused, until: None });
+    assert!(notes(&stage).contains("paused by Ann: move of the ward"), "{}", notes(&stage));
 }
 
 #[test]

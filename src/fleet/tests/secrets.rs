@@ -24,6 +24,7 @@ fn confirmed() -> (Stage, Phone) {
     let mut phone = Phone::new(MAC);
     phone.session(&mut stage, Reason::StartUp);
     stage.push(&phone_with("", SECRET));
+    assert_eq!(stage.view(MAC).notes, ["to be written without being compared: ldap-pwd"]);
     assert_eq!(phone.session(&mut stage, Reason::Solicited).writes(), [["ldap-pwd"]]);
     assert_eq!(stage.view(MAC).assumed_count, 0);
     (stage, phone)

@@ -39,6 +39,19 @@ fn a_new_phone_gets_its_seeds_once_and_then_they_are_its_users() {
 }
 
 #[test]
+fn in_report_a_new_phone_says_what_is_to_be_written_and_is_no_drift() {
+    let reported = |documents: &str| documents.replace("mode: Enforce", "mode: Report");
+    let mut stage = Stage::with(&reported(ENFORCED));
+    stage.push(&reported(&porter(SEED)));
+    let mut phone = Phone::new(NEW);
+    assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty());
+    assert_eq!(stage.view("porter").notes, ["seeds to be written: ringer-melody"], "who arms it should know");
+    stage.push(&porter(SEED));
+    phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(stage.view("porter").notes, [""; 0]);
+}
+
+#[test]
 fn a_phone_found_without_a_record_gets_no_seed() {
     let mut stage = Stage::with(&porter(SEED));
     let mut phone = Phone::new(NEW);

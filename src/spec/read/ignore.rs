@@ -12,7 +12,8 @@ use crate::{
         ignore::Ignore,
         pause::Pause,
         problem::{Problem, Severity},
-        yaml::{Node, plain},
+        suggest::did_you_mean,
+        yaml::{Mark, Node, plain},
     },
     wpi::{Index, ItemId, ItemName},
 };
@@ -99,15 +100,33 @@ fn id(findings: &mut Findings, catalogue: &Catalogue, node: &Node, what: &str) -
         Some(index) => Some(index?),
         None => None,
     };
-    if let Some(known) = catalogue.get(name.as_str()).filter(|known| !known.index_allowed(index)) {
+    warn_of_nothing(findings, catalogue, item.mark, name.as_str(), index);
+    Some(ItemId::new(name, index))
+}
+
+/// Warns where the rule can hit nothing: who wrote it relies on it.
+fn warn_of_nothing(findings: &mut Findings, catalogue: &Catalogue, mark: Mark, name: &str, index: Option<Index>) {
+    let Some(known) = catalogue.get(name) else {
+        let hint = did_you_mean(name, catalogue.names());
+        if !hint.is_empty() {
+            let message = format!("the catalogue does not know `{name}`, so this rule may ignore nothing{hint}");
+            findings.warn(mark, code::UNKNOWN_ITEM, message);
+        }
+        return;
+    };
+    if !known.index_allowed(index) {
         let message = match index {
             None => format!("`{name}` has an index, and a rule without one ignores none of them; add `index`"),
             Some(index) if known.indexed() => format!("`{name}` has no index {index}, so this rule ignores nothing"),
             Some(_) => format!("`{name}` has no index, so this rule ignores nothing; take `index` out"),
         };
-        findings.warn(item.mark, code::INDEX, message);
+        findings.warn(mark, code::INDEX, message);
+    } else if !catalogue.compares(name) {
+        let message = format!(
+            "`{name}` is never compared, so this rule ignores nothing; to have it left alone, take it out by `unmanaged`"
+        );
+        findings.warn(mark, code::IGNORES_NOTHING, message);
     }
-    Some(ItemId::new(name, index))
 }
 
 fn index(findings: &mut Findings, node: &Node) -> Option<Index> {

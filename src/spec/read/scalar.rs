@@ -109,22 +109,29 @@ pub(in crate::spec) fn word<T: Copy>(
     what: &str,
     words: &[(&str, T)],
 ) -> Option<T> {
-    if let (Some(raw), Value::Scalar(_, Style::Plain)) = (node.text(), &node.value)
-        && let Plain::Trap(trap @ Trap::YesNo(_)) = plain::read(raw)
-        && let Some((word, _)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(raw))
-    {
-        findings.error(
-            node.mark,
-            trap.code(),
-            format!("{what}: `{raw}` without quotes is a boolean for some tools; write \"{word}\""),
-        );
-        return None;
+    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    if let (Some(raw), Value::Scalar(_, Style::Plain)) = (node.text(), &node.value) {
+        let read = plain::read(raw);
+        if let Plain::Trap(trap @ Trap::YesNo(_)) = &read
+            && let Some(word) = known.iter().find(|word| word.eq_ignore_ascii_case(raw))
+        {
+            findings.error(
+                node.mark,
+                trap.code(),
+                format!("{what}: `{raw}` without quotes is a boolean for some tools; write \"{word}\""),
+            );
+            return None;
+        }
+        // quotes would not help: none of the words is a boolean
+        if matches!(read, Plain::Bool(_) | Plain::Trap(Trap::YesNo(_))) {
+            findings.error(node.mark, code::VALUE, format!("{what} must be one of {}, not `{raw}`", known.join(", ")));
+            return None;
+        }
     }
     let text = string(findings, node, what)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(*value);
     }
-    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let hint = did_you_mean(text, known.iter().copied());
     findings.error(node.mark, code::VALUE, format!("{what} must be one of {}{hint}", known.join(", ")));
     None

@@ -112,7 +112,27 @@ fn a_rule_that_hits_nothing_warns_and_an_unknown_item_may_be_ignored() {
     assert!(message(&found).ends_with("add `index`"));
     finds_in("{ignore: [{item: realm, index: 1, reason: a}]}", &["warning 5:28 bad-index"]);
     finds_in("{ignore: [{item: nobody-knows-this, reason: a}]}", &[]);
-    finds_in("{ignore: [{item: sip-pwd, reason: a}]}", &[]);
+    let found = finds_in("{ignore: [{item: sntp-adr, reason: a}]}", &["warning 5:28 unknown-item"]);
+    assert!(message(&found).ends_with("did you mean `sntp-addr`?"));
+    let found = finds_in("{ignore: [{item: sip-pwd, reason: a}]}", &["warning 5:28 ignores-nothing"]);
+    assert!(message(&found).contains("`unmanaged`"));
+}
+
+#[test]
+fn a_word_that_should_be_another_names_those_there_are_and_no_quotes() {
+    let found = finds_in("{restart: true}", &["5:21 unknown-value"]);
+    assert_eq!(message(&found), "`policy.restart` must be one of Deny, Allow, not `true`");
+    finds_in("{userItems: yes}", &["5:23 unknown-value"]);
+    finds_in("{mode: off}", &["5:18 yes-no"]);
+}
+
+#[test]
+fn a_time_zone_that_does_not_exist_is_answered_by_the_form_of_one() {
+    let found = finds_in(
+        "{windows: [{schedule: \"0 2 * * *\", duration: 1h, timeZone: Europe/Muenchen}]}",
+        &["5:70 time-zone"],
+    );
+    assert!(message(&found).ends_with("write an IANA name, such as Europe/Berlin"));
 }
 
 #[test]
