@@ -337,7 +337,6 @@ impl Fleet {
         };
         self.report(flow, result, problem, now);
         match ending {
-            Ending::Failed(_) => self.back_off(&device, now),
             Ending::Done => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(NoWrite::Turn) => {
                 let undone =
@@ -351,7 +350,7 @@ impl Fleet {
             Ending::Waits(why) if why.leaves_the_rest() => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(NoWrite::StoreAway | NoWrite::HandsOff(_)) | Ending::Busy => {}
             // nothing tells when it may be written: not at once again
-            Ending::Waits(_) => self.back_off(&device, now),
+            Ending::Failed(_) | Ending::Waits(_) => self.back_off(&device, now),
         }
         self.after_call(&device, now);
         cleanup(nonce, wish)

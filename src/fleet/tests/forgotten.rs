@@ -14,7 +14,7 @@ use crate::{
     wpi::{Action, Reason},
 };
 
-const PROFILES: &str = r#"
+const PROFILES: &str = r"
 apiVersion: phoneops.dev/v1alpha1
 kind: PhoneProfile
 metadata: {name: all}
@@ -26,7 +26,7 @@ metadata: {name: small}
 spec:
   models: [OpenStage 40]
   items: {ldap-pwd: {file: small}}
----"#;
+---";
 
 /// A phone whose password comes from the layer of its model.
 fn by_model() -> String {
