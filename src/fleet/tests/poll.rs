@@ -225,27 +225,6 @@ fn many_phones_are_told_at_the_pace_of_the_service() {
     assert_eq!(told(), 1, "one now, and a fifth of a second until the next");
 }
 
-const WINDOW: &str = "mode: Enforce, windows: [{schedule: \"0 22 * * *\", duration: 3h, timeZone: UTC}]";
-
-#[test]
-fn outside_its_window_a_phone_is_told_where_to_poll_and_gets_nothing_else() {
-    let mut stage = Stage::empty(Settings { poll_url: Some(URL.into()), ..Settings::default() });
-    stage.push(&documents("Enforce").replace("mode: Enforce", WINDOW));
-    let mut phone = Phone::new(MAC);
-    let writes = phone.session(&mut stage, Reason::StartUp).writes();
-    assert_eq!(writes, [["dcmp-url"]], "R-310: without it nobody could reach it when the window opens");
-    assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::WindowClosed);
-    stage.pass(MINUTE * 60);
-    assert!(!poll(&mut stage), "nothing may be written yet");
-    stage.pass(MINUTE * 60 * 13);
-    assert!(poll(&mut stage), "the window is open");
-    assert_eq!(phone.session(&mut stage, Reason::Solicited).writes().concat().len(), 3);
-
-    let pause = "mode: Enforce, pause: {reason: exam week, by: alice}";
-    stage.push(&documents("Enforce").replace("mode: Enforce", pause));
-    assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty(), "a pause is a pause");
-}
-
 /// Two phones of a Poll site that are to get an item that can make them vanish; the second may not yet.
 fn climbing() -> (Stage, Phone, Phone) {
     let yaml = documents("Enforce").replace("mode: Enforce", "mode: Enforce, lockoutItems: Allow");
@@ -334,4 +313,44 @@ fn a_phone_that_fails_at_the_address_has_all_else_proven_and_is_not_pestered() {
     assert_eq!(stage.view(MAC).state, State::InSync);
     assert!(stage.view(MAC).notes[0].contains("`failed`"), "{:?}", stage.view(MAC).notes);
     assert!(phone.session(&mut stage, Reason::Solicited).writes().is_empty());
+}
+
+#[test]
+fn the_address_is_written_outside_windows_too_and_not_while_a_pause_holds() {
+    const NIGHT: &str = "Enforce, windows: [{schedule: \"0 2 * * *\", duration: 3h, timeZone: Europe/Berlin}]";
+    let (mut stage, mut phone) = behind_nat(NIGHT);
+    let by_day = phone.session(&mut stage, Reason::StartUp);
+    assert_eq!(by_day.writes(), [["dcmp-url"]], "else nobody could tell it of the opening");
+    assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::WindowClosed);
+    assert!(!poll(&mut stage));
+    let night = "2026-03-02T01:00:01Z".parse::<jiff::Timestamp>().unwrap();
+    stage.pass(night.duration_since(stage.now).unsigned_abs());
+    assert!(poll(&mut stage), "the opening");
+    assert_eq!(phone.session(&mut stage, Reason::Solicited).writes().concat().len(), 3);
+    let (mut stage, mut phone) = behind_nat("Enforce, pause: {reason: fair, by: ada}");
+    assert_eq!(phone.session(&mut stage, Reason::StartUp).writes().len(), 0);
+}
+
+#[test]
+fn a_phone_that_waits_for_its_turn_is_not_told_to_call_for_it() {
+    let (mut stage, _) = behind_nat("Enforce");
+    let other = "00:1A:E8:00:00:01";
+    let yaml = documents("Enforce, lockoutItems: Allow").replace("daylight-save: true", "vlan-id: 7");
+    let config = yaml.split("---").nth(1).unwrap().replace(MAC, other).replace("reception", "other");
+    stage.push(&format!("{yaml}---{config}"));
+    let mut first = Phone::new(other);
+    first.peer = "127.0.0.8:5000".parse().unwrap();
+    first.session(&mut stage, Reason::StartUp);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    let mut told = 0;
+    for _ in 0..10 {
+        stage.pass(MINUTE);
+        assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::Turn);
+        if poll(&mut stage) {
+            told += 1;
+            phone.session(&mut stage, Reason::Solicited);
+        }
+    }
+    assert_eq!(told, 0, "a call could not change anything");
 }
