@@ -141,6 +141,10 @@ impl Fleet {
             let end = pause.until.map(|until| format!(" until {until:.0}")).unwrap_or_default();
             notes.push(format!("paused{end} by {}: {}", pause.by, pause.reason));
         }
+        let undecided = phone.goal.as_ref().is_some_and(|goal| goal.desired.undecided);
+        if policy.is_some() && undecided && phone.facts.last_seen.is_some() {
+            notes.push(format!("{}: nothing is written", NoWrite::Undecided));
+        }
         if policy.is_some() && self.wanted.is_some() && !self.classes_known {
             let why =
                 "`catalogue.csv` has errors, so it is not known which items can cut phones off: nothing is written";

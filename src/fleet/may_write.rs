@@ -46,6 +46,9 @@ pub enum NoWrite {
     /// What the session works towards is not what is in force any more.
     #[error("another desired state is in force")]
     NotInForce,
+    /// The phone does not say its model, and a layer of certain models may say otherwise: another mode, a pause, a window.
+    #[error("it does not say its model (`device-type`), which decides what is wanted of it")]
+    Undecided,
     /// The store cannot take the record of the write.
     #[error("the store cannot be written")]
     StoreAway,
@@ -79,7 +82,7 @@ impl NoWrite {
             Self::WrongSite => Some(PendingReason::WrongSite),
             Self::HandsOff(why) => Some(why.pending()),
             Self::Turn => Some(PendingReason::Turn),
-            Self::NotInForce | Self::SessionLimit => Some(PendingReason::Queued),
+            Self::NotInForce | Self::Undecided | Self::SessionLimit => Some(PendingReason::Queued),
             Self::Report | Self::Off | Self::TooLarge | Self::Item(..) => None,
         }
     }
@@ -213,6 +216,9 @@ pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Perm
         Mode::Report => return Err(NoWrite::Report),
         Mode::Enforce if ask.settings.report_only => return Err(NoWrite::Report),
         Mode::Enforce => {}
+    }
+    if goal.undecided {
+        return Err(NoWrite::Undecided);
     }
     if let Some(held) = Held::now(&goal.policy, now).filter(|held| !passes(ask, goal, &leaving, *held)) {
         return Err(held.into());

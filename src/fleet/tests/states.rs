@@ -81,6 +81,23 @@ fn a_layer_of_one_model_is_decided_when_the_phone_tells_its_model() {
 }
 
 #[test]
+fn a_phone_that_does_not_say_its_model_is_read_and_not_written_while_a_layer_waits_for_it() {
+    let quiet = "---\napiVersion: phoneops.dev/v1alpha1\nkind: PhoneProfile\nmetadata: {name: quiet}\n\
+                 spec: {models: [OpenStage 60], policy: {mode: Report}}\n";
+    let yaml = ENFORCED.replace("profiles: [site-berlin]", "profiles: [site-berlin, quiet]") + quiet;
+    let mut stage = Stage::with(&yaml);
+    let mut phone = Phone::new(MAC);
+    let mut first = phone.initial(Reason::StartUp, Vec::new());
+    first.items.retain(|item| item.id.name.as_str() != "device-type");
+    assert!(phone.session_from(&mut stage, first).writes().is_empty(), "its mode may be Report");
+    let view = stage.view(MAC);
+    assert_eq!((view.state, view.drift_count), (State::Pending, 3));
+    assert!(view.notes[0].contains("`device-type`"), "{:?}", view.notes);
+    assert_eq!(phone.session(&mut stage, Reason::StartUp).writes().len(), 1, "an OpenStage 40 it is");
+    assert!(stage.view(MAC).notes.is_empty());
+}
+
+#[test]
 fn pages_follow_each_other_without_gap_or_overlap() {
     let phone = ENFORCED.rsplit("---").next().unwrap();
     let phones: Vec<String> = (0..25)
