@@ -134,11 +134,7 @@ fn a_write_whose_session_breaks_off_is_told_as_accepted() {
 fn a_write_in_flight_when_the_service_died_is_its_own_when_it_is_found() {
     let mut stage = Stage::with(ENFORCED);
     let mut phone = Phone::new(MAC);
-    let first = phone.initial(Reason::StartUp, Vec::new());
-    let read = stage.say(&phone, first);
-    phone.cookie = read.set_cookie;
-    let reply = phone.obey(&read.message);
-    let write = stage.say(&phone, reply);
+    let write = phone.up_to_the_write(&mut stage);
     phone.obey(&write.message);
     let mut again = stage.restarted(ENFORCED);
     phone.session(&mut again, Reason::StartUp);

@@ -278,11 +278,7 @@ fn a_phone_in_doubt_is_told_to_call_in_time_and_not_before_its_call_proves_somet
 fn an_address_whose_write_was_never_answered_is_written_again() {
     let (mut stage, mut phone) = behind_nat("Enforce");
     phone.session(&mut stage, Reason::StartUp);
-    let first = phone.initial(Reason::StartUp, Vec::new());
-    let asked = stage.say(&phone, first);
-    phone.cookie = asked.set_cookie;
-    let read = phone.obey(&asked.message);
-    assert_eq!(stage.say(&phone, read).message.action, Action::WriteItems);
+    assert_eq!(phone.up_to_the_write(&mut stage).message.action, Action::WriteItems);
     stage.pass(MINUTE * 5);
     assert_eq!(phone.session(&mut stage, Reason::LocalChanges).writes(), [[""; 0]; 0]);
     assert_eq!(phone.session(&mut stage, Reason::Solicited).writes(), [["dcmp-url"]]);

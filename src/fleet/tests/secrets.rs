@@ -91,11 +91,7 @@ fn a_secret_that_changes_while_it_is_sent_is_due_again() {
     let (mut stage, mut phone) = confirmed();
     stage.secrets = 1;
     stage.push(&phone_with("", SECRET));
-    let first = phone.initial(Reason::StartUp, Vec::new());
-    let read = stage.say(&phone, first);
-    phone.cookie = read.set_cookie;
-    let reply = phone.obey(&read.message);
-    let write = stage.say(&phone, reply);
+    let write = phone.up_to_the_write(&mut stage);
     stage.secrets = 2;
     stage.push(&phone_with("", SECRET));
     let accepted = phone.obey(&write.message);
@@ -110,11 +106,7 @@ fn a_write_whose_answer_was_lost_is_repeated_once() {
     let (mut stage, mut phone) = confirmed();
     stage.secrets = 1;
     stage.push(&phone_with("", SECRET));
-    let first = phone.initial(Reason::StartUp, Vec::new());
-    let read = stage.say(&phone, first);
-    phone.cookie = read.set_cookie;
-    let reply = phone.obey(&read.message);
-    stage.say(&phone, reply);
+    phone.up_to_the_write(&mut stage);
     let mut restarted = stage.restarted(&phone_with("", SECRET));
     assert_eq!(writes(&mut restarted, &mut phone), [["ldap-pwd"]], "promise 3");
     assert!(writes(&mut restarted, &mut phone).is_empty());
@@ -122,11 +114,7 @@ fn a_write_whose_answer_was_lost_is_repeated_once() {
 
 /// Has the phone sent its secret and the service killed before the answer.
 fn killed_before_the_answer(stage: &mut Stage, phone: &mut Phone) -> Stage {
-    let first = phone.initial(Reason::StartUp, Vec::new());
-    let read = stage.say(phone, first);
-    phone.cookie = read.set_cookie;
-    let reply = phone.obey(&read.message);
-    assert_eq!(stage.say(phone, reply).message.action, Action::WriteItems);
+    assert_eq!(phone.up_to_the_write(stage).message.action, Action::WriteItems);
     stage.restarted(&phone_with("", SECRET))
 }
 

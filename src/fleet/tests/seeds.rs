@@ -101,11 +101,7 @@ fn a_seed_whose_write_was_not_answered_is_read_before_it_is_written_again() {
     let mut stage = Stage::with(ENFORCED);
     stage.push(&porter(SEED));
     let mut phone = Phone::new(NEW);
-    let first = phone.initial(Reason::StartUp, Vec::new());
-    let read = stage.say(&phone, first);
-    phone.cookie = read.set_cookie;
-    let reply = phone.obey(&read.message);
-    let write = stage.say(&phone, reply);
+    let write = phone.up_to_the_write(&mut stage);
     phone.obey(&write.message);
     let mut restarted = stage.restarted(&porter(SEED));
     let session = phone.session(&mut restarted, Reason::Solicited);

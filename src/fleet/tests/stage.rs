@@ -328,6 +328,15 @@ impl Phone {
         Item::plain(id.clone(), self.values.get(id).map_or("", String::as_str))
     }
 
+    /// Begins a session by a start-up and answers its read: what it is told then.
+    pub(super) fn up_to_the_write(&mut self, stage: &mut Stage) -> Reply {
+        let first = self.initial(Reason::StartUp, Vec::new());
+        let read = stage.say(self, first);
+        self.cookie = read.set_cookie;
+        let reply = self.obey(&read.message);
+        stage.say(self, reply)
+    }
+
     /// One whole session, to its CleanUp.
     pub(super) fn session(&mut self, stage: &mut Stage, reason: Reason) -> Transcript {
         self.called += u32::from(reason == Reason::Solicited);

@@ -235,11 +235,7 @@ fn with_a_lost_store_no_secret_is_written_again() {
 fn after_a_crash_with_a_write_in_flight_the_phone_is_read_first() {
     let mut stage = Stage::with(ENFORCED);
     let mut phone = Phone::new(MAC);
-    let first = phone.initial(Reason::StartUp, Vec::new());
-    let read = stage.say(&phone, first);
-    phone.cookie = read.set_cookie;
-    let reply = phone.obey(&read.message);
-    let write = stage.say(&phone, reply);
+    let write = phone.up_to_the_write(&mut stage);
     phone.obey(&write.message);
     let mut restarted = stage.restarted(ENFORCED);
     assert_eq!(restarted.view(MAC).state, State::Pending);
@@ -361,11 +357,7 @@ fn an_answer_to_a_record_of_a_flow_that_is_gone_is_a_plain_cleanup() {
 
 /// A session that has got as far as its first WriteItems.
 fn writing(stage: &mut Stage, phone: &mut Phone) -> ServerMessage {
-    let first = phone.initial(Reason::StartUp, Vec::new());
-    let read = stage.say(phone, first);
-    phone.cookie = read.set_cookie;
-    let reply = phone.obey(&read.message);
-    let write = stage.say(phone, reply).message;
+    let write = phone.up_to_the_write(stage).message;
     assert_eq!(write.action, Action::WriteItems);
     write
 }
