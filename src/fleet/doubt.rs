@@ -43,7 +43,6 @@ impl Vanishing {
 /// What is not known of a phone since such a write.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Doubt {
     /// The site whose ladder it has a place on.
     pub site: SiteName,
@@ -52,9 +51,10 @@ pub struct Doubt {
     /// Whether the phone said that it took them.
     #[serde(default)]
     pub taken: bool,
-    /// Whether it took an earlier message of the same doubt.
-    #[serde(default)]
-    pub taken_before: bool,
+    /// When an earlier message of the same doubt left, which it took. The time of one that a call stopped is not kept
+    /// (promise 10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Timestamp>,
     /// From when on the phone counts as silent.
     #[serde(skip)]
     pub until: Option<Timestamp>,
@@ -79,9 +79,10 @@ impl Doubt {
     }
 
     fn undo(&mut self) {
-        self.taken = self.taken_before;
-        if !self.taken {
-            self.over = Some(false);
+        self.taken = self.before.is_some();
+        match self.before {
+            Some(before) => self.at = before,
+            None => self.over = Some(false),
         }
     }
 }
@@ -90,12 +91,13 @@ impl Phone {
     /// Such a message is about to be recorded and sent; after `wait` without a word the phone counts as silent.
     pub(super) fn doubt_begins(&mut self, site: &SiteName, wait: Duration, now: Timestamp) {
         let before = self.doubt.as_deref().filter(|doubt| doubt.over.is_none());
-        let (site, taken_before) = before.map_or_else(|| (site.clone(), false), |old| (old.site.clone(), old.taken));
+        let (site, before) =
+            before.map_or_else(|| (site.clone(), None), |old| (old.site.clone(), old.taken.then_some(old.at)));
         self.doubt = Some(Box::new(Doubt {
             site,
             at: now,
             taken: false,
-            taken_before,
+            before,
             until: Some(after(now, wait)),
             told: false,
             placed: false,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    stage::id,
+    stage::{ENFORCED, MAC, Phone, Stage, id},
     town::{MINUTE, Town, documents, mac},
 };
 use crate::{
@@ -232,4 +232,27 @@ fn a_phone_that_may_not_be_restarted_any_more_holds_nobody_up() {
     town.stage.push(&closing.replacen("mode: Enforce", "mode: Report", 1));
     town.session(&mac(0), Reason::InventoryChanges);
     assert!(!in_doubt(&town, 0), "in Report it never comes");
+}
+
+#[test]
+fn a_call_that_stops_the_second_of_two_such_writes_leaves_no_time_behind() {
+    // promise 10: the time of what was refused as busy tells of a call
+    let yaml = ENFORCED.replace("mode: Enforce", "mode: Enforce, lockoutItems: Allow");
+    let mut stage = Stage::with(&yaml.replace("daylight-save: true", "vlan-id: 7, hostname: desk"));
+    let mut phone = Phone::new(MAC);
+    let mut told = phone.up_to_the_write(&mut stage).message;
+    let mut times = Vec::new();
+    while told.action == Action::WriteItems {
+        let vanishing = told.items.iter().any(|item| ["vlan-id", "hostname"].contains(&item.id.name.as_str()));
+        if vanishing {
+            times.push(stage.now);
+        }
+        stage.pass(MINUTE / 2);
+        phone.in_call = times.len() == 2;
+        let reply = phone.obey(&told);
+        told = stage.say(&phone, reply).message;
+    }
+    assert_eq!((told.action, times.len()), (Action::CleanUp, 2));
+    let stored = stage.saved.values().next().unwrap();
+    assert_eq!(stored.doubt.as_ref().map(|doubt| doubt.at), Some(times[0]), "the write it took, and no later one");
 }
