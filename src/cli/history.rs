@@ -4,7 +4,6 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
     time::Duration,
 };
 
@@ -15,9 +14,10 @@ use miette::{IntoDiagnostic, WrapErr};
 
 use super::{
     Exit,
+    asking::Server,
     serve::duration,
     status::{
-        client::Client,
+        client::{Client, ClientError},
         text::{ago, clean},
     },
 };
@@ -51,12 +51,8 @@ pub struct Args {
     /// How to print; json is one object a line
     #[arg(short, long, env = "PHONEOPS_HISTORY_OUTPUT", value_enum, default_value_t = Format::Table)]
     output: Format,
-    /// The running service: `http://HOST:PORT`, `https://HOST` or `unix:/path/to/api.sock`
-    #[arg(long, env = "PHONEOPS_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    server: String,
-    /// File with the token to send
-    #[arg(long, env = "PHONEOPS_TOKEN_FILE", value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    server: Server,
 }
 
 /// How to print.
@@ -93,10 +89,8 @@ impl Since {
 
 /// Runs the command.
 pub fn run(args: &Args) -> miette::Result<Exit> {
-    let client = Client::new(&args.server, args.token_file.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
     let now = Timestamp::now();
-    let changes = runtime.block_on(look(args, &client, now))?;
+    let changes = args.server.ask(async |client| look(args, client, now).await)?;
     let text = match args.output {
         Format::Table => table(&changes, now),
         Format::Json => json(&changes)?,
@@ -111,7 +105,7 @@ pub fn run(args: &Args) -> miette::Result<Exit> {
     }
 }
 
-async fn look(args: &Args, client: &Client, now: Timestamp) -> miette::Result<Vec<ChangeView>> {
+async fn look(args: &Args, client: &Client, now: Timestamp) -> Result<Vec<ChangeView>, ClientError> {
     let most = args.limit as usize;
     let mut query = HistoryQuery {
         phone: args.phone.clone(),

@@ -5,6 +5,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 use miette::IntoDiagnostic;
 
+pub mod asking;
 pub mod config;
 pub mod demo;
 pub mod history;

@@ -1,17 +1,12 @@
 //! `phoneops restart`: has a phone restarted as soon as it is in no call, once.
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
-use miette::IntoDiagnostic;
 use serde::Deserialize;
 
 use super::{
     Exit,
-    status::{
-        client::Client,
-        text::{ahead, clean},
-    },
+    asking::Server,
+    status::text::{ahead, clean},
 };
 
 /// Arguments of `phoneops restart`.
@@ -19,12 +14,8 @@ use super::{
 pub struct Args {
     /// The phone, by name or MAC
     phone: String,
-    /// The running service: `http://HOST:PORT`, `https://HOST` or `unix:/path/to/api.sock`
-    #[arg(long, env = "PHONEOPS_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    server: String,
-    /// File with the token to send; acting needs one, but over the socket
-    #[arg(long, env = "PHONEOPS_TOKEN_FILE", value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    server: Server,
 }
 
 /// What the service answers.
@@ -39,9 +30,8 @@ struct Answer {
 
 /// Runs the command; exit code 3 when the phone has to call by itself.
 pub fn run(args: &Args) -> miette::Result<Exit> {
-    let client = Client::new(&args.server, args.token_file.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
-    let answer: Answer = runtime.block_on(client.act(&args.phone, "restart", &serde_json::json!({})))?;
+    let wish = serde_json::json!({});
+    let answer: Answer = args.server.ask(async |client| client.act(&args.phone, "restart", &wish).await)?;
     println!("{}", text(&args.phone, &answer, Timestamp::now()));
     let waits = answer.result == "Waits" || (answer.result == "Queued" && answer.at.is_none());
     Ok(if waits { Exit::Pending } else { Exit::Good })

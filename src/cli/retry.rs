@@ -1,17 +1,12 @@
 //! `phoneops retry`: has what a phone refused tried again, and on request its passwords written again.
 
-use std::path::PathBuf;
-
 use clap::builder::BoolishValueParser;
 use jiff::Timestamp;
-use miette::IntoDiagnostic;
 
 use super::{
     Exit,
-    status::{
-        client::Client,
-        text::{ahead, clean},
-    },
+    asking::Server,
+    status::text::{ahead, clean},
 };
 use crate::report::retry::{Retried, Wish};
 
@@ -23,19 +18,14 @@ pub struct Args {
     /// Also write again all that is never compared: passwords, XML applications
     #[arg(long, env = "PHONEOPS_RETRY_SECRETS", value_parser = BoolishValueParser::new())]
     secrets: bool,
-    /// The running service: `http://HOST:PORT`, `https://HOST` or `unix:/path/to/api.sock`
-    #[arg(long, env = "PHONEOPS_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    server: String,
-    /// File with the token to send; acting needs one, but over the socket
-    #[arg(long, env = "PHONEOPS_TOKEN_FILE", value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    server: Server,
 }
 
 /// Runs the command; exit code 3 when the phone has to call by itself.
 pub fn run(args: &Args) -> miette::Result<Exit> {
-    let client = Client::new(&args.server, args.token_file.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
-    let retried: Retried = runtime.block_on(client.act(&args.phone, "retry", &Wish { secrets: args.secrets }))?;
+    let wish = Wish { secrets: args.secrets };
+    let retried: Retried = args.server.ask(async |client| client.act(&args.phone, "retry", &wish).await)?;
     println!("{}", text(&args.phone, &retried, Timestamp::now()));
     Ok(if retried.contact == "CannotBeReached" { Exit::Pending } else { Exit::Good })
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{history::Change, record::PhoneRecord};
+use super::{history::Change, record::PhoneRecord, service_record::ServiceRecord};
 use crate::{
     spec::Revision,
     wpi::{DeviceId, ItemId, ItemStatus, ServerMessage, contact::ContactUri},
@@ -22,6 +22,8 @@ pub enum Effect {
     },
     /// Keep this record; nobody waits for it.
     Save(Box<PhoneRecord>),
+    /// Keep this of the service as a whole; nobody waits for it.
+    SaveService(Box<ServiceRecord>),
     /// Forget the record of this phone.
     Forget(DeviceId),
     /// Add these changes to the history; losing them stops nothing.

@@ -23,9 +23,12 @@
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people
 //! - [`overload`]: too many sessions at once
+//! - [`service_record`]: what must not be forgotten of the service as a whole, [`service_view`]: what is told of it
+//! - [`audit`]: what people did outside git
 //! - [`effect`]: what it wants done
 
 mod again;
+pub mod audit;
 pub mod batch;
 pub mod call;
 mod calls;
@@ -59,6 +62,8 @@ pub mod retry;
 pub mod schedule;
 pub mod seeding;
 mod sending;
+pub mod service_record;
+pub mod service_view;
 pub mod session;
 pub mod settings;
 mod show;
@@ -96,6 +101,7 @@ use ladder::Ladders;
 use phone::Phone;
 use record::PhoneRecord;
 use schedule::Timers;
+use service_record::ServiceRecord;
 use turns::Turns;
 
 use tug_of_war::TugsOfWar;
@@ -148,6 +154,8 @@ pub struct Fleet {
     classes_known: bool,
     /// The key of fingerprints; without one none are kept, and what is written without being compared is assumed.
     key: Option<FingerprintKey>,
+    /// What is kept of the service as a whole.
+    service: ServiceRecord,
     ladders: Ladders,
     flows: Flows,
     timers: Timers,
@@ -179,6 +187,7 @@ impl Fleet {
             sites: HashMap::new(),
             classes_known: false,
             key: None,
+            service: ServiceRecord::default(),
             ladders: Ladders::default(),
             flows: Flows::default(),
             timers: Timers::default(),
@@ -218,6 +227,11 @@ impl Fleet {
             self.schedule(&device, now);
         }
         voided
+    }
+
+    /// Takes over what the store kept of the service as a whole; to be called before [`Self::restore`].
+    pub fn restore_service(&mut self, record: ServiceRecord) {
+        self.service = record;
     }
 
     /// What the edges are to do; empties the list.
@@ -285,6 +299,12 @@ impl Fleet {
             self.named.remove(&(Arc::clone(name), phone.device.clone()));
         }
         self.undeclared.remove(&phone.device);
+    }
+
+    /// Has what is kept of the service as a whole stored.
+    #[expect(dead_code, reason = "called by what is kept there")]
+    fn save_service(&mut self) {
+        self.effects.push(Effect::SaveService(Box::new(self.service.clone())));
     }
 
     fn save(&mut self, device: &DeviceId, now: Timestamp) {

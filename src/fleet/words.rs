@@ -144,3 +144,15 @@ words! {
         Seen,
     }
 }
+
+words! {
+    /// What a person did outside git, in the audit log.
+    AuditAct {
+        /// Had a phone asked to call.
+        Contact,
+        /// Had tried again what a phone refused.
+        Retry,
+        /// Had a phone restarted.
+        Restart,
+    }
+}

@@ -9,6 +9,7 @@
 //! | `POST /api/v1/phones/{name-or-mac}/retry` with `{"secrets": bool}` | 202 [`Retried`](super::retry::Retried); 404, 409 |
 //! | `GET /api/v1/undeclared` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
 //! | `GET /api/v1/history?phone=&item=&since=&limit=&continue=` | a [`HistoryPage`](crate::fleet::history::HistoryPage) |
+//! | `GET /api/v1/service` | a [`ServiceView`](crate::fleet::service_view::ServiceView) |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 or 503, with reasons |
 //! | `GET /metrics` | `OpenMetrics` text |
@@ -66,6 +67,7 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/phones/{id}/retry", post(retry::retry))
         .route("/api/v1/undeclared", get(undeclared))
         .route("/api/v1/history", get(super::history::history))
+        .route("/api/v1/service", get(service))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
@@ -199,6 +201,10 @@ async fn restart(
 
 async fn undeclared(Shared(fleet): Shared<Fleet>) -> Response {
     Json(fleet.undeclared()).into_response()
+}
+
+async fn service(Shared(fleet): Shared<Fleet>) -> Response {
+    Json(fleet.service()).into_response()
 }
 
 async fn ready(Shared(fleet): Shared<Fleet>) -> Response {

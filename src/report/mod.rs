@@ -9,7 +9,10 @@
 //! - [`problem`]: answers that say no, as JSON
 //! - [`server`]: accepts connections on TCP and on the Unix socket, within limits
 //! - [`socket`]: the Unix socket in the state folder and the name of the user behind it
+//! - [`act`]: what acts of people have in common
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
+
+use std::pin::Pin;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,10 +20,12 @@ use serde::{Deserialize, Serialize};
 use crate::fleet::{
     RestartAnswer,
     history::{HistoryPage, HistoryQuery},
+    service_view::ServiceView,
     view::{Page, PhoneView, Query},
 };
 
 pub mod access;
+pub mod act;
 pub mod api;
 pub mod history;
 pub mod metrics;
@@ -29,6 +34,9 @@ pub mod retry;
 pub mod server;
 pub mod socket;
 pub mod tokens;
+
+/// Tells whether what was decided until now is on disk.
+pub type Kept = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// What the API asks of the running service. Each call answers from memory and within milliseconds.
 pub trait FleetAccess: Send + Sync + 'static {
@@ -46,6 +54,12 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn retry(&self, id: &str, secrets: bool, actor: &str) -> Option<Retry>;
     /// Restarts a phone as soon as it is in no call, once. `actor` is who wants it.
     fn restart(&self, id: &str, actor: &str) -> RestartAnswer;
+    /// The service as a whole.
+    fn service(&self) -> ServiceView;
+    /// Whether an act can be kept: while the store is away only the brake is taken.
+    fn can_keep(&self) -> bool;
+    /// Waits until all that was decided until now is on disk, or could not be brought there.
+    fn kept(&self) -> Kept;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.

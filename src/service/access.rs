@@ -2,16 +2,21 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::shared::Shared;
+use tokio::time::timeout;
+
+use super::{STORE_PATIENCE, shared::Shared};
 use crate::{
     fleet::{
         self, Counters,
+        audit::{AuditEntry, By},
         history::{HistoryPage, HistoryQuery},
         retry::{Retried, RetryAnswer},
+        service_view::ServiceView,
         view::{PAGE_LIMIT, Page, PhoneView, Query},
+        words::AuditAct,
     },
     phone::{FailedHandshakes, HandshakeFailure},
-    report::{ContactAnswer, FailedHandshake, FleetAccess, Readiness, Retry, Undeclared, metrics::FleetCounts},
+    report::{ContactAnswer, FailedHandshake, FleetAccess, Kept, Readiness, Retry, Undeclared, metrics::FleetCounts},
     store::Store,
 };
 
@@ -26,6 +31,16 @@ pub struct Access {
 impl Access {
     pub(super) fn new(shared: Arc<Shared>, failures: Arc<FailedHandshakes>, store: Store) -> Self {
         Self { shared, failures, store }
+    }
+
+    /// Notes in the audit log what `by` did just now, and tells it in the log.
+    #[expect(dead_code, reason = "called by each act")]
+    fn note(&self, by: &By, act: AuditAct, target: &str, outcome: &str) {
+        tracing::info!(actor = by.actor, %act, target, reason = by.reason, outcome, "act");
+        let entry = self.shared.with_fleet(|_, now| AuditEntry::new(by, act, target, outcome, now));
+        if !self.shared.saver.note(entry) {
+            tracing::error!(actor = by.actor, %act, target, "the store is away, and no more acts can wait for it");
+        }
     }
 }
 
@@ -72,6 +87,19 @@ impl FleetAccess for Access {
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
         let device = query.phone.as_deref().and_then(|phone| self.shared.with_fleet(|fleet, _| fleet.device(phone)));
         self.store.history(&HistoryQuery { device, ..query.clone() })
+    }
+
+    fn service(&self) -> ServiceView {
+        self.shared.with_fleet(|fleet, now| fleet.service_view(now))
+    }
+
+    fn can_keep(&self) -> bool {
+        *self.store.writable().borrow()
+    }
+
+    fn kept(&self) -> Kept {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move { timeout(STORE_PATIENCE, shared.saver.flush()).await.unwrap_or(false) })
     }
 
     fn ready(&self) -> Readiness {

@@ -145,7 +145,10 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let shared = Arc::new(Shared::new(fleet, contact, &settings, Arc::clone(&metrics)));
     // beside an older store the mirror may be as old: what it has would be written, and what came since look new
     let doubted = restored.records.iter().any(|record| record.unsure && !record.abandoned);
-    let void = shared.with_fleet(|fleet, now| fleet.restore(restored.records, now));
+    let void = shared.with_fleet(|fleet, now| {
+        fleet.restore_service(restored.service);
+        fleet.restore(restored.records, now)
+    });
     if void > 0 {
         tracing::warn!(
             phones = void,

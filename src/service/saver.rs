@@ -1,6 +1,8 @@
 //! Records on their way to the store: the newest of each phone, written in batches, in order.
 //!
-//! Bounded by the number of phones that are remembered. A record that must be stored before a write leaves goes the same way, so that no
+//! What is kept of the service as a whole and the acts of people go the same way.
+//!
+//! Bounded by the number of phones that are remembered, and by [`ACTS`]. A record that must be stored before a write leaves goes the same way, so that no
 //! older one can overtake it.
 
 use std::{
@@ -14,7 +16,14 @@ use tokio::{
 };
 
 use super::shared::Shared;
-use crate::{fleet::record::PhoneRecord, store::Store, wpi::DeviceId};
+use crate::{
+    fleet::{audit::AuditEntry, record::PhoneRecord, service_record::ServiceRecord},
+    store::Store,
+    wpi::DeviceId,
+};
+
+/// Most acts that wait for the store. While it is away only the brake is taken, so they are few.
+pub(super) const ACTS: usize = 1_000;
 
 /// Records that wait for the store.
 #[derive(Debug, Default)]
@@ -27,6 +36,10 @@ pub(super) struct Saver {
 struct Waiting {
     /// What is to be kept of each phone; `None` = it is to be forgotten.
     records: HashMap<DeviceId, Option<Arc<PhoneRecord>>>,
+    /// What is to be kept of the service as a whole.
+    service: Option<Arc<ServiceRecord>>,
+    /// What people did, in order.
+    acts: Vec<AuditEntry>,
     callers: Vec<oneshot::Sender<bool>>,
 }
 
@@ -58,12 +71,30 @@ impl Saver {
         stored
     }
 
-    /// Waits until all that waits now has been tried.
-    pub(super) async fn flush(&self) {
+    /// Has what is known of the service as a whole stored some time.
+    pub(super) fn put_service(&self, record: ServiceRecord) {
+        self.lock().service = Some(Arc::new(record));
+        self.more.notify_one();
+    }
+
+    /// Has an act added to the audit log. Whether there was room for it.
+    pub(super) fn note(&self, entry: AuditEntry) -> bool {
+        let mut waiting = self.lock();
+        let room = waiting.acts.len() < ACTS;
+        if room {
+            waiting.acts.push(entry);
+        }
+        drop(waiting);
+        self.more.notify_one();
+        room
+    }
+
+    /// Waits until all that waits now has been tried; whether it is stored.
+    pub(super) async fn flush(&self) -> bool {
         let (done, tried) = oneshot::channel();
         self.lock().callers.push(done);
         self.more.notify_one();
-        let _ = tried.await;
+        tried.await.unwrap_or(false)
     }
 }
 
@@ -73,9 +104,18 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
     let writable = store.writable();
     loop {
         saver.more.notified().await;
-        let Waiting { records, callers } = std::mem::take(&mut *saver.lock());
+        let Waiting { records, service, acts, callers } = std::mem::take(&mut *saver.lock());
         let batch: Vec<_> = records.values().flatten().map(Arc::clone).collect();
-        let stored = batch.is_empty() || store.save(batch).await.is_ok();
+        let record = async {
+            match service.clone() {
+                Some(record) => store.save_service(record).await,
+                None => Ok(()),
+            }
+        };
+        // asked together, they share a commit
+        let stored = tokio::join!(store.save(batch), record, store.add_audit(acts.clone()));
+        let (records_stored, service_stored, acts_stored) = (stored.0.is_ok(), stored.1.is_ok(), stored.2.is_ok());
+        let stored = records_stored && service_stored && acts_stored;
         for caller in callers {
             let _ = caller.send(stored);
         }
@@ -83,8 +123,17 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
             forget(&store, records.iter().filter(|(_, record)| record.is_none()).map(|(device, _)| device)).await;
         } else {
             let mut waiting = saver.lock();
-            for (device, record) in records.into_iter().filter(|(_, record)| record.is_some()) {
-                waiting.records.entry(device).or_insert(record);
+            if !records_stored {
+                for (device, record) in records.into_iter().filter(|(_, record)| record.is_some()) {
+                    waiting.records.entry(device).or_insert(record);
+                }
+            }
+            if !service_stored {
+                waiting.service = waiting.service.take().or(service);
+            }
+            if !acts_stored {
+                // what could not be stored goes before what came since
+                waiting.acts.splice(..0, acts);
             }
         }
         // the store's own word is taken under the fleet's lock, here as in `watch`: whoever comes last is right

@@ -85,6 +85,7 @@ impl Shared {
             for effect in fleet.take_effects() {
                 match effect {
                     Effect::Save(record) => self.saver.put(*record),
+                    Effect::SaveService(record) => self.saver.put_service(*record),
                     Effect::Forget(device) => self.saver.forget(device),
                     effect => outside.push(effect),
                 }
@@ -101,7 +102,7 @@ impl Shared {
                 Effect::Contact { device, uri, ticket } => {
                     tokio::spawn(Arc::clone(self).contact(device, uri, ticket));
                 }
-                Effect::Save(_) | Effect::Forget(_) => {}
+                Effect::Save(_) | Effect::SaveService(_) | Effect::Forget(_) => {}
             }
         }
         result

@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::{
-    birth,
+    audit, birth,
     error::StoreError,
     folder::{Inode, inode, make_private, suffixed},
     history,
     sequence::Sequence,
 };
 use crate::{
-    fleet::{self, record::PhoneRecord},
+    fleet::{self, audit::AuditEntry, record::PhoneRecord, service_record::ServiceRecord},
     spec::{Commit, Revision},
     wpi::DeviceId,
 };
@@ -26,6 +26,9 @@ use crate::{
 pub(super) const APPLICATION_ID: i64 = 0x7068_6F70;
 /// The newest schema this code knows.
 pub(super) const SCHEMA: i64 = 1;
+
+/// The fact that holds what is kept of the service as a whole.
+const SERVICE: &str = "service";
 
 const PAGE_SIZE: i64 = 4096;
 /// Bounds of what a probe writes: a handful of pages proves too little on a full disk.
@@ -43,6 +46,10 @@ pub(super) enum Change {
     Save(Vec<Arc<PhoneRecord>>),
     /// This phone is forgotten.
     Remove(DeviceId),
+    /// What is kept of the service as a whole.
+    Service(Arc<ServiceRecord>),
+    /// These acts come to the audit log.
+    Audit(Vec<AuditEntry>),
     /// The newest revision taken over, and who made it.
     Revision(Revision, Option<Commit>),
     /// These changes come to the history.
@@ -147,9 +154,25 @@ impl Database {
             self.connection.pragma_update(None, "max_page_count", pages.max(1))?;
         }
         self.connection.execute_batch(history::TABLES)?;
+        self.connection.execute_batch(audit::TABLES)?;
         put_fact(&self.connection, "opened", &Timestamp::now().to_string())?;
         self.opened.1 = inode(&self.wal);
         Ok(())
+    }
+
+    /// What was kept of the service as a whole.
+    pub(super) fn load_service(&self) -> Result<ServiceRecord, StoreError> {
+        let failed = |error: rusqlite::Error| of_sqlite(&self.file, &error);
+        let json: Option<String> = self
+            .connection
+            .query_row("SELECT value FROM fact WHERE key = ?1", [SERVICE], |row| row.get(0))
+            .optional()
+            .map_err(failed)?;
+        let Some(json) = json else { return Ok(ServiceRecord::default()) };
+        serde_json::from_str(&json).map_err(|error| StoreError::Corrupt {
+            file: self.file.clone(),
+            detail: format!("the record of the service cannot be read: {}", place_of(&error)),
+        })
     }
 
     /// Every record, by device, and the revision.
@@ -207,6 +230,10 @@ impl Database {
                     Change::Remove(device) => {
                         remove.execute(params![device.as_str()])?;
                     }
+                    Change::Service(record) => {
+                        put_fact(&transaction, SERVICE, &serde_json::to_string(&**record)?)?;
+                    }
+                    Change::Audit(entries) => audit::append(&transaction, entries)?,
                     Change::Revision(revision, commit) => {
                         put_fact(&transaction, "revision", revision.as_str())?;
                         history::put_commit(&transaction, revision, commit.as_ref())?;

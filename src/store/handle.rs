@@ -21,8 +21,10 @@ use super::{
 use crate::{
     fleet::{
         self,
+        audit::AuditEntry,
         history::{HistoryPage, HistoryQuery},
         record::PhoneRecord,
+        service_record::ServiceRecord,
     },
     spec::{Commit, Revision},
     wpi::DeviceId,
@@ -61,6 +63,8 @@ impl Default for OpenOptions {
 pub struct Restored {
     /// All records by device; those of undeclared phones have nothing in force.
     pub records: Vec<PhoneRecord>,
+    /// What was kept of the service as a whole.
+    pub service: ServiceRecord,
     /// The newest revision that was taken over.
     pub revision: Option<Revision>,
     /// Where a broken file was put.
@@ -140,6 +144,19 @@ impl Store {
         self.ask(Change::Save(records)).await
     }
 
+    /// Saves what is kept of the service as a whole.
+    pub async fn save_service(&self, record: Arc<ServiceRecord>) -> Result<(), StoreAway> {
+        self.ask(Change::Service(record)).await
+    }
+
+    /// Adds acts to the audit log, in this order.
+    pub async fn add_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreAway> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.ask(Change::Audit(entries)).await
+    }
+
     /// Saves the name of the newest revision that was taken over, and who made it.
     pub async fn save_revision(&self, revision: Revision, commit: Option<Commit>) -> Result<(), StoreAway> {
         self.ask(Change::Revision(revision, commit)).await
@@ -214,6 +231,7 @@ impl Store {
 fn restore(file: &Path, settings: Settings) -> Result<(Database, Restored), StoreError> {
     let mut database = Database::open(file, settings)?;
     let (mut records, revision) = database.load()?;
+    let service = database.load_service()?;
     let is_newest = database.is_newest()?;
     database.arm()?;
     if !is_newest && !records.is_empty() {
@@ -228,5 +246,5 @@ fn restore(file: &Path, settings: Settings) -> Result<(Database, Restored), Stor
              taken to be on them; `phoneops retry PHONE --secrets` writes those of a phone"
         );
     }
-    Ok((database, Restored { records, revision, put_aside: None }))
+    Ok((database, Restored { records, service, revision, put_aside: None }))
 }

@@ -4,6 +4,7 @@
 //! - [`error`]: why a store does not open, and why a write did not reach it
 //! - `writer`: the one thread that writes; all requests that wait share one commit
 //! - `database`: the file itself: schema, checks, reading, writing
+//! - `audit`: what people did outside git, in a chain
 //! - [`history`]: what changed on the phones, and who wanted it
 //! - `birth`: whether there is no file yet, and the first one made whole
 //! - `sequence`: the number of the last commit beside the file, by which an older copy of it is known
@@ -19,6 +20,7 @@
 //! the caller saves what it still wants kept. Where the whole folder is put back, the older file has its own number
 //! beside it, and nothing shows that it is older. Secrets are not in the file by type: a record holds references.
 
+mod audit;
 mod birth;
 mod database;
 pub mod error;

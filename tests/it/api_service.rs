@@ -11,11 +11,12 @@ use phoneops::{
     fleet::{
         RestartAnswer,
         history::{HistoryPage, HistoryQuery},
+        service_view::ServiceView,
         view::{PAGE_LIMIT, Page, PhoneView, Query},
         words::State,
     },
     report::{
-        ContactAnswer, FailedHandshake, FleetAccess, Readiness, Retry, Undeclared,
+        ContactAnswer, FailedHandshake, FleetAccess, Kept, Readiness, Retry, Undeclared,
         api::{ApiSettings, router},
         metrics::ServiceMetrics,
         server::{ServerLimits, serve, serve_unix},
@@ -85,6 +86,8 @@ pub(crate) struct MadeUp {
     pub(crate) queries: Mutex<Vec<Query>>,
     pub(crate) histories: Mutex<Vec<HistoryQuery>>,
     pub(crate) ready: Readiness,
+    /// Whether its store takes what is to be kept.
+    pub(crate) kept: bool,
 }
 
 impl Default for MadeUp {
@@ -98,6 +101,7 @@ impl Default for MadeUp {
             queries: Mutex::default(),
             histories: Mutex::default(),
             ready: Readiness { ready: true, reasons: Vec::new() },
+            kept: true,
         }
     }
 }
@@ -138,6 +142,18 @@ impl FleetAccess for MadeUp {
     fn retry(&self, id: &str, secrets: bool, actor: &str) -> Option<Retry> {
         self.contacts.lock().unwrap().push((id.to_owned(), format!("{actor} {secrets}")));
         self.retry.clone()
+    }
+
+    fn service(&self) -> ServiceView {
+        ServiceView::default()
+    }
+
+    fn can_keep(&self) -> bool {
+        self.kept
+    }
+
+    fn kept(&self) -> Kept {
+        Box::pin(std::future::ready(self.kept))
     }
 
     fn ready(&self) -> Readiness {

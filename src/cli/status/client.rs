@@ -158,11 +158,17 @@ impl Client {
 
     /// Acts on one phone: `POST` of this wish to `/api/v1/phones/{id}/{act}`.
     pub async fn act<T: DeserializeOwned>(&self, id: &str, act: &str, wish: &impl Serialize) -> Result<T, ClientError> {
-        let body = serde_json::to_vec(wish).map_err(|error| self.odd(&error))?;
-        self.ask(Method::POST, &format!("/api/v1/phones/{}/{act}", encoded(id)), body.into()).await
+        self.post(&format!("/api/v1/phones/{}/{act}", encoded(id)), wish).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+    /// Acts on the service as a whole: `POST` of this wish to a path of the API.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, wish: &impl Serialize) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(wish).map_err(|error| self.odd(&error))?;
+        self.ask(Method::POST, path, body.into()).await
+    }
+
+    /// Reads a path of the API.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.ask(Method::GET, path, Bytes::new()).await
     }
 
@@ -290,7 +296,7 @@ fn path_of(query: &Query, after: Option<&str>) -> String {
 }
 
 /// Percent-encodes all but the unreserved characters.
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

@@ -12,7 +12,6 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    path::PathBuf,
     time::Duration,
 };
 
@@ -20,8 +19,9 @@ use jiff::Timestamp;
 use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
-use super::{Exit, serve::duration};
+use super::{Exit, asking::Server, serve::duration};
 use crate::fleet::{
+    service_view::ServiceView,
     view::{PhoneView, Query},
     words::State,
 };
@@ -48,12 +48,8 @@ pub struct Args {
     /// How to print; json is one object a line
     #[arg(short, long, env = "PHONEOPS_STATUS_OUTPUT", value_enum, default_value_t = Format::Table)]
     output: Format,
-    /// The running service: `http://HOST:PORT`, `https://HOST` or `unix:/path/to/api.sock`
-    #[arg(long, env = "PHONEOPS_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    server: String,
-    /// File with the token to send
-    #[arg(long, env = "PHONEOPS_TOKEN_FILE", value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    server: Server,
     /// Only phones in this state
     #[arg(long, env = "PHONEOPS_STATUS_STATE", value_parser = state, conflicts_with = "phone")]
     state: Option<State>,
@@ -85,7 +81,7 @@ fn state(word: &str) -> Result<State, String> {
 
 /// Runs the command.
 pub fn run(args: Args) -> miette::Result<Exit> {
-    let client = Client::new(&args.server, args.token_file.as_deref())?;
+    let client = args.server.client()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
     let mut out = io::stdout();
     let terminal = out.is_terminal();
@@ -98,20 +94,28 @@ pub fn run(args: Args) -> miette::Result<Exit> {
         if args.watch {
             return watch::watch(&args, &client, &printer, &mut out, terminal).await;
         }
-        let phones = look(&args, &client).await?;
-        let text = printer.all(&phones, Timestamp::now())?;
+        let seen = look(&args, &client).await?;
+        let text = printer.notes(&seen.notes) + &printer.all(&seen.phones, Timestamp::now())?;
         print(&mut out, &text)?;
-        Ok(verdict(&phones))
+        Ok(verdict(&seen.phones))
     })
 }
 
 /// What is asked for, as it is now.
-async fn look(args: &Args, client: &Client) -> Result<Vec<PhoneView>, ClientError> {
+#[derive(Debug, Default)]
+struct Seen {
+    /// What is to be said of the service as a whole.
+    notes: Vec<String>,
+    phones: Vec<PhoneView>,
+}
+
+async fn look(args: &Args, client: &Client) -> Result<Seen, ClientError> {
     if let Some(phone) = &args.phone {
-        return Ok(vec![client.phone(phone).await?]);
+        return Ok(Seen { notes: Vec::new(), phones: vec![client.phone(phone).await?] });
     }
+    let service: ServiceView = client.get("/api/v1/service").await?;
     let query = Query { state: args.state, site: args.site.clone(), model: args.model.clone(), ..Query::default() };
-    client.phones(&query).await
+    Ok(Seen { notes: service.notes, phones: client.phones(&query).await? })
 }
 
 /// Answers whether anyone still reads: one that has seen enough (`| head`) is no error.
@@ -144,6 +148,14 @@ struct Printer {
 }
 
 impl Printer {
+    /// What is to be said of the service as a whole, above all phones; only people are told.
+    fn notes(&self, notes: &[String]) -> String {
+        if self.format != Format::Table {
+            return String::new();
+        }
+        notes.iter().map(|note| clean(note) + "\n").collect()
+    }
+
     /// All of them, with head and sum where there is one.
     fn all(&self, phones: &[PhoneView], now: Timestamp) -> miette::Result<String> {
         Ok(match (self.format, phones) {
@@ -233,6 +245,14 @@ mod tests {
         let text = printer.all(&phones, Timestamp::UNIX_EPOCH).unwrap();
         let read: Vec<PhoneView> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(read, phones);
+    }
+
+    #[test]
+    fn what_is_to_be_said_of_the_service_stands_above_all_phones_and_only_people_are_told() {
+        let told = |format| Printer { format, detailed: false, colours: true }.notes(&["Braked.".to_owned()]);
+        assert_eq!(told(Format::Table), "Braked.\n");
+        assert_eq!(told(Format::Json), "");
+        assert_eq!(told(Format::Yaml), "");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use miette::IntoDiagnostic;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Args, Printer, client::Client, look, print, verdict};
+use super::{Args, Printer, Seen, client::Client, look, print, verdict};
 use crate::{cli::Exit, fleet::view::PhoneView};
 
 /// Home, and clear to the end: what was drawn before is overwritten without a flash.
@@ -25,25 +25,26 @@ pub(super) async fn watch(
     terminal: bool,
 ) -> miette::Result<Exit> {
     let mut interrupts = signal(SignalKind::interrupt()).into_diagnostic()?;
-    let mut phones = tokio::select! {
-        _ = interrupts.recv() => miette::bail!("stopped before {} answered", args.server),
-        phones = look(args, client) => phones?,
+    let Seen { mut notes, mut phones } = tokio::select! {
+        _ = interrupts.recv() => miette::bail!("stopped before {} answered", args.server.server),
+        seen = look(args, client) => seen?,
     };
     let mut shown = Shown::default();
     let mut changed = shown.changed(&phones);
+    let mut news = printer.notes(&notes);
     let mut first = true;
     let mut away = false;
     loop {
         // a terminal gets all of it each time, as the times go on also when nothing else does
         let text = match (terminal, first) {
-            (true, _) => format!("{REDRAW}{}", printer.all(&phones, Timestamp::now())?),
-            (false, true) => printer.all(&phones, Timestamp::now())?,
+            (true, _) => format!("{REDRAW}{}{}", printer.notes(&notes), printer.all(&phones, Timestamp::now())?),
+            (false, true) => news + &printer.all(&phones, Timestamp::now())?,
             (false, false) => {
                 let gone = printer.gone(&changed.gone)?;
                 if changed.phones.is_empty() {
-                    gone
+                    news + &gone
                 } else {
-                    printer.changed(&changed.phones, Timestamp::now())? + &gone
+                    news + &printer.changed(&changed.phones, Timestamp::now())? + &gone
                 }
             }
         };
@@ -62,7 +63,9 @@ pub(super) async fn watch(
             };
             match looked {
                 Ok(now) => {
-                    phones = now;
+                    phones = now.phones;
+                    news = if now.notes == notes { String::new() } else { printer.notes(&now.notes) };
+                    notes = now.notes;
                     away = false;
                     break shown.changed(&phones);
                 }

@@ -13,7 +13,7 @@ use smol_str::SmolStr;
 use crate::{
     fleet::{
         self, Answer, Effect, Fleet, Settings, fingerprint::FingerprintKey, flow::From, history::Change,
-        record::PhoneRecord, schedule::after, view::PhoneView,
+        record::PhoneRecord, schedule::after, service_record::ServiceRecord, view::PhoneView,
     },
     spec::{self, Revision, SecretReader, SecretRef, Snapshot, Wanted},
     wpi::{
@@ -61,6 +61,8 @@ pub(super) struct Stage {
     pub(super) saved: BTreeMap<DeviceId, PhoneRecord>,
     pub(super) contacts: Vec<(DeviceId, u64, Timestamp)>,
     pub(super) history: Vec<Change>,
+    /// What is kept of the service as a whole.
+    pub(super) service: ServiceRecord,
     /// Which rotation of all secrets the next revision finds.
     pub(super) secrets: u32,
     revisions: u32,
@@ -75,7 +77,16 @@ impl Stage {
         let now = "2026-03-01T08:00:00Z".parse().unwrap();
         let mut fleet = Fleet::new(settings, [7; 32]);
         fleet.set_fingerprint_key(FingerprintKey::new(&[key; 32]));
-        Self { fleet, now, saved: BTreeMap::new(), contacts: Vec::new(), history: Vec::new(), secrets: 0, revisions: 0 }
+        Self {
+            fleet,
+            now,
+            saved: BTreeMap::new(),
+            contacts: Vec::new(),
+            history: Vec::new(),
+            service: ServiceRecord::default(),
+            secrets: 0,
+            revisions: 0,
+        }
     }
 
     /// A fleet that has taken over these documents as its first revision.
@@ -114,6 +125,8 @@ impl Stage {
         stage.now = self.now;
         stage.saved = self.saved.clone();
         stage.revisions = self.revisions - 1;
+        stage.service = self.service.clone();
+        stage.fleet.restore_service(self.service.clone());
         stage.fleet.restore(self.saved.values().cloned().collect(), self.now);
         stage.push(yaml);
         stage
@@ -132,6 +145,7 @@ impl Stage {
     pub(super) fn carry_out(&mut self) {
         for effect in self.fleet.take_effects() {
             match effect {
+                Effect::SaveService(record) => self.service = *record,
                 Effect::Save(record) => drop(self.saved.insert(record.device.clone(), *record)),
                 Effect::Contact { device, ticket, .. } => self.contacts.push((device, ticket, self.now)),
                 Effect::Forget(device) => drop(self.saved.remove(&device)),

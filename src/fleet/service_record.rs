@@ -1,0 +1,8 @@
+//! What must not be forgotten of the service as a whole, beside its phones (stored by `store` as one object).
+
+use serde::{Deserialize, Serialize};
+
+/// All that is kept of the service. A field that an older phoneops did not have is as it is by saying nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceRecord {}

@@ -1,0 +1,30 @@
+//! What people are told of the service as a whole.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Fleet;
+
+/// The service as the API shows it; absent facts are null.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceView {
+    /// The newest revision that was taken over as a whole.
+    pub revision: Option<String>,
+    /// Whether nothing is written, whatever the documents say (`--report-only`).
+    pub report_only: bool,
+    /// What stands above everything else in `status`, a sentence each, most pressing first.
+    pub notes: Vec<String>,
+}
+
+impl Fleet {
+    /// What is to be said of the service as a whole.
+    pub fn service_view(&self, _now: Timestamp) -> ServiceView {
+        let report_only = self.settings.report_only;
+        let mut notes = Vec::new();
+        if report_only {
+            notes.push("Report only: nothing is written to any phone (--report-only).".to_owned());
+        }
+        ServiceView { revision: self.revision().map(ToString::to_string), report_only, notes }
+    }
+}
