@@ -47,7 +47,7 @@ pub use problem::{Problem, Severity};
 pub use read::envelope::API_VERSION;
 pub use revision::Revision;
 pub use secret_ref::SecretRef;
-pub use site::{Reach, Site, SiteLimits, SiteName};
+pub use site::{Reach, Site, SiteGate, SiteLimits, SiteName};
 pub use snapshot::{Commit, FileContent, SecretReader, SecretsUnread, Snapshot, SourceFile};
 pub use wanted::{Counts, Resolution, Wanted};
 pub use window::{Opening, Window, windows_open};

@@ -9,7 +9,7 @@ use super::{
     code,
     problem::{Place, Problem},
     read::{Findings, fields, metadata, scalar, window},
-    site::{Reach, Site, SiteLimits, SiteName},
+    site::{Reach, Site, SiteGate, SiteLimits, SiteName},
     yaml::Node,
 };
 use crate::catalogue::Scalar;
@@ -27,13 +27,15 @@ pub(super) struct PhoneSite {
     pub(super) errors: Vec<Problem>,
 }
 
-const FIELDS: [&str; 5] = ["networks", "reach", "servers", "timeZone", "limits"];
+const FIELDS: [&str; 6] = ["networks", "reach", "servers", "timeZone", "limits", "gate"];
 /// Most servers of one site.
 const SERVER_LIMIT: usize = 20;
 /// Slowest and fastest `contactsPerSecond`: one in a thousand seconds, and more than a process ever sends.
 const CONTACTS: [f64; 2] = [0.001, 1000.0];
 /// Most sessions that a site may ask for.
 const SESSIONS: u32 = 100_000;
+/// Most phones that a gate counts to.
+const GATE_PHONES: u32 = 1_000_000;
 
 /// Reads the document.
 pub(super) fn read(findings: &mut Findings, document: &Node, file: &Arc<str>) -> PhoneSite {
@@ -62,6 +64,7 @@ fn field(findings: &mut Findings, name: &str, node: &Node, site: &mut Site) {
         "servers" => site.servers = read_servers(findings, node).into(),
         "timeZone" => site.time_zone = window::zone(findings, node),
         "limits" => site.limits = read_limits(findings, node),
+        "gate" => site.gate = read_gate(findings, node),
         _ => {}
     }
 }
@@ -109,6 +112,32 @@ fn read_limits(findings: &mut Findings, node: &Node) -> SiteLimits {
         }
     }
     limits
+}
+
+fn read_gate(findings: &mut Findings, node: &Node) -> SiteGate {
+    let mut gate = SiteGate::default();
+    for entry in fields::known(findings, node, "`gate`", &["phones", "percent", "risky"]).unwrap_or_default() {
+        let value = &entry.value;
+        match entry.key.as_str() {
+            "phones" => gate.phones = threshold(findings, value, "`gate.phones`", GATE_PHONES),
+            "percent" => gate.percent = threshold(findings, value, "`gate.percent`", 100),
+            "risky" => gate.risky = threshold(findings, value, "`gate.risky`", GATE_PHONES),
+            _ => {}
+        }
+    }
+    gate
+}
+
+fn threshold(findings: &mut Findings, node: &Node, what: &str, most: u32) -> Option<u32> {
+    let number = match scalar::scalar(findings, node, what)? {
+        Scalar::Integer(number) => u32::try_from(number).ok().filter(|number| *number <= most),
+        _ => None,
+    };
+    if number.is_none() {
+        let message = format!("{what} must be a number from 1 to {most}, or 0, which turns it off");
+        findings.error(node.mark, code::LIMIT, message);
+    }
+    number
 }
 
 fn contact_spacing(findings: &mut Findings, node: &Node) -> Option<Duration> {

@@ -57,6 +57,18 @@ pub struct SiteLimits {
     pub sessions: Option<u32>,
 }
 
+/// From when on a revision waits for a person before it reaches the phones of a site; 0 = off, and what it does not
+/// say is left to the settings of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SiteGate {
+    /// How many phones a revision may change at once.
+    pub phones: Option<u32>,
+    /// How many of a hundred declared phones a revision may change at once.
+    pub percent: Option<u32>,
+    /// On how many phones a revision may change items of effect service, safety or lockout.
+    pub risky: Option<u32>,
+}
+
 /// A site as its document declares it. A clone shares its lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Site {
@@ -72,6 +84,8 @@ pub struct Site {
     pub time_zone: Option<Zone>,
     /// Its limits.
     pub limits: SiteLimits,
+    /// What of a revision waits for a person.
+    pub gate: SiteGate,
 }
 
 impl Site {
