@@ -2,7 +2,7 @@
 //! that is reached twice counts once, at its lowest place, so that a common base stays below all that build on it.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 use super::{
     code,
     layer::Merged,
+    owner::Voice,
     phone_profile::PhoneProfile,
     problem::{Problem, Severity},
     read::layer::Reference,
@@ -53,36 +54,74 @@ impl Chain {
     }
 }
 
-/// Makes chains; phones with the same list of profiles share one.
+/// The profiles of each voice, by name. Those of an owner are seen by its own files only.
+#[derive(Debug, Default)]
+pub(super) struct Profiles(BTreeMap<Voice, BTreeMap<Arc<str>, Arc<PhoneProfile>>>);
+
+impl Profiles {
+    /// Those of the documents. What stands twice is put together with the errors of both.
+    pub(super) fn new(documents: Vec<PhoneProfile>) -> Self {
+        let mut by_name: BTreeMap<(Voice, Arc<str>), PhoneProfile> = BTreeMap::new();
+        for profile in documents {
+            let Some(name) = profile.name.clone() else { continue };
+            match by_name.entry((profile.voice.clone(), name)) {
+                Entry::Occupied(mut first) => first.get_mut().errors.extend(profile.errors),
+                Entry::Vacant(free) => {
+                    free.insert(profile);
+                }
+            }
+        }
+        let mut profiles = Self::default();
+        for ((voice, name), profile) in by_name {
+            profiles.0.entry(voice).or_default().insert(name, Arc::new(profile));
+        }
+        profiles
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<PhoneProfile>> {
+        self.0.values().flat_map(BTreeMap::values)
+    }
+
+    /// What a file means by a name: its owner's own profile, else one that is no owner's.
+    fn get(&self, voice: &Voice, name: &str) -> Option<&Arc<PhoneProfile>> {
+        self.seen_by(voice).find_map(|profiles| profiles.get(name))
+    }
+
+    fn names(&self, voice: &Voice) -> impl Iterator<Item = &str> {
+        self.seen_by(voice).flat_map(|profiles| profiles.keys().map(AsRef::as_ref))
+    }
+
+    fn seen_by(&self, voice: &Voice) -> impl Iterator<Item = &BTreeMap<Arc<str>, Arc<PhoneProfile>>> {
+        let own = Some(voice).filter(|voice| **voice != Voice::Central);
+        own.into_iter().chain([&Voice::Central]).filter_map(|voice| self.0.get(voice))
+    }
+}
+
+/// Makes chains; phones of one voice with the same list of profiles share one.
 pub(super) struct Chains<'p> {
-    profiles: &'p BTreeMap<Arc<str>, Arc<PhoneProfile>>,
-    /// What is said of a missing profile beside its name.
-    hint: String,
-    made: HashMap<Vec<Arc<str>>, Arc<Chain>>,
+    profiles: &'p Profiles,
+    /// The files a missing profile may stand in, for each voice.
+    broken: &'p dyn Fn(&Voice) -> String,
+    made: HashMap<(Voice, Vec<Arc<str>>), Arc<Chain>>,
 }
 
 impl<'p> Chains<'p> {
-    /// A maker of chains from all profiles. `broken` are the files a missing profile may stand in.
-    pub(super) fn new<'b>(
-        profiles: &'p BTreeMap<Arc<str>, Arc<PhoneProfile>>,
-        broken: impl IntoIterator<Item = &'b Arc<str>>,
-    ) -> Self {
-        let broken: Vec<&str> = broken.into_iter().take(3).map(AsRef::as_ref).collect();
-        let hint = match broken.as_slice() {
-            [] => String::new(),
-            files => format!("; it may stand in a file with errors: {}", files.join(", ")),
-        };
-        Self { profiles, hint, made: HashMap::new() }
+    /// A maker of chains from all profiles. `broken` names the files that a voice's missing profile may stand in, as
+    /// the end of a sentence.
+    pub(super) fn new(profiles: &'p Profiles, broken: &'p dyn Fn(&Voice) -> String) -> Self {
+        Self { profiles, broken, made: HashMap::new() }
     }
 
     /// The chain below a document with these profiles.
-    pub(super) fn below(&mut self, references: &[Reference]) -> Arc<Chain> {
+    pub(super) fn below(&mut self, voice: &Voice, references: &[Reference]) -> Arc<Chain> {
         let names: Vec<Arc<str>> = references.iter().map(|reference| reference.name.clone()).collect();
-        if let Some(chain) = self.made.get(&names) {
+        let key = (voice.clone(), names);
+        if let Some(chain) = self.made.get(&key) {
             return chain.clone();
         }
         let mut walk = Walk { chains: self, chain: Vec::new(), done: HashSet::new(), problems: Vec::new() };
-        walk.all(references);
+        walk.all(voice, references);
         let Walk { chain, problems, .. } = walk;
         let mut chain = Chain { profiles: chain, merged: None, problems };
         if chain.models().next().is_none() {
@@ -91,14 +130,14 @@ impl<'p> Chains<'p> {
         let chain = Arc::new(chain);
         // a problem stands at the place of this document's own list
         if chain.problems.is_empty() {
-            self.made.insert(names, chain.clone());
+            self.made.insert(key, chain.clone());
         }
         chain
     }
 
-    fn missing(&self, reference: &Reference) -> Problem {
-        let hint = did_you_mean(&reference.name, self.profiles.keys().map(AsRef::as_ref));
-        let hint = if hint.is_empty() { self.hint.as_str() } else { &hint };
+    fn missing(&self, voice: &Voice, reference: &Reference) -> Problem {
+        let hint = did_you_mean(&reference.name, self.profiles.names(voice));
+        let hint = if hint.is_empty() { (self.broken)(voice) } else { hint };
         Problem::new(
             Severity::Error,
             reference.place.clone(),
@@ -117,14 +156,18 @@ struct Walk<'c, 'p> {
 
 /// A step of the walk, which keeps its own stack: profiles may nest as deep as people like.
 enum Step {
-    Enter(Reference),
+    /// Named in a file of that voice.
+    Enter(Voice, Reference),
     Leave(Arc<PhoneProfile>),
 }
 
 impl Walk<'_, '_> {
-    fn all(&mut self, references: &[Reference]) {
+    fn all(&mut self, voice: &Voice, references: &[Reference]) {
+        let enter = |voice: &Voice, references: &[Reference]| -> Vec<Step> {
+            references.iter().rev().map(|reference| Step::Enter(voice.clone(), reference.clone())).collect()
+        };
         let mut path: Vec<Arc<str>> = Vec::new();
-        let mut steps: Vec<Step> = references.iter().rev().cloned().map(Step::Enter).collect();
+        let mut steps = enter(voice, references);
         while let Some(step) = steps.pop() {
             match step {
                 Step::Leave(profile) => {
@@ -132,10 +175,10 @@ impl Walk<'_, '_> {
                     self.problems.extend(profile.errors.iter().cloned());
                     self.chain.push(profile);
                 }
-                Step::Enter(reference) => {
-                    if let Some(profile) = self.enter(&path, &reference) {
+                Step::Enter(voice, reference) => {
+                    if let Some(profile) = self.enter(&path, &voice, &reference) {
                         path.push(reference.name);
-                        let below: Vec<Step> = profile.profiles.iter().rev().cloned().map(Step::Enter).collect();
+                        let below = enter(&profile.voice, &profile.profiles);
                         steps.push(Step::Leave(profile));
                         steps.extend(below);
                     }
@@ -145,13 +188,13 @@ impl Walk<'_, '_> {
     }
 
     /// The profile to go down into, if it is new on this walk.
-    fn enter(&mut self, path: &[Arc<str>], reference: &Reference) -> Option<Arc<PhoneProfile>> {
+    fn enter(&mut self, path: &[Arc<str>], voice: &Voice, reference: &Reference) -> Option<Arc<PhoneProfile>> {
         if let Some(start) = path.iter().position(|name| *name == reference.name) {
             self.problems.push(circle(path.get(start..).unwrap_or_default(), reference));
             return None;
         }
-        let Some(profile) = self.chains.profiles.get(&reference.name) else {
-            self.problems.push(self.chains.missing(reference));
+        let Some(profile) = self.chains.profiles.get(voice, &reference.name) else {
+            self.problems.push(self.chains.missing(voice, reference));
             return None;
         };
         if self.done.insert(reference.name.clone()) {

@@ -116,6 +116,16 @@ codes! {
     SERVER = "server";
     /// A network that is none.
     NETWORK = "network";
+    /// A range of call numbers that is none.
+    NUMBERS = "numbers";
+    /// A call number that its site or owner does not have.
+    FOREIGN_NUMBER = "foreign-number";
+    /// One call number or primary line on two phones.
+    SHARED_NUMBER = "shared-number";
+    /// A rule on owners that is none, or does not hold.
+    OWNER = "owner";
+    /// Something that the owner's files may not say.
+    NOT_THEIRS = "not-theirs";
     /// One name or one device on two documents.
     DECLARED_TWICE = "declared-twice";
     /// A profile that is not there.
@@ -136,6 +146,14 @@ codes! {
     CONTRADICTION = "contradiction";
     /// An item that the catalogue does not know.
     UNKNOWN_ITEM = "unknown-item";
+    /// A name that no phone has reported and that is one slip away from one that is known.
+    MISSPELT_ITEM = "misspelt-item";
+    /// A final item that a higher layer sets or takes out.
+    FINAL_ITEM = "final-item";
+    /// A required item that is not there, or does not fit.
+    REQUIRED_ITEM = "required-item";
+    /// A rule on values that is none.
+    REQUIREMENT = "requirement";
     /// An item of the phone's user that policy does not manage.
     USER_ITEM = "user-item";
     /// An item of effect lockout that policy does not let through.

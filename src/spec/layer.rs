@@ -1,19 +1,20 @@
 //! One layer, and layers laid over each other: later wins per item and index.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use smol_str::SmolStr;
 
 use super::{
     desired::{DesiredItem, LayerValue},
+    insist::Insist,
     policy::Policy,
-    problem::Place,
+    problem::{Place, Problem},
     read::{policy::PolicyLayer, window::ZonelessWindow},
     site::SiteName,
 };
 use crate::{
     catalogue::{Catalogue, Effect, Owner},
-    wpi::{ItemId, ItemName},
+    wpi::{Index, ItemId, ItemName},
 };
 
 /// What of the catalogue the policy of a phone decides about.
@@ -72,17 +73,21 @@ pub(super) struct Layer {
     pub(super) site_place: Option<Place>,
     /// The policy, field by field.
     pub(super) policy: PolicyLayer,
+    /// The fields of the policy that it says, each with its place.
+    pub(super) policy_fields: Vec<(SmolStr, Place)>,
+    /// What it insists on.
+    pub(super) insist: Option<Arc<Insist>>,
     /// Its items, sorted, each id once.
     pub(super) items: Vec<LayerItem>,
     /// Its seeds, sorted, each id once.
     pub(super) seeds: Vec<LayerItem>,
-    /// What it takes out of the layers below.
-    pub(super) unmanaged: Vec<Unmanaged>,
+    /// What it takes out of the layers below, each with its place.
+    pub(super) unmanaged: Vec<(Unmanaged, Place)>,
     /// Those of them that the catalogue does not know, each with its place.
     pub(super) unmanaged_unknown: Vec<(Unmanaged, Place)>,
 }
 
-/// An item that a layer takes out.
+/// An item that a layer takes out, or insists on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unmanaged {
     /// With all its indexes.
@@ -105,6 +110,23 @@ impl Unmanaged {
         match self {
             Self::Name(name) => *name == id.name,
             Self::Id(own) => own == id,
+        }
+    }
+
+    /// Whether there is an item that both mean.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Id(one), Self::Id(two)) => one == two,
+            _ => self.name() == other.name(),
+        }
+    }
+}
+
+impl fmt::Display for Unmanaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name.as_str()),
+            Self::Id(id) => write!(f, "{id}"),
         }
     }
 }
@@ -143,6 +165,12 @@ pub(super) struct Merged {
     pub(super) policy: Arc<Policy>,
     /// The windows, if one of them goes by the clock of the site: then those of the policy are empty.
     pub(super) zoneless: Arc<[ZonelessWindow]>,
+    /// Whether a layer says something of windows.
+    pub(super) windows_said: bool,
+    /// What the layers insist on, lowest first.
+    pub(super) insists: Vec<Arc<Insist>>,
+    /// Where a layer sets or takes out what a lower one calls final.
+    pub(super) overridden: Vec<Problem>,
     /// The site of the highest layer that names one.
     pub(super) site: Option<SiteName>,
     /// Where that layer names it.
@@ -167,8 +195,12 @@ impl Merged {
                 return;
             }
         }
+        for insist in &self.insists {
+            insist.overridden(layer, &mut self.overridden);
+        }
+        self.insists.extend(layer.insist.clone());
         if !layer.unmanaged.is_empty() {
-            let stays = |item: &LayerItem| !layer.unmanaged.iter().any(|out| out.covers(item.id()));
+            let stays = |item: &LayerItem| !layer.unmanaged.iter().any(|(out, _)| out.covers(item.id()));
             self.items.retain(stays);
             self.seeds.retain(stays);
         }
@@ -178,6 +210,7 @@ impl Merged {
             layer.policy.apply(Arc::make_mut(&mut self.policy));
             if let Some(windows) = &layer.policy.windows {
                 self.zoneless = windows.zoneless.clone();
+                self.windows_said = true;
             }
         }
         if let Some(site) = &layer.site {
@@ -186,11 +219,30 @@ impl Merged {
         }
     }
 
+    /// The value of one item.
+    pub(super) fn item(&self, name: &str, index: Option<Index>) -> Option<&LayerItem> {
+        let order = |item: &LayerItem| item.id().name.as_str().cmp(name).then(item.id().index.cmp(&index));
+        self.items.binary_search_by(order).ok().and_then(|position| self.items.get(position))
+    }
+
+    /// The values of all indexes of an item.
+    pub(super) fn of_name(&self, name: &str) -> impl Iterator<Item = &LayerItem> {
+        of_name(&self.items, name)
+    }
+
     /// Seeds of items that are managed anyway are of no use.
     pub(super) fn drop_managed_seeds(&mut self) {
         let items = &self.items;
         self.seeds.retain(|seed| items.binary_search_by(|item| item.id().cmp(seed.id())).is_err());
     }
+}
+
+/// The values of all indexes of an item in a sorted list.
+pub(super) fn of_name<'l>(items: &'l [LayerItem], name: &str) -> impl Iterator<Item = &'l LayerItem> {
+    let start = items.partition_point(|item| item.id().name.as_str() < name);
+    let behind = items.get(start..).unwrap_or_default();
+    let count = behind.iter().take_while(|item| item.id().name.as_str() == name).count();
+    behind.iter().take(count)
 }
 
 /// Two sorted lists become one; the upper one wins.

@@ -1,11 +1,15 @@
 //! One state of the source becomes [`Wanted`]: every file is read, every problem reported, and one bad file does not
 //! stop the others.
 //!
-//! Flow: overlay of the catalogue → trees and documents of each file ([`files`]) → one name or device on two
-//! documents → profiles below each phone → secrets → what only layering shows (user and lockout items).
+//! Flow: overlay of the catalogue → trees and documents of each file ([`files`]) → who speaks for whom, and may say
+//! what ([`rules`]) → one name or device on two documents ([`claims`]) → profiles below each phone → secrets → what only
+//! layering shows: user and lockout items, one call number on two phones ([`lines`]).
 
+mod claims;
 mod files;
+mod lines;
 mod phones;
+mod rules;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -14,7 +18,10 @@ use std::{
 
 use super::{
     code,
+    known::Known,
+    owner::Owners,
     problem::{Place, Problem, Severity},
+    read::Lexicon,
     snapshot::{SecretReader, Snapshot},
     wanted::Wanted,
 };
@@ -32,23 +39,35 @@ pub fn load(snapshot: &Snapshot, secrets: &dyn SecretReader) -> Wanted {
     load_watched(snapshot, secrets, &mut || ())
 }
 
+/// [`load`], with what is known of phones: the service's way.
+pub fn load_knowing(snapshot: &Snapshot, secrets: &dyn SecretReader, known: &Known) -> Wanted {
+    loaded(snapshot, secrets, known, &mut || ())
+}
+
 /// [`load`], with a call behind each file that was read, for a progress bar.
 pub fn load_watched(snapshot: &Snapshot, secrets: &dyn SecretReader, file_done: &mut dyn FnMut()) -> Wanted {
+    loaded(snapshot, secrets, &Known::nothing(), file_done)
+}
+
+fn loaded(snapshot: &Snapshot, secrets: &dyn SecretReader, known: &Known, file_done: &mut dyn FnMut()) -> Wanted {
     let mut problems = Vec::new();
     let catalogue = catalogue(snapshot, &mut problems);
     let catalogue_broken = !problems.is_empty();
+    let lexicon = Lexicon::new(&catalogue, &known.reported, !catalogue_broken);
     let mut read = files::Read::default();
     for file in snapshot.files.iter().filter(|file| *file.path != *OVERLAY) {
-        read.file(&catalogue, file);
+        read.file(lexicon, file);
         file_done();
     }
     problems.append(&mut read.problems);
     let mut wanted = Wanted {
         revision: snapshot.revision.clone(),
-        catalogue,
+        catalogue: catalogue.clone(),
+        owners: Owners::default(),
         phones: BTreeMap::new(),
         sites: BTreeMap::new(),
         broken_files: std::mem::take(&mut read.broken_files),
+        broken_of: BTreeMap::new(),
         unparsed: std::mem::take(&mut read.unparsed),
         problems: Vec::new(),
         endings: Vec::new(),
@@ -57,7 +76,8 @@ pub fn load_watched(snapshot: &Snapshot, secrets: &dyn SecretReader, file_done: 
         secrets: HashMap::new(),
         catalogue_broken,
     };
-    phones::declare(&mut wanted, read, &mut problems);
+    let files = snapshot.files.iter().map(|file| file.path.clone()).collect();
+    phones::declare(&mut wanted, read, known, &files, &mut problems);
     phones::look_at_all(&mut wanted, secrets, &mut problems);
     // a map that grew by one at a time is half empty
     wanted.phones = std::mem::take(&mut wanted.phones).into_iter().collect();

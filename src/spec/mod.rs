@@ -2,24 +2,30 @@
 //!
 //! - [`policy`]: modes and intervals; [`window`]: when may be written; [`pause`]: not for a while; [`ignore`]: not this item
 //! - [`site`]: names, networks and limits of sites; [`zone`]: time zones
+//! - [`owner`]: whose a site is, and what the files of its owner may say; [`numbers`]: ranges of call numbers
 //! - [`desired`]: what one phone is to have, after layering, with the origin of each value
 //! - [`labels`]: labels of documents
 //! - [`wanted`]: all phones of one revision
 //! - [`problem`]: what is wrong with a document, where, and what to do; [`code`]: the word for each kind of problem
 //! - [`secret_ref`]: references in place of secrets
+//! - [`known`]: what is known of phones beside the documents
 //! - [`snapshot`]: the files of one state of a source, which [`load()`] turns into [`Wanted`]
 //!
 //! Inside: `yaml` (text → tree), `read` (tree → documents), `phone_config`, `phone_profile`, `phone_site`, `chain`
-//! (the order of profiles), `layer` (layers over each other), `digest`.
+//! (the order of profiles), `layer` (layers over each other), `insist` (what a profile insists on), `digest`.
 
 mod chain;
 pub mod code;
 pub mod desired;
 mod digest;
 pub mod ignore;
+mod insist;
+pub mod known;
 pub mod labels;
 mod layer;
 pub mod load;
+pub mod numbers;
+pub mod owner;
 pub mod pause;
 mod phone_config;
 mod phone_profile;
@@ -39,8 +45,11 @@ pub mod zone;
 
 pub use desired::{Desired, DesiredItem, DesiredValue, Digest, Origin};
 pub use ignore::Ignore;
+pub use known::{Known, Reported};
 pub use labels::Labels;
-pub use load::{load, load_watched};
+pub use load::{load, load_knowing, load_watched};
+pub use numbers::NumberRange;
+pub use owner::SiteOwner;
 pub use pause::Pause;
 pub use policy::{LockoutItems, Mode, OnRemove, Policy, Restart, UserItems};
 pub use problem::{Problem, Severity};

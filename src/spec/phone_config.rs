@@ -8,19 +8,22 @@ use super::{
     code,
     labels::Labels,
     layer::Layer,
+    owner::Voice,
     problem::{Place, Problem},
     read::{
-        Findings, fields,
+        Findings, Lexicon, fields,
         layer::{self, Reference},
         metadata, scalar,
     },
     yaml::Node,
 };
-use crate::{catalogue::Catalogue, wpi::DeviceId};
+use crate::wpi::DeviceId;
 
 /// One phone as its document declares it.
 #[derive(Debug)]
 pub(super) struct PhoneConfig {
+    /// For whom its file speaks.
+    pub(super) voice: Voice,
     /// Its name, where it could be read.
     pub(super) name: Option<Arc<str>>,
     /// Where the name stands.
@@ -37,16 +40,19 @@ pub(super) struct PhoneConfig {
     pub(super) profiles: Vec<Reference>,
     /// Its own layer.
     pub(super) layer: Layer,
+    /// Whether its call number and primary line may be those of other phones, if they say so too.
+    pub(super) shared: bool,
     /// Its errors.
     pub(super) errors: Vec<Problem>,
 }
 
 /// Reads the document.
-pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &Node, file: &Arc<str>) -> PhoneConfig {
+pub(super) fn read(findings: &mut Findings, lexicon: Lexicon<'_>, document: &Node, file: &Arc<str>) -> PhoneConfig {
     fields::known(findings, document, "the document", &["apiVersion", "kind", "metadata", "spec", "status"]);
     let metadata = metadata::read(findings, document);
     let title: Arc<str> = Arc::from(format!("phone/{}", metadata.name.as_deref().unwrap_or("?")));
     let mut phone = PhoneConfig {
+        voice: Voice::Central,
         name: metadata.name,
         name_place: findings.place(metadata.mark),
         labels: metadata.labels,
@@ -55,6 +61,7 @@ pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &No
         model: None,
         profiles: Vec::new(),
         layer: Layer { file: file.clone(), ..Layer::default() },
+        shared: false,
         errors: Vec::new(),
     };
     let Some(spec) = document.get("spec") else {
@@ -65,7 +72,7 @@ pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &No
         );
         return phone;
     };
-    let mut known = vec!["phone"];
+    let mut known = vec!["phone", "shared"];
     known.extend(layer::FIELDS);
     if fields::known(findings, spec, "`spec` of a PhoneConfig", &known).is_none() {
         return phone;
@@ -76,7 +83,10 @@ pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &No
         }
         Some(node) => identity(findings, node, &mut phone),
     }
-    (phone.profiles, phone.layer) = layer::read(findings, catalogue, spec, &title, file);
+    if let Some(node) = spec.get("shared") {
+        phone.shared = scalar::boolean(findings, node, "`shared`").unwrap_or_default();
+    }
+    (phone.profiles, phone.layer) = layer::read(findings, lexicon, spec, &title, file);
     phone
 }
 

@@ -7,19 +7,21 @@ use smol_str::SmolStr;
 use super::{
     code,
     layer::Layer,
+    owner::Voice,
     problem::{Place, Problem},
     read::{
-        Findings, fields,
+        Findings, Lexicon, fields, insist,
         layer::{self, Reference},
         metadata, scalar,
     },
     yaml::Node,
 };
-use crate::catalogue::Catalogue;
 
 /// A layer as its document declares it.
 #[derive(Debug)]
 pub(super) struct PhoneProfile {
+    /// For whom its file speaks.
+    pub(super) voice: Voice,
     /// Its name, where it could be read.
     pub(super) name: Option<Arc<str>>,
     /// Where the name stands.
@@ -33,11 +35,12 @@ pub(super) struct PhoneProfile {
 }
 
 /// Reads the document.
-pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &Node, file: &Arc<str>) -> PhoneProfile {
+pub(super) fn read(findings: &mut Findings, lexicon: Lexicon<'_>, document: &Node, file: &Arc<str>) -> PhoneProfile {
     fields::known(findings, document, "the document", &["apiVersion", "kind", "metadata", "spec", "status"]);
     let metadata = metadata::read(findings, document);
     let title: Arc<str> = Arc::from(format!("profile/{}", metadata.name.as_deref().unwrap_or("?")));
     let mut profile = PhoneProfile {
+        voice: Voice::Central,
         name: metadata.name,
         name_place: findings.place(metadata.mark),
         profiles: Vec::new(),
@@ -48,12 +51,13 @@ pub(super) fn read(findings: &mut Findings, catalogue: &Catalogue, document: &No
         findings.error(document.mark, code::NO_SPEC, "the PhoneProfile has no `spec`");
         return profile;
     };
-    let mut known = vec!["models"];
+    let mut known = vec!["models", "final", "require"];
     known.extend(layer::FIELDS);
     if fields::known(findings, spec, "`spec` of a PhoneProfile", &known).is_none() {
         return profile;
     }
-    (profile.profiles, profile.layer) = layer::read(findings, catalogue, spec, &title, file);
+    (profile.profiles, profile.layer) = layer::read(findings, lexicon, spec, &title, file);
+    profile.layer.insist = insist::read(findings, lexicon, spec);
     if let Some(node) = spec.get("models") {
         let models = scalar::strings(findings, node, "`models`");
         profile.layer.models = models.iter().map(|(model, _)| SmolStr::new(model.to_lowercase())).collect();

@@ -1,24 +1,28 @@
-//! `kind: PhoneSite`: a place with its networks, the way its phones are reached, its servers, clock and limits.
+//! `kind: PhoneSite`: a place with its networks, the way its phones are reached, its servers, clock, windows, limits and
+//! call numbers, and who owns it.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
-
-use ipnet::IpNet;
-use smol_str::SmolStr;
+use std::sync::Arc;
 
 use super::{
     code,
+    owner::{OwnerWord, Voice},
     problem::{Place, Problem},
-    read::{Findings, fields, metadata, scalar, window},
-    site::{Reach, Site, SiteGate, SiteLimits, SiteName},
+    read::{Findings, fields, metadata, owner, scalar, site as parts, window},
+    site::{Reach, Site, SiteName},
     yaml::Node,
 };
-use crate::catalogue::Scalar;
 
 /// A site as its document declares it.
 #[derive(Debug)]
 pub(super) struct PhoneSite {
+    /// For whom its file speaks.
+    pub(super) voice: Voice,
     /// The site; `None` if its name could not be read.
     pub(super) site: Option<Site>,
+    /// Who owns it; kept apart, because it holds even if the name cannot be read.
+    pub(super) owner: Option<OwnerWord>,
+    /// The fields that it says, each with its place.
+    pub(super) said: Vec<(&'static str, Place)>,
     /// The file it stands in.
     pub(super) file: Arc<str>,
     /// Where the name stands.
@@ -27,161 +31,62 @@ pub(super) struct PhoneSite {
     pub(super) errors: Vec<Problem>,
 }
 
-const FIELDS: [&str; 6] = ["networks", "reach", "servers", "timeZone", "limits", "gate"];
-/// Most servers of one site.
-const SERVER_LIMIT: usize = 20;
-/// Slowest and fastest `contactsPerSecond`: one in a thousand seconds, and more than a process ever sends.
-const CONTACTS: [f64; 2] = [0.001, 1000.0];
-/// Most sessions that a site may ask for.
-const SESSIONS: u32 = 100_000;
-/// Most phones that a gate counts to.
-const GATE_PHONES: u32 = 1_000_000;
+const FIELDS: [&str; 9] = ["networks", "reach", "servers", "timeZone", "windows", "limits", "gate", "numbers", "owner"];
 
 /// Reads the document.
 pub(super) fn read(findings: &mut Findings, document: &Node, file: &Arc<str>) -> PhoneSite {
     fields::known(findings, document, "the document", &["apiVersion", "kind", "metadata", "spec", "status"]);
     let metadata = metadata::read(findings, document);
     let mut site = Site::default();
+    let mut owner = None;
+    let mut said = Vec::new();
     match document.get("spec") {
         None => findings.error(document.mark, code::NO_SPEC, "the PhoneSite has no `spec`"),
         Some(spec) => {
             for entry in fields::known(findings, spec, "`spec` of a PhoneSite", &FIELDS).unwrap_or_default() {
-                field(findings, &entry.key, &entry.value, &mut site);
+                let Some(name) = FIELDS.into_iter().find(|field| *field == entry.key) else { continue };
+                said.push((name, findings.place(entry.mark)));
+                match name {
+                    "owner" => owner = owner::read(findings, &entry.value, file),
+                    _ => field(findings, name, &entry.value, &mut site),
+                }
+            }
+            // behind all others: they may go by the clock of the site
+            if let Some(node) = spec.get("windows") {
+                windows(findings, node, metadata.name.as_deref().unwrap_or("?"), &mut site);
             }
         }
     }
+    site.owner = owner.as_ref().map(|word| word.owner.clone());
     let site = metadata.name.map(|name| Site { name: SiteName::new(&name), ..site });
-    PhoneSite { site, file: file.clone(), name_place: findings.place(metadata.mark), errors: Vec::new() }
+    let name_place = findings.place(metadata.mark);
+    PhoneSite { voice: Voice::Central, site, owner, said, file: file.clone(), name_place, errors: Vec::new() }
 }
 
 fn field(findings: &mut Findings, name: &str, node: &Node, site: &mut Site) {
     match name {
-        "networks" => site.networks = read_networks(findings, node).into(),
+        "networks" => site.networks = parts::networks(findings, node, "`networks`").into(),
         "reach" => {
             let words = [("ContactMe", Reach::ContactMe), ("Poll", Reach::Poll)];
             site.reach = scalar::word(findings, node, "`reach`", &words).unwrap_or_default();
         }
-        "servers" => site.servers = read_servers(findings, node).into(),
+        "servers" => site.servers = parts::servers(findings, node).into(),
         "timeZone" => site.time_zone = window::zone(findings, node),
-        "limits" => site.limits = read_limits(findings, node),
-        "gate" => site.gate = read_gate(findings, node),
+        "limits" => site.limits = parts::limits(findings, node),
+        "gate" => site.gate = parts::gate(findings, node),
+        "numbers" => site.numbers = owner::numbers(findings, node, "`numbers`").into(),
         _ => {}
     }
 }
 
-fn read_servers(findings: &mut Findings, node: &Node) -> Vec<SmolStr> {
-    let texts = scalar::strings(findings, node, "`servers`");
-    if texts.len() > SERVER_LIMIT {
-        let message = format!("`servers` has {} entries and may have {SERVER_LIMIT}", texts.len());
-        findings.error(node.mark, code::LIMIT, message);
+fn windows(findings: &mut Findings, node: &Node, name: &str, site: &mut Site) {
+    let Some(list) = window::read(findings, node, "`windows`") else { return };
+    site.windows = list.ready;
+    if list.zoneless.is_empty() {
+        return;
     }
-    let mut servers = Vec::new();
-    for (text, mark) in texts {
-        if let Some(server) = server(text) {
-            servers.push(server);
-            continue;
-        }
-        let message = format!(
-            "`{text}` is no server; write its host or address as the phones have it in `dls-addr`, without `https://` and port"
-        );
-        findings.error(mark, code::SERVER, message);
+    site.windows = window::on_clock(&list.zoneless, site.time_zone.as_ref());
+    if site.time_zone.is_none() {
+        findings.problems.extend(window::clockless(&list.zoneless, name));
     }
-    servers
-}
-
-/// A host in lower case, or an address in its usual form.
-fn server(text: &str) -> Option<SmolStr> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Some(SmolStr::new(address.to_string()));
-    }
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(inner) && !label.starts_with('-');
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let host = text.strip_suffix('.').unwrap_or(text);
-    (host.len() <= 253 && !is_number && host.split('.').all(label)).then(|| SmolStr::new(host.to_ascii_lowercase()))
-}
-
-fn read_limits(findings: &mut Findings, node: &Node) -> SiteLimits {
-    let mut limits = SiteLimits::default();
-    for entry in fields::known(findings, node, "`limits`", &["contactsPerSecond", "sessions"]).unwrap_or_default() {
-        let value = &entry.value;
-        match entry.key.as_str() {
-            "contactsPerSecond" => limits.contact_spacing = contact_spacing(findings, value),
-            "sessions" => limits.sessions = sessions(findings, value),
-            _ => {}
-        }
-    }
-    limits
-}
-
-fn read_gate(findings: &mut Findings, node: &Node) -> SiteGate {
-    let mut gate = SiteGate::default();
-    for entry in fields::known(findings, node, "`gate`", &["phones", "percent", "risky"]).unwrap_or_default() {
-        let value = &entry.value;
-        match entry.key.as_str() {
-            "phones" => gate.phones = threshold(findings, value, "`gate.phones`", GATE_PHONES),
-            "percent" => gate.percent = threshold(findings, value, "`gate.percent`", 100),
-            "risky" => gate.risky = threshold(findings, value, "`gate.risky`", GATE_PHONES),
-            _ => {}
-        }
-    }
-    gate
-}
-
-fn threshold(findings: &mut Findings, node: &Node, what: &str, most: u32) -> Option<u32> {
-    let number = match scalar::scalar(findings, node, what)? {
-        Scalar::Integer(number) => u32::try_from(number).ok().filter(|number| *number <= most),
-        _ => None,
-    };
-    if number.is_none() {
-        let message = format!("{what} must be a number from 1 to {most}, or 0, which turns it off");
-        findings.error(node.mark, code::LIMIT, message);
-    }
-    number
-}
-
-fn contact_spacing(findings: &mut Findings, node: &Node) -> Option<Duration> {
-    const WHAT: &str = "`limits.contactsPerSecond`";
-    let [slowest, fastest] = CONTACTS;
-    let is_number = matches!(scalar::scalar(findings, node, WHAT)?, Scalar::Integer(_) | Scalar::Number(_));
-    let number = node.text().filter(|_| is_number).and_then(|text| text.parse::<f64>().ok());
-    let spacing = number.filter(|number| (slowest..=fastest).contains(number)).map(|number| 1.0 / number);
-    if spacing.is_none() {
-        let message = format!("{WHAT} must be a number from {slowest} to {fastest}; 0.1 is one contact in ten seconds");
-        findings.error(node.mark, code::LIMIT, message);
-    }
-    spacing.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-}
-
-fn sessions(findings: &mut Findings, node: &Node) -> Option<u32> {
-    const WHAT: &str = "`limits.sessions`";
-    let number = match scalar::scalar(findings, node, WHAT)? {
-        Scalar::Integer(number) => u32::try_from(number).ok().filter(|number| (1..=SESSIONS).contains(number)),
-        _ => None,
-    };
-    if number.is_none() {
-        findings.error(node.mark, code::LIMIT, format!("{WHAT} must be a number from 1 to {SESSIONS}"));
-    }
-    number
-}
-
-fn read_networks(findings: &mut Findings, node: &Node) -> Vec<IpNet> {
-    let mut networks = Vec::new();
-    for (text, mark) in scalar::strings(findings, node, "`networks`") {
-        match text.parse::<IpNet>() {
-            Ok(network) if network.trunc() == network => networks.push(network),
-            Ok(network) => {
-                let message = format!("`{text}` is an address in a network, not a network; write {}", network.trunc());
-                findings.error(mark, code::NETWORK, message);
-            }
-            Err(_) => {
-                findings.error(
-                    mark,
-                    code::NETWORK,
-                    format!("`{text}` is no network; write it as 192.0.2.0/24 or 2001:db8::/48"),
-                );
-            }
-        }
-    }
-    networks
 }

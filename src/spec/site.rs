@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::zone::Zone;
+use super::{numbers::NumberRange, owner::SiteOwner, window::Window, zone::Zone};
 
 /// The name of a site.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,6 +86,12 @@ pub struct Site {
     pub limits: SiteLimits,
     /// What of a revision waits for a person.
     pub gate: SiteGate,
+    /// The windows of its phones whose policy says nothing of windows; empty = any time.
+    pub windows: Arc<[Window]>,
+    /// The call numbers its phones may have; empty = not said.
+    pub numbers: Arc<[NumberRange]>,
+    /// Whose it is, if files of the source are theirs.
+    pub owner: Option<Arc<SiteOwner>>,
 }
 
 impl Site {

@@ -1,5 +1,8 @@
 //! "Did you mean": the known word that is closest to an unknown one.
 
+/// Bytes of the longest letter, and some for letters whose lower case is longer.
+const LONGEST_LETTER: usize = 8;
+
 /// The closest of `known` to `word`, if it is close enough to be a slip of the finger.
 pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let limit = match word.chars().count() {
@@ -18,6 +21,19 @@ pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
 /// The suggestion as the end of a sentence, or nothing.
 pub(super) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     closest(word, known).map_or_else(String::new, |known| format!("; did you mean `{known}`?"))
+}
+
+/// The known word that is one slip away: one letter put in, taken out, changed or swapped, or other capitals.
+pub(super) fn slip<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    const SHORTEST: usize = 3;
+    if word.chars().count() < SHORTEST {
+        return None;
+    }
+    let lower = word.to_lowercase();
+    let is_near = |known: &&str| {
+        known.len().abs_diff(word.len()) <= LONGEST_LETTER && distance(&lower, &known.to_lowercase(), 1).is_some()
+    };
+    known.into_iter().find(is_near)
 }
 
 /// How many letters have to be put in, taken out, changed or swapped with their neighbour; `None` above the limit.
@@ -56,5 +72,15 @@ mod tests {
         assert_eq!(closest("sntp-adrr", ["sntp-addr", "sip-name"]), Some("sntp-addr"));
         assert_eq!(closest("untill", ["site"]), None);
         assert_eq!(closest("x", ["y"]), None);
+    }
+
+    #[test]
+    fn one_slip_is_one_letter_or_two_that_changed_places() {
+        for slip_of_it in ["sntp-adr", "sntp-adddr", "sntp-bddr", "sntp-adrd", "SNTP-Addr"] {
+            assert_eq!(slip(slip_of_it, ["realm", "sntp-addr"]), Some("sntp-addr"), "{slip_of_it}");
+        }
+        for other in ["sntp-ad", "sntp-address", "stnp-adr", "ab"] {
+            assert_eq!(slip(other, ["realm", "sntp-addr", "abc"]), None, "{other}");
+        }
     }
 }

@@ -1,7 +1,13 @@
 //! All phones of one revision.
+//!
+//! - [`checks`]: what is wrong with a phone once its layers lie over each other
+//! - [`secrets`]: the secrets it refers to
+
+mod checks;
+mod secrets;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
 };
@@ -11,13 +17,13 @@ use smol_str::SmolStr;
 
 use super::{
     chain::Chain,
-    code,
-    desired::{Desired, DesiredItem, DesiredValue},
+    desired::{Desired, DesiredItem},
     digest::digest,
     layer::{LayerItem, Merged},
+    owner::{Owners, Voice},
     phone_config::PhoneConfig,
-    policy::{Policy, UserItems},
-    problem::{Place, Problem, Severity},
+    policy::Policy,
+    problem::Problem,
     read::{ignore::Ending, window},
     revision::Revision,
     secret_ref::SecretRef,
@@ -29,10 +35,10 @@ use crate::{
     wpi::{DeviceId, Secret},
 };
 
+pub(super) use self::secrets::{Secrets, references, secret_errors};
+
 /// Most problems that are kept with one phone.
 pub const PHONE_PROBLEM_LIMIT: usize = 10;
-/// How many broken files a problem names.
-const BROKEN_NAMED: usize = 3;
 
 /// What the newest documents say of one phone.
 #[derive(Debug, Clone)]
@@ -67,9 +73,12 @@ pub struct Counts {
 pub struct Wanted {
     pub(super) revision: Revision,
     pub(super) catalogue: Arc<Catalogue>,
+    pub(super) owners: Owners,
     pub(super) phones: BTreeMap<DeviceId, Phone>,
     pub(super) sites: BTreeMap<SiteName, SiteEntry>,
     pub(super) broken_files: BTreeSet<Arc<str>>,
+    /// The same by voice, in order.
+    pub(super) broken_of: BTreeMap<Voice, Vec<Arc<str>>>,
     pub(super) unparsed: BTreeSet<Arc<str>>,
     pub(super) problems: Vec<Problem>,
     pub(super) endings: Vec<Ending>,
@@ -83,6 +92,8 @@ pub struct Wanted {
 pub(super) struct Phone {
     pub(super) config: PhoneConfig,
     pub(super) chain: Arc<Chain>,
+    /// For whom its file speaks; for nobody when owners dispute over the device.
+    pub(super) voice: Voice,
     /// Errors that have nothing to do with the model; if there are any, the phone is Invalid.
     pub(super) errors: Arc<[Problem]>,
 }
@@ -90,6 +101,7 @@ pub(super) struct Phone {
 /// One declared site.
 pub(super) struct SiteEntry {
     pub(super) site: Site,
+    pub(super) voice: Voice,
     pub(super) file: Arc<str>,
     pub(super) errors: Vec<Problem>,
 }
@@ -124,9 +136,8 @@ impl Wanted {
             return invalid(phone.errors.clone());
         }
         let merged = phone.merged(model);
-        let mut problems = self.site_errors(&merged);
-        problems.extend(user_errors(&merged));
-        problems.extend(self.clock_errors(&merged));
+        let mut problems = self.site_errors(phone, &merged);
+        problems.extend(self.errors(phone, &merged));
         let desired = self.desired(device, phone, &merged);
         problems.extend(secret_errors(&self.secrets, &desired));
         if problems.is_empty() {
@@ -161,6 +172,26 @@ impl Wanted {
     /// told: phones last seen in them are Invalid, not gone.
     pub fn broken_files(&self) -> &BTreeSet<Arc<str>> {
         &self.broken_files
+    }
+
+    /// The site whose owner declares this device in files of its own.
+    pub fn speaker(&self, device: &DeviceId) -> Option<&SiteName> {
+        match &self.phones.get(device)?.voice {
+            Voice::Owner(site) => Some(site),
+            Voice::Central | Voice::Nobody => None,
+        }
+    }
+
+    /// Whether all files were read that may declare something for the owner of that site, or for none: what stands in
+    /// files of other owners says nothing to them.
+    pub fn is_whole_for(&self, owner: Option<&SiteName>) -> bool {
+        let voice = owner.map_or(Voice::Central, |owner| Voice::Owner(owner.clone()));
+        self.broken_words(&voice).is_none()
+    }
+
+    /// Whether a file with errors may declare the site of that name.
+    pub fn may_hide_site(&self, name: &SiteName) -> bool {
+        !self.is_whole_for(self.owners.of_site(name))
     }
 
     /// Whether `catalogue.csv` has errors, so that the built-in catalogue stands in for it.
@@ -229,52 +260,20 @@ impl Wanted {
         }
     }
 
-    /// The policy, its windows on the clock of the site where they have none of their own.
+    /// The policy, its windows on the clock of the site where they have none of their own, and those of the site where
+    /// no layer says anything of windows.
     fn policy(&self, merged: &Merged, site: &SiteName) -> Arc<Policy> {
-        if merged.zoneless.is_empty() {
-            return merged.policy.clone();
-        }
-        let windows = window::on_clock(&merged.zoneless, self.clock(site));
+        let of_site = self.sites.get(site).map(|entry| &entry.site.windows).filter(|_| !merged.windows_said);
+        let windows = match of_site {
+            Some(windows) if !windows.is_empty() => windows.clone(),
+            _ if !merged.zoneless.is_empty() => window::on_clock(&merged.zoneless, self.clock(site)),
+            _ => return merged.policy.clone(),
+        };
         Arc::new(Policy { windows, ..(*merged.policy).clone() })
     }
 
     fn clock(&self, site: &SiteName) -> Option<&Zone> {
         self.sites.get(site).and_then(|entry| entry.site.time_zone.as_ref())
-    }
-
-    /// Windows without a clock. Those of a site with errors are not looked at: it may have lost its clock with them.
-    pub(super) fn clock_errors(&self, merged: &Merged) -> Vec<Problem> {
-        let site = merged.site.clone().unwrap_or_default();
-        let is_good = self.sites.get(&site).is_none_or(|entry| entry.errors.is_empty());
-        if merged.zoneless.is_empty() || self.clock(&site).is_some() || !is_good {
-            return Vec::new();
-        }
-        window::clockless(&merged.zoneless, site.as_str()).collect()
-    }
-
-    fn site_errors(&self, merged: &Merged) -> Vec<Problem> {
-        let fallback = SiteName::default();
-        let site = merged.site.as_ref().unwrap_or(&fallback);
-        match self.sites.get(site) {
-            Some(entry) => entry.errors.clone(),
-            None if *site == fallback => Vec::new(),
-            None => self.lost_site(site, merged.site_place.as_ref()).into_iter().collect(),
-        }
-    }
-
-    /// A site that may be declared in a file that cannot be read: its networks must not look as if they were open.
-    fn lost_site(&self, site: &SiteName, place: Option<&Place>) -> Option<Problem> {
-        let broken: Vec<&str> = self.broken_files.iter().take(BROKEN_NAMED).map(AsRef::as_ref).collect();
-        if broken.is_empty() {
-            return None;
-        }
-        let more = self.broken_files.len() - broken.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let message = format!(
-            "no PhoneSite `{site}` is declared; it may stand in a file with errors: {}{more}",
-            broken.join(", ")
-        );
-        Some(Problem::new(Severity::Error, place.cloned().unwrap_or_else(nowhere), code::UNKNOWN_SITE, message))
     }
 }
 
@@ -296,57 +295,6 @@ impl Phone {
         let named: BTreeSet<&str> = self.chain.models().collect();
         std::iter::once(None).chain(named.into_iter().map(|model| Some(SmolStr::new(model)))).collect()
     }
-}
-
-/// Items of owner user that policy does not manage.
-pub(super) fn user_errors(merged: &Merged) -> impl Iterator<Item = Problem> {
-    let manage = merged.policy.user_items == UserItems::Manage;
-    merged.items.iter().filter(move |item| item.class.user && !manage).filter_map(|item| {
-        let place = item.value.origin.as_ref()?.place.clone();
-        let message = format!(
-            "`{}` is set by the phone's user: put it in `seed`, or set `policy.userItems: Manage` to keep it as it is here",
-            item.id()
-        );
-        Some(Problem::new(Severity::Error, place, code::USER_ITEM, message))
-    })
-}
-
-/// What was read of secrets, by reference with its key filled in.
-pub(super) type Secrets = HashMap<SecretRef, Result<Secret, String>>;
-
-/// The references of one phone whose secret cannot be had.
-pub(super) fn secret_errors(secrets: &Secrets, desired: &Desired) -> Vec<Problem> {
-    references(desired)
-        .filter_map(|(reference, place)| {
-            let outcome = reference.filled(desired).and_then(|filled| match secrets.get(&filled) {
-                Some(Ok(_)) => Ok(()),
-                Some(Err(reason)) => Err(reason.clone()),
-                None => Err(format!("{filled} was not read with this revision")),
-            });
-            outcome.err().map(|reason| secret_problem(reference, place, &reason))
-        })
-        .collect()
-}
-
-/// The references to secrets of one phone, each with its place.
-pub(super) fn references(desired: &Desired) -> impl Iterator<Item = (&SecretRef, Option<&Place>)> {
-    desired.items.iter().chain(&desired.seeds).filter_map(|item| match &item.value.value {
-        DesiredValue::Secret(reference) => Some((reference, item.value.origin.as_ref().map(|origin| &origin.place))),
-        DesiredValue::Text(_) => None,
-    })
-}
-
-fn secret_problem(reference: &SecretRef, place: Option<&Place>, reason: &str) -> Problem {
-    Problem::new(
-        Severity::Error,
-        place.cloned().unwrap_or_else(nowhere),
-        code::MISSING_SECRET,
-        format!("the secret {reference} cannot be had: {reason}"),
-    )
-}
-
-fn nowhere() -> Place {
-    Place { file: Arc::from(""), line: 0, column: 0, span: (0, 0) }
 }
 
 impl fmt::Debug for Wanted {

@@ -6,23 +6,20 @@ use std::{
     sync::Arc,
 };
 
-use crate::{
-    catalogue::Catalogue,
-    spec::{
-        code,
-        phone_config::{self, PhoneConfig},
-        phone_profile::{self, PhoneProfile},
-        phone_site::{self, PhoneSite},
-        problem::{Place, Problem, Severity},
-        read::{
-            Findings,
-            envelope::{self, Kind, Owner},
-            secret,
-        },
-        snapshot::{FileContent, SourceFile},
-        wanted::Counts,
-        yaml::{self, DOCUMENT_LIMIT, Document, Parsed},
+use crate::spec::{
+    code,
+    phone_config::{self, PhoneConfig},
+    phone_profile::{self, PhoneProfile},
+    phone_site::{self, PhoneSite},
+    problem::{Place, Problem, Severity},
+    read::{
+        Findings, Lexicon,
+        envelope::{self, Kind, Owner},
+        secret,
     },
+    snapshot::{FileContent, SourceFile},
+    wanted::Counts,
+    yaml::{self, DOCUMENT_LIMIT, Document, Parsed},
 };
 
 /// What was read of all files.
@@ -40,7 +37,7 @@ pub(super) struct Read {
 
 impl Read {
     /// Reads one file.
-    pub(super) fn file(&mut self, catalogue: &Catalogue, file: &SourceFile) {
+    pub(super) fn file(&mut self, lexicon: Lexicon<'_>, file: &SourceFile) {
         self.counts.files += 1;
         let text = match text(file) {
             Ok(text) => text,
@@ -55,7 +52,7 @@ impl Read {
             self.broken(&file.path);
         }
         for document in documents {
-            self.document(catalogue, &file.path, text, document, &faults);
+            self.document(lexicon, &file.path, text, document, &faults);
         }
         self.problems.extend(faults);
     }
@@ -67,7 +64,7 @@ impl Read {
 
     /// `faults` are those of its file: what stands in a file that is not YAML throughout counts as wrong itself,
     /// because nobody knows where the mistake begins.
-    fn document(&mut self, catalogue: &Catalogue, file: &Arc<str>, text: &str, document: Document, faults: &[Problem]) {
+    fn document(&mut self, lexicon: Lexicon<'_>, file: &Arc<str>, text: &str, document: Document, faults: &[Problem]) {
         let Document { root, notes } = document;
         let mut findings = Findings::new(file.clone());
         let owner = envelope::owner(&mut findings, &root);
@@ -82,7 +79,7 @@ impl Read {
             Owner::Ours(kind) => Some(kind),
         };
         self.counts.documents += 1;
-        let plain = secret::plain_spans(catalogue, text, &root);
+        let plain = secret::plain_spans(&lexicon, text, &root);
         if !plain.is_empty() {
             self.masks.entry(file.clone()).or_default().extend(plain);
         }
@@ -95,7 +92,7 @@ impl Read {
                 self.broken_files.insert(file.clone());
             }
             Some(Kind::Config) => {
-                let mut phone = phone_config::read(&mut findings, catalogue, &root, file);
+                let mut phone = phone_config::read(&mut findings, lexicon, &root, file);
                 phone.errors = with(faults, &findings);
                 if phone.device.is_none() {
                     self.broken_files.insert(file.clone());
@@ -103,7 +100,7 @@ impl Read {
                 self.phones.push(phone);
             }
             Some(Kind::Profile) => {
-                let mut profile = phone_profile::read(&mut findings, catalogue, &root, file);
+                let mut profile = phone_profile::read(&mut findings, lexicon, &root, file);
                 profile.errors = with(faults, &findings);
                 self.profiles.push(profile);
             }

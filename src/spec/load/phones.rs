@@ -6,61 +6,52 @@ use std::{
     sync::Arc,
 };
 
-use super::{PROBLEM_LIMIT, files::Read};
+use super::{
+    PROBLEM_LIMIT, claims,
+    files::Read,
+    lines::Lines,
+    rules::{self, Documents},
+};
 use crate::{
     catalogue::Catalogue,
     spec::{
-        chain::Chains,
+        chain::{Chains, Profiles},
         code,
+        known::Known,
         layer::{Layer, LayerItem, Merged, Unmanaged},
-        phone_profile::PhoneProfile,
+        owner::{Owners, Voice},
+        phone_site::PhoneSite,
         policy::LockoutItems,
         problem::{Place, Problem, Severity},
-        site::SiteName,
+        site::{Site, SiteName},
         snapshot::SecretReader,
         suggest::did_you_mean,
-        wanted::{PHONE_PROBLEM_LIMIT, Phone, Secrets, SiteEntry, Wanted, references, secret_errors, user_errors},
+        wanted::{PHONE_PROBLEM_LIMIT, Phone, Secrets, SiteEntry, Wanted, references, secret_errors},
     },
-    wpi::ItemId,
+    wpi::{DeviceId, ItemId},
 };
 
-/// Puts sites and phones into `wanted`.
-pub(super) fn declare(wanted: &mut Wanted, read: Read, problems: &mut Vec<Problem>) {
+/// Puts sites and phones into `wanted`. `files` are all files of the source.
+pub(super) fn declare(
+    wanted: &mut Wanted,
+    read: Read,
+    known: &Known,
+    files: &BTreeSet<Arc<str>>,
+    problems: &mut Vec<Problem>,
+) {
     let Read { mut phones, mut profiles, mut sites, .. } = read;
-    each_once(
-        problems,
-        "PhoneProfile",
-        profiles
-            .iter_mut()
-            .filter_map(|profile| Some((profile.name.clone()?, &profile.name_place, &mut profile.errors))),
-    );
-    each_once(
-        problems,
-        "PhoneSite",
-        sites
-            .iter_mut()
-            .filter_map(|site| Some((site.site.as_ref()?.name.as_str().into(), &site.name_place, &mut site.errors))),
-    );
-    each_once(
-        problems,
-        "PhoneConfig",
-        phones.iter_mut().filter_map(|phone| Some((phone.name.clone()?, &phone.name_place, &mut phone.errors))),
-    );
-    each_once(
-        problems,
-        "phone",
-        phones
-            .iter_mut()
-            .filter_map(|phone| Some((phone.device.as_ref()?.as_str().into(), &phone.device_place, &mut phone.errors))),
-    );
-
-    for entry in sites {
-        let Some(site) = entry.site else { continue };
-        let slot = wanted.sites.entry(site.name.clone());
-        let new = SiteEntry { site, file: entry.file, errors: entry.errors };
-        slot.and_modify(|old: &mut SiteEntry| old.errors.extend(new.errors.iter().cloned())).or_insert(new);
+    wanted.owners = Owners::of(&mut sites, files, problems);
+    for file in &wanted.broken_files {
+        wanted.broken_of.entry(wanted.owners.voice(file)).or_default().push(file.clone());
     }
+    let documents = Documents { phones: &mut phones, profiles: &mut profiles, sites: &mut sites };
+    rules::apply(&wanted.owners, documents, problems);
+    claims::profiles(problems, &mut profiles);
+    claims::sites(problems, &mut sites);
+    claims::names(problems, &mut phones);
+    let speakers = claims::devices(problems, &mut phones, &wanted.owners, known);
 
+    place(wanted, sites);
     let named = profiles.iter().map(|profile| &profile.layer).chain(phones.iter().map(|phone| &phone.layer));
     let layers: Vec<&Layer> = named.collect();
     wanted.endings = layers.iter().flat_map(|layer| layer.policy.endings.iter().cloned()).collect();
@@ -69,19 +60,70 @@ pub(super) fn declare(wanted: &mut Wanted, read: Read, problems: &mut Vec<Proble
     problems.extend(layers.iter().filter_map(|layer| unknown_site(wanted, layer)));
     problems.extend(unknown_unmanaged(&wanted.catalogue, &layers));
 
-    let profiles = by_name(profiles);
-    let mut chains = Chains::new(&profiles, &wanted.broken_files);
-    for profile in profiles.values() {
-        problems.extend(chains.below(&profile.profiles).problems.iter().cloned());
+    let profiles = Profiles::new(profiles);
+    let broken = |voice: &Voice| match wanted.broken_words(voice) {
+        Some(files) => format!("; it may stand in a file with errors: {files}"),
+        None => String::new(),
+    };
+    let mut chains = Chains::new(&profiles, &broken);
+    for profile in profiles.iter() {
+        problems.extend(chains.below(&profile.voice, &profile.profiles).problems.iter().cloned());
     }
+    let mut declared: BTreeMap<DeviceId, Phone> = BTreeMap::new();
     for config in phones {
-        let chain = chains.below(&config.profiles);
+        let chain = chains.below(&config.voice, &config.profiles);
         problems.extend(chain.problems.iter().cloned());
         let Some(device) = config.device.clone() else { continue };
+        let speaker = speakers.get(&device);
+        if speaker.is_some_and(|speaker| *speaker != config.voice && *speaker != Voice::Nobody) {
+            continue;
+        }
         let errors: Vec<Problem> =
             config.errors.iter().chain(chain.errors()).take(PHONE_PROBLEM_LIMIT).cloned().collect();
-        let phone = Phone { config, chain, errors: errors.into() };
-        wanted.phones.entry(device).and_modify(|first| first.also(&phone)).or_insert(phone);
+        let voice = speaker.unwrap_or(&config.voice).clone();
+        let phone = Phone { config, chain, voice, errors: errors.into() };
+        declared.entry(device).and_modify(|first| first.also(&phone)).or_insert(phone);
+    }
+    wanted.phones = declared;
+}
+
+/// Puts the sites in: first those that are no owner's, then those of owners that lie below theirs and have no name of
+/// another. These have from the site above what they do not say themselves.
+fn place(wanted: &mut Wanted, mut sites: Vec<PhoneSite>) {
+    sites.sort_by_key(|document| document.voice != Voice::Central);
+    for document in sites {
+        let PhoneSite { voice, site, said, file, errors, .. } = document;
+        let Some(mut site) = site else { continue };
+        let mut new = SiteEntry { site: Site::default(), voice, file, errors };
+        match (&new.voice, wanted.sites.get(&site.name)) {
+            (Voice::Nobody, _) => continue,
+            (own, Some(known)) if known.voice != *own => continue,
+            (Voice::Owner(owner), _) if wanted.owners.of_site(&site.name) != Some(owner) => continue,
+            (Voice::Owner(owner), _) => {
+                if let Some(above) = wanted.sites.get(owner) {
+                    inherit(&mut site, &above.site, &said);
+                    new.errors.extend(above.errors.iter().cloned());
+                }
+            }
+            (Voice::Central, _) => {}
+        }
+        let slot = wanted.sites.entry(site.name.clone());
+        new.site = site;
+        slot.and_modify(|old: &mut SiteEntry| old.errors.extend(new.errors.iter().cloned())).or_insert(new);
+    }
+}
+
+fn inherit(site: &mut Site, above: &Site, said: &[(&'static str, Place)]) {
+    let says = |field: &str| said.iter().any(|(name, _)| *name == field);
+    site.gate = above.gate;
+    if !says("windows") {
+        site.windows = above.windows.clone();
+    }
+    if !says("timeZone") {
+        site.time_zone.clone_from(&above.time_zone);
+    }
+    if !says("numbers") {
+        site.numbers = above.numbers.clone();
     }
 }
 
@@ -124,55 +166,19 @@ fn unknown_unmanaged(catalogue: &Catalogue, layers: &[&Layer]) -> Vec<Problem> {
     useless.collect()
 }
 
-fn by_name(profiles: Vec<PhoneProfile>) -> BTreeMap<Arc<str>, Arc<PhoneProfile>> {
-    let mut by_name: BTreeMap<Arc<str>, PhoneProfile> = BTreeMap::new();
-    for profile in profiles {
-        let Some(name) = profile.name.clone() else { continue };
-        match by_name.get_mut(&name) {
-            Some(first) => first.errors.extend(profile.errors),
-            None => {
-                by_name.insert(name, profile);
-            }
-        }
-    }
-    by_name.into_iter().map(|(name, profile)| (name, Arc::new(profile))).collect()
-}
-
-/// Two documents with one name, or one device, are both wrong.
-fn each_once<'d>(
-    problems: &mut Vec<Problem>,
-    what: &str,
-    documents: impl Iterator<Item = (Arc<str>, &'d Place, &'d mut Vec<Problem>)>,
-) {
-    let mut groups: BTreeMap<Arc<str>, Vec<(&Place, &mut Vec<Problem>)>> = BTreeMap::new();
-    for (name, place, errors) in documents {
-        groups.entry(name).or_default().push((place, errors));
-    }
-    for (name, mut group) in groups.into_iter().filter(|(_, group)| group.len() > 1) {
-        let places: Vec<Place> = group.iter().map(|(place, _)| (*place).clone()).collect();
-        for (place, errors) in &mut group {
-            let other = places.iter().find(|other| other != place).unwrap_or(place);
-            let others = if places.len() > 2 { format!(" and {} more", places.len() - 2) } else { String::new() };
-            let message = format!(
-                "the {what} `{name}` is declared twice, here and at {}:{}{others}; keep one of them",
-                other.file, other.line
-            );
-            let problem = Problem::new(Severity::Error, (*place).clone(), code::DECLARED_TWICE, message);
-            problems.push(problem.clone());
-            errors.push(problem);
-        }
-    }
-}
-
 /// Reads the secrets of every phone, then lays its layers over each other once for each model that may come, to
 /// report what no document shows by itself.
 pub(super) fn look_at_all(wanted: &mut Wanted, secrets: &dyn SecretReader, problems: &mut Vec<Problem>) {
     let mut read = Secrets::new();
-    for (device, phone) in wanted.phones.iter().filter(|(_, phone)| phone.errors.is_empty()) {
+    let mut lines = Lines::default();
+    for (device, phone) in &wanted.phones {
         for model in phone.models() {
             let merged = phone.merged(model.as_deref());
-            problems.extend(user_errors(&merged));
-            problems.extend(wanted.clock_errors(&merged));
+            lines.note(device, phone, &merged, |number| wanted.may_have(phone, number));
+            if !phone.errors.is_empty() {
+                continue;
+            }
+            problems.extend(wanted.errors(phone, &merged));
             problems.extend(not_allowed(&merged));
             if !merged.items.iter().chain(&merged.seeds).any(|item| item.value.value.as_text().is_none()) {
                 continue;
@@ -182,6 +188,12 @@ pub(super) fn look_at_all(wanted: &mut Wanted, secrets: &dyn SecretReader, probl
                 read.entry(filled).or_insert_with_key(|filled| secrets.read(filled, &desired));
             }
             problems.extend(secret_errors(&read, &desired));
+        }
+    }
+    let clashes = lines.clashes(problems);
+    for (device, found) in clashes {
+        if let Some(phone) = wanted.phones.get_mut(&device) {
+            phone.errors = phone.errors.iter().cloned().chain(found).take(PHONE_PROBLEM_LIMIT).collect();
         }
     }
     wanted.secrets = read;

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Findings, duration, fields, scalar};
+use super::{Findings, Lexicon, duration, fields, scalar};
 use crate::{
-    catalogue::{Catalogue, Effect, Scalar},
+    catalogue::{Effect, Scalar},
     spec::{
         code,
         ignore::Ignore,
         pause::Pause,
         problem::{Problem, Severity},
-        suggest::did_you_mean,
         yaml::{Mark, Node, plain},
     },
     wpi::{Index, ItemId, ItemName},
@@ -35,7 +34,7 @@ pub(in crate::spec) struct Ending {
 /// Reads `policy.ignore`. The rules are sorted by id, each id once; those with an end are added to `endings`.
 pub(in crate::spec) fn read(
     findings: &mut Findings,
-    catalogue: &Catalogue,
+    lexicon: Lexicon<'_>,
     node: &Node,
     endings: &mut Vec<Ending>,
 ) -> Option<Arc<[Ignore]>> {
@@ -47,7 +46,7 @@ pub(in crate::spec) fn read(
     }
     let mut rules: Vec<Ignore> = Vec::new();
     for node in nodes {
-        let Some(rule) = rule(findings, catalogue, node, endings) else { continue };
+        let Some(rule) = rule(findings, lexicon, node, endings) else { continue };
         match rules.binary_search_by(|known| known.id.cmp(&rule.id)) {
             Ok(_) => {
                 let message = format!("`policy.ignore` names `{}` twice; keep one of them", rule.id);
@@ -59,10 +58,10 @@ pub(in crate::spec) fn read(
     Some(rules.into())
 }
 
-fn rule(findings: &mut Findings, catalogue: &Catalogue, node: &Node, endings: &mut Vec<Ending>) -> Option<Ignore> {
+fn rule(findings: &mut Findings, lexicon: Lexicon<'_>, node: &Node, endings: &mut Vec<Ending>) -> Option<Ignore> {
     const WHAT: &str = "an ignore rule";
     fields::known(findings, node, WHAT, &["item", "index", "reason", "until"])?;
-    let id = id(findings, catalogue, node, WHAT);
+    let id = id(findings, lexicon, node, WHAT);
     let reason = words(findings, node, WHAT, "reason");
     let until = until(findings, node);
     let rule = Ignore { id: id?, reason: reason?, until: until? };
@@ -77,7 +76,7 @@ fn rule(findings: &mut Findings, catalogue: &Catalogue, node: &Node, endings: &m
     Some(rule)
 }
 
-fn id(findings: &mut Findings, catalogue: &Catalogue, node: &Node, what: &str) -> Option<ItemId> {
+fn id(findings: &mut Findings, lexicon: Lexicon<'_>, node: &Node, what: &str) -> Option<ItemId> {
     let item = fields::needed(findings, node, what, "item");
     let index = node.get("index").map(|node| index(findings, node));
     let item = item?;
@@ -89,7 +88,7 @@ fn id(findings: &mut Findings, catalogue: &Catalogue, node: &Node, what: &str) -
         findings.error(item.mark, code::ITEM_NAME, message);
         return None;
     };
-    if catalogue.effect(name.as_str()) == Effect::Safety {
+    if lexicon.effect(name.as_str()) == Effect::Safety {
         let message = format!(
             "`{name}` decides over emergency calls; its differences are never ignored, correct its value instead"
         );
@@ -100,15 +99,15 @@ fn id(findings: &mut Findings, catalogue: &Catalogue, node: &Node, what: &str) -
         Some(index) => Some(index?),
         None => None,
     };
-    warn_of_nothing(findings, catalogue, item.mark, name.as_str(), index);
+    warn_of_nothing(findings, lexicon, item.mark, name.as_str(), index);
     Some(ItemId::new(name, index))
 }
 
 /// Warns where the rule can hit nothing: who wrote it relies on it.
-fn warn_of_nothing(findings: &mut Findings, catalogue: &Catalogue, mark: Mark, name: &str, index: Option<Index>) {
-    let Some(known) = catalogue.get(name) else {
-        let hint = did_you_mean(name, catalogue.names());
-        if !hint.is_empty() {
+fn warn_of_nothing(findings: &mut Findings, lexicon: Lexicon<'_>, mark: Mark, name: &str, index: Option<Index>) {
+    let Some(known) = lexicon.get(name) else {
+        let hint = lexicon.hint(name);
+        if !lexicon.misspelt(findings, mark, name) && !hint.is_empty() {
             let message = format!("the catalogue does not know `{name}`, so this rule may ignore nothing{hint}");
             findings.warn(mark, code::UNKNOWN_ITEM, message);
         }
@@ -121,7 +120,7 @@ fn warn_of_nothing(findings: &mut Findings, catalogue: &Catalogue, mark: Mark, n
             Some(_) => format!("`{name}` has no index, so this rule ignores nothing; take `index` out"),
         };
         findings.warn(mark, code::INDEX, message);
-    } else if !catalogue.compares(name) {
+    } else if !lexicon.compares(name) {
         let message = format!(
             "`{name}` is never compared, so this rule ignores nothing; to have it left alone, take it out by `unmanaged`"
         );

@@ -7,15 +7,14 @@ use std::{
 
 use smol_str::SmolStr;
 
-use super::{Findings, fields, scalar, secret};
+use super::{Findings, Lexicon, fields, scalar, secret};
 use crate::{
-    catalogue::{Catalogue, GroupKey, Owner, Scalar},
+    catalogue::{Effect, GroupKey, NULL, Owner, Scalar},
     spec::{
         code,
         desired::{DesiredValue, LayerValue, Origin},
         layer::{Class, LayerItem, Unmanaged},
         secret_ref::item_id,
-        suggest::did_you_mean,
         yaml::{Mark, Node, Style, Value, plain},
     },
     wpi::{Index, ItemId, ItemName},
@@ -23,7 +22,7 @@ use crate::{
 
 /// Reads the values of one layer.
 pub(in crate::spec) struct ItemReader<'c> {
-    catalogue: &'c Catalogue,
+    catalogue: Lexicon<'c>,
     layer: Arc<str>,
     /// The values found so far and where their names or indexes stand; `None` = there, but wrong.
     found: BTreeMap<ItemId, (Mark, Option<DesiredValue>, Mark)>,
@@ -31,7 +30,7 @@ pub(in crate::spec) struct ItemReader<'c> {
 
 impl<'c> ItemReader<'c> {
     /// A reader for the values of one layer, which is named in origins (`profile/NAME`).
-    pub(in crate::spec) fn new(catalogue: &'c Catalogue, layer: Arc<str>) -> Self {
+    pub(in crate::spec) fn new(catalogue: Lexicon<'c>, layer: Arc<str>) -> Self {
         Self { catalogue, layer, found: BTreeMap::new() }
     }
 
@@ -124,7 +123,15 @@ impl<'c> ItemReader<'c> {
             return None;
         }
         findings.take(node.mark, found);
-        text.map(|text| DesiredValue::Text(SmolStr::new(text)))
+        let text = text?;
+        if self.catalogue.effect(id.name.as_str()) == Effect::Safety && matches!(&*text, "" | NULL) {
+            let message = format!(
+                "{what} decides over emergency calls and is never written empty; give it a value, or leave it out"
+            );
+            findings.error(node.mark, code::SAFETY_ITEM, message);
+            return None;
+        }
+        Some(DesiredValue::Text(SmolStr::new(text)))
     }
 
     /// The values, sorted by id, after each item has been looked at as such (index, access, owner).
@@ -136,9 +143,9 @@ impl<'c> ItemReader<'c> {
             let rides_along = with_settings.contains(&self.catalogue.group(&id));
             let found = self.catalogue.check_item(&id).into_iter();
             findings.take(key, found.filter(|finding| !(rides_along && finding.code == code::ACTION)));
-            let class = Class::of(self.catalogue, name);
-            if class.unknown {
-                findings.warn(key, code::UNKNOWN_ITEM, unknown(self.catalogue, name));
+            let class = Class::of(&self.catalogue, name);
+            if class.unknown && !self.catalogue.misspelt(findings, key, name) {
+                findings.warn(key, code::UNKNOWN_ITEM, unknown(&self.catalogue, name));
             }
             let Some(value) = value else { continue };
             let origin = Some(Origin { place: findings.place(place), layer: self.layer.clone() });
@@ -170,8 +177,8 @@ fn name(findings: &mut Findings, key: &str, mark: Mark, style: Style) -> Option<
         .ok()
 }
 
-fn unknown(catalogue: &Catalogue, name: &str) -> String {
-    let hint = did_you_mean(name, catalogue.iter().map(|item| item.name.as_str()));
+fn unknown(lexicon: &Lexicon<'_>, name: &str) -> String {
+    let hint = lexicon.hint(name);
     format!(
         "the catalogue does not know `{name}`{hint} An unknown item is written only with `policy.lockoutItems: Allow`; a row in catalogue.csv makes it known",
         hint = if hint.is_empty() { ".".to_owned() } else { hint },
@@ -202,21 +209,33 @@ fn index(findings: &mut Findings, key: &str, style: Style, mark: Mark) -> Option
     number.map(Index)
 }
 
-/// Reads `unmanaged`: names, or names with an index (`name[3]`).
-pub(in crate::spec) fn unmanaged(findings: &mut Findings, node: &Node) -> Vec<(Unmanaged, Mark)> {
+/// One item with all its indexes or with one: `name` or `name[3]`.
+pub(in crate::spec) fn named(
+    findings: &mut Findings,
+    lexicon: Lexicon<'_>,
+    mark: Mark,
+    text: &str,
+) -> Option<Unmanaged> {
+    let Some(id) = item_id(text) else {
+        findings.error(mark, code::ITEM_NAME, format!("`{text}` names no item; write `name` or `name[3]`"));
+        return None;
+    };
+    lexicon.misspelt(findings, mark, id.name.as_str());
+    Some(if id.index.is_some() { Unmanaged::Id(id) } else { Unmanaged::Name(id.name) })
+}
+
+/// Reads a list of names, or names with an index (`name[3]`), such as `unmanaged`.
+pub(in crate::spec) fn listed(
+    findings: &mut Findings,
+    lexicon: Lexicon<'_>,
+    node: &Node,
+    what: &str,
+) -> Vec<(Unmanaged, Mark)> {
     let mut out: Vec<(Unmanaged, Mark)> = Vec::new();
-    for (text, mark) in scalar::strings(findings, node, "`unmanaged`") {
-        let Some(id) = item_id(text) else {
-            findings.error(mark, code::ITEM_NAME, format!("`{text}` names no item; write `name` or `name[3]`"));
-            continue;
-        };
-        let entry = if id.index.is_some() { Unmanaged::Id(id) } else { Unmanaged::Name(id.name) };
+    for (text, mark) in scalar::strings(findings, node, what) {
+        let Some(entry) = named(findings, lexicon, mark, text) else { continue };
         if out.iter().any(|(known, _)| *known == entry) {
-            findings.error(
-                mark,
-                code::DUPLICATE_ITEM,
-                format!("`{text}` stands in `unmanaged` twice; keep one of them"),
-            );
+            findings.error(mark, code::DUPLICATE_ITEM, format!("`{text}` stands in {what} twice; keep one of them"));
         } else {
             out.push((entry, mark));
         }

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Findings, items, items::ItemReader, metadata, policy};
-use crate::{
-    catalogue::Catalogue,
-    spec::{
-        code,
-        layer::Layer,
-        problem::Place,
-        site::SiteName,
-        yaml::{Mark, Node, Value},
-    },
+use smol_str::SmolStr;
+
+use super::{Findings, Lexicon, items, items::ItemReader, metadata, policy};
+use crate::spec::{
+    code,
+    layer::{Layer, Unmanaged},
+    problem::Place,
+    site::SiteName,
+    yaml::{Mark, Node, Value},
 };
 
 /// Fields of both specs.
@@ -29,7 +28,7 @@ pub(in crate::spec) struct Reference {
 /// Reads the common fields of `spec`. `title` names the layer in origins.
 pub(in crate::spec) fn read(
     findings: &mut Findings,
-    catalogue: &Catalogue,
+    lexicon: Lexicon<'_>,
     spec: &Node,
     title: &Arc<str>,
     file: &Arc<str>,
@@ -41,9 +40,11 @@ pub(in crate::spec) fn read(
         layer.site = metadata::resource_name(findings, node, "`site`").map(SiteName::new);
     }
     if let Some(node) = spec.get("policy") {
-        layer.policy = policy::read(findings, catalogue, node);
+        layer.policy = policy::read(findings, lexicon, node);
+        let named = node.entries().iter().map(|entry| (SmolStr::new(&entry.key), findings.place(entry.mark)));
+        layer.policy_fields = named.collect();
     }
-    let mut reader = ItemReader::new(catalogue, title.clone());
+    let mut reader = ItemReader::new(lexicon, title.clone());
     if let Some(node) = spec.get("items") {
         reader.by_name(findings, node, "`items`");
     }
@@ -52,21 +53,22 @@ pub(in crate::spec) fn read(
     }
     layer.items = reader.finish(findings);
     if let Some(node) = spec.get("seed") {
-        let mut reader = ItemReader::new(catalogue, title.clone());
+        let mut reader = ItemReader::new(lexicon, title.clone());
         reader.by_name(findings, node, "`seed`");
         layer.seeds = reader.finish(findings);
     }
-    let unmanaged = spec.get("unmanaged").map(|node| items::unmanaged(findings, node)).unwrap_or_default();
+    let unmanaged =
+        spec.get("unmanaged").map(|node| items::listed(findings, lexicon, node, "`unmanaged`")).unwrap_or_default();
     for (out, mark) in &unmanaged {
         contradiction(findings, &layer, out, *mark);
     }
-    let unknown = unmanaged.iter().filter(|(out, _)| catalogue.get(out.name()).is_none());
+    let unknown = unmanaged.iter().filter(|(out, _)| lexicon.get(out.name()).is_none() && !lexicon.is_slip(out.name()));
     layer.unmanaged_unknown = unknown.map(|(out, mark)| (out.clone(), findings.place(*mark))).collect();
-    layer.unmanaged = unmanaged.into_iter().map(|(out, _)| out).collect();
+    layer.unmanaged = unmanaged.into_iter().map(|(out, mark)| (out, findings.place(mark))).collect();
     (profiles, layer)
 }
 
-fn contradiction(findings: &mut Findings, layer: &Layer, out: &crate::spec::layer::Unmanaged, mark: Mark) {
+fn contradiction(findings: &mut Findings, layer: &Layer, out: &Unmanaged, mark: Mark) {
     if let Some(item) = layer.items.iter().chain(&layer.seeds).find(|item| out.covers(item.id())) {
         let message =
             format!("`{}` has a value in this document and is in `unmanaged` too; keep one of them", item.id());

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Findings, duration, fields,
+    Findings, Lexicon, duration, fields,
     ignore::{self, Ending, PauseWord},
     scalar,
     window::{self, WindowList},
 };
 use crate::{
-    catalogue::{Catalogue, Scalar},
+    catalogue::Scalar,
     spec::{
         code,
         ignore::{Ignore, over},
@@ -72,7 +72,8 @@ impl PolicyLayer {
     }
 }
 
-const FIELDS: [&str; 11] = [
+/// The fields of a policy.
+pub(in crate::spec) const FIELDS: [&str; 11] = [
     "mode",
     "interval",
     "lockoutItems",
@@ -87,7 +88,7 @@ const FIELDS: [&str; 11] = [
 ];
 
 /// Reads `spec.policy`.
-pub(in crate::spec) fn read(findings: &mut Findings, catalogue: &Catalogue, node: &Node) -> PolicyLayer {
+pub(in crate::spec) fn read(findings: &mut Findings, lexicon: Lexicon<'_>, node: &Node) -> PolicyLayer {
     let mut policy = PolicyLayer::default();
     for entry in fields::known(findings, node, "`policy`", &FIELDS).unwrap_or_default() {
         let value = &entry.value;
@@ -116,8 +117,8 @@ pub(in crate::spec) fn read(findings: &mut Findings, catalogue: &Catalogue, node
                 let words = [("Deny", Restart::Deny), ("Allow", Restart::Allow)];
                 policy.restart = scalar::word(findings, value, "`policy.restart`", &words);
             }
-            "ignore" => policy.ignore = ignore::read(findings, catalogue, value, &mut policy.endings),
-            "windows" => policy.windows = window::read(findings, value),
+            "ignore" => policy.ignore = ignore::read(findings, lexicon, value, &mut policy.endings),
+            "windows" => policy.windows = window::read(findings, value, "`policy.windows`"),
             "pause" => policy.pause = ignore::pause(findings, value, &mut policy.endings),
             _ => {}
         }

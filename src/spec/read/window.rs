@@ -1,4 +1,4 @@
-//! `policy.windows`: what a layer says of windows. The zone may be left to the site.
+//! `policy.windows`, and `windows` of a site: what they say of windows. The zone may be left to the site.
 
 use std::{sync::Arc, time::Duration};
 
@@ -54,11 +54,11 @@ pub(in crate::spec) fn clockless(windows: &[ZonelessWindow], site: &str) -> impl
     })
 }
 
-/// Reads the list. One window that is wrong makes the document invalid, so what is left of the list does no harm.
-pub(in crate::spec) fn read(findings: &mut Findings, node: &Node) -> Option<WindowList> {
-    let nodes = fields::list(findings, node, "`policy.windows`")?;
+/// Reads the list, which is named `what`. One window that is wrong makes the document invalid, so what is left of the list does no harm.
+pub(in crate::spec) fn read(findings: &mut Findings, node: &Node, what: &str) -> Option<WindowList> {
+    let nodes = fields::list(findings, node, what)?;
     if nodes.len() > WINDOW_LIMIT {
-        let message = format!("`policy.windows` has {} entries and may have {WINDOW_LIMIT}", nodes.len());
+        let message = format!("{what} has {} entries and may have {WINDOW_LIMIT}", nodes.len());
         findings.error(node.mark, code::LIMIT, message);
         return None;
     }

@@ -1,0 +1,48 @@
+//! The secrets that phones refer to.
+
+use std::collections::HashMap;
+
+use super::checks::nowhere;
+use crate::{
+    spec::{
+        code,
+        desired::{Desired, DesiredValue},
+        problem::{Place, Problem, Severity},
+        secret_ref::SecretRef,
+    },
+    wpi::Secret,
+};
+
+/// What was read of secrets, by reference with its key filled in.
+pub(in crate::spec) type Secrets = HashMap<SecretRef, Result<Secret, String>>;
+
+/// The references of one phone whose secret cannot be had.
+pub(in crate::spec) fn secret_errors(secrets: &Secrets, desired: &Desired) -> Vec<Problem> {
+    references(desired)
+        .filter_map(|(reference, place)| {
+            let outcome = reference.filled(desired).and_then(|filled| match secrets.get(&filled) {
+                Some(Ok(_)) => Ok(()),
+                Some(Err(reason)) => Err(reason.clone()),
+                None => Err(format!("{filled} was not read with this revision")),
+            });
+            outcome.err().map(|reason| secret_problem(reference, place, &reason))
+        })
+        .collect()
+}
+
+/// The references to secrets of one phone, each with its place.
+pub(in crate::spec) fn references(desired: &Desired) -> impl Iterator<Item = (&SecretRef, Option<&Place>)> {
+    desired.items.iter().chain(&desired.seeds).filter_map(|item| match &item.value.value {
+        DesiredValue::Secret(reference) => Some((reference, item.value.origin.as_ref().map(|origin| &origin.place))),
+        DesiredValue::Text(_) => None,
+    })
+}
+
+fn secret_problem(reference: &SecretRef, place: Option<&Place>, reason: &str) -> Problem {
+    Problem::new(
+        Severity::Error,
+        place.cloned().unwrap_or_else(nowhere),
+        code::MISSING_SECRET,
+        format!("the secret {reference} cannot be had: {reason}"),
+    )
+}
