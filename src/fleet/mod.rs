@@ -21,7 +21,7 @@
 //! - [`not_applicable`]: items that a phone does not have, [`again`]: refused ones that are tried again
 //! - [`poll`]: phones that poll in place of being asked, [`wire_names`]: names that old firmware knows otherwise
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
-//!   what it tells people
+//!   what it tells people; [`reported`]: what it tells the loader of documents
 //! - [`overload`]: too many sessions at once
 //! - [`service_record`]: what must not be forgotten of the service as a whole, [`service_view`]: what is told of it
 //! - [`audit`]: what people did outside git
@@ -56,6 +56,7 @@ pub mod phone;
 mod poll;
 mod proof;
 pub mod record;
+mod reported;
 pub mod reset;
 pub mod restart;
 pub mod retry;

@@ -65,10 +65,12 @@ impl Fleet {
         let mut phones = Vec::new();
         for device in wanted.devices() {
             // a phone that an unreadable file may have declared before is not new, and none is after a source that was
-            // not there yet: a folder that is still to be filled looks like documents that declare nobody
+            // not there yet: a folder that is still to be filled looks like documents that declare nobody. Files of
+            // another owner have no say
+            let speaker = wanted.speaker(&device);
             let first = before
                 .as_ref()
-                .is_some_and(|old| !old.declares(&device) && old.broken_files().is_empty() && old.counts().phones > 0);
+                .is_some_and(|old| !old.declares(&device) && old.is_whole_for(speaker) && old.counts().phones > 0);
             let phone = self.phones.entry(device.clone()).or_insert_with(|| Box::new(Phone::new(device.clone())));
             if first && phone.goal.is_none() {
                 phone.fresh = true;
@@ -83,13 +85,12 @@ impl Fleet {
 
     /// Notes the site documents of a revision. One that cannot be read any more stays as it was; one that is gone is gone.
     fn keep_sites(&mut self, before: Option<&Wanted>, wanted: &Wanted) {
-        let whole = wanted.broken_files().is_empty();
         let mut names: BTreeSet<SiteName> = self.sites.keys().cloned().collect();
         names.extend(before.into_iter().chain([wanted]).flat_map(Wanted::site_names));
         for name in names {
             if let Some(site) = wanted.declared_site(&name) {
                 self.sites.insert(name, Arc::new(site));
-            } else if whole && !wanted.site_names().any(|known| known == name) {
+            } else if !wanted.may_hide_site(&name) && !wanted.site_names().any(|known| known == name) {
                 self.sites.remove(&name);
             }
         }

@@ -122,7 +122,8 @@ fn set_away(shared: &Shared, away: Option<(String, jiff::Timestamp)>) {
 async fn take_over(shared: &Arc<Shared>, snapshot: Arc<Snapshot>, secrets: Arc<SecretsDir>) -> Option<Loaded> {
     let shared = Arc::clone(shared);
     let taken = tokio::task::spawn_blocking(move || {
-        let wanted = Arc::new(spec::load(&snapshot, &*secrets));
+        let known = shared.with_fleet(|fleet, _| fleet.known());
+        let wanted = Arc::new(spec::load_knowing(&snapshot, &*secrets, &known));
         tell(&snapshot, &wanted);
         shared.metrics.source_fetch("taken");
         let phones = shared.with_fleet(|fleet, now| fleet.announce(&wanted, now));

@@ -10,7 +10,7 @@ use crate::wpi::DeviceId;
 /// Most names that are kept: phones may tell what they like.
 pub const REPORTED_LIMIT: usize = 20_000;
 
-/// The names of items that phones have reported with a value. A name among them is no slip of the finger.
+/// The names of items that phones have reported with a value, as far as they are not built in. A name among them is no slip of the finger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reported(BTreeSet<SmolStr>);
 

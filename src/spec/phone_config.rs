@@ -72,8 +72,9 @@ pub(super) fn read(findings: &mut Findings, lexicon: Lexicon<'_>, document: &Nod
         );
         return phone;
     };
-    let mut known = vec!["phone", "shared"];
+    let mut known = vec!["phone"];
     known.extend(layer::FIELDS);
+    known.push("shared");
     if fields::known(findings, spec, "`spec` of a PhoneConfig", &known).is_none() {
         return phone;
     }

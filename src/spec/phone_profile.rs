@@ -51,8 +51,9 @@ pub(super) fn read(findings: &mut Findings, lexicon: Lexicon<'_>, document: &Nod
         findings.error(document.mark, code::NO_SPEC, "the PhoneProfile has no `spec`");
         return profile;
     };
-    let mut known = vec!["models", "final", "require"];
+    let mut known = vec!["models"];
     known.extend(layer::FIELDS);
+    known.extend(["final", "require"]);
     if fields::known(findings, spec, "`spec` of a PhoneProfile", &known).is_none() {
         return profile;
     }

@@ -112,7 +112,7 @@ fn a_rule_that_hits_nothing_warns_and_an_unknown_item_may_be_ignored() {
     assert!(message(&found).ends_with("add `index`"));
     finds_in("{ignore: [{item: realm, index: 1, reason: a}]}", &["warning 5:28 bad-index"]);
     finds_in("{ignore: [{item: nobody-knows-this, reason: a}]}", &[]);
-    let found = finds_in("{ignore: [{item: sntp-adr, reason: a}]}", &["warning 5:28 unknown-item"]);
+    let found = finds_in("{ignore: [{item: sntp-addres, reason: a}]}", &["warning 5:28 unknown-item"]);
     assert!(message(&found).ends_with("did you mean `sntp-addr`?"));
     let found = finds_in("{ignore: [{item: sip-pwd, reason: a}]}", &["warning 5:28 ignores-nothing"]);
     assert!(message(&found).contains("`unmanaged`"));

@@ -76,7 +76,7 @@ fn type_index_and_range_are_checked() {
 
 #[test]
 fn an_unknown_item_warns_with_the_one_that_was_meant() {
-    let found = finds(&phone("01", "  items: {sntp-adr: 192.0.2.5}"), &["warning 5:11 unknown-item"]);
+    let found = finds(&phone("01", "  items: {sntp-addres: 192.0.2.5}"), &["warning 5:11 unknown-item"]);
     assert!(message(&found).contains("did you mean `sntp-addr`?"), "{}", message(&found));
     finds(&phone("01", "  items: {new-item: 5}"), &["warning 5:11 unknown-item", "5:21 wrong-type"]);
 }
@@ -343,7 +343,7 @@ fn one_syntax_error_hides_no_other_document_of_its_file() {
 
 #[test]
 fn unmanaged_of_an_item_nobody_knows_or_sets_warns_with_the_one_that_was_meant() {
-    let found = finds(&phone("01", "  unmanaged: [sntp-adr]"), &["warning 5:15 unknown-item"]);
+    let found = finds(&phone("01", "  unmanaged: [sntp-addres]"), &["warning 5:15 unknown-item"]);
     assert!(message(&found).contains("did you mean `sntp-addr`?"), "{}", message(&found));
     finds(&phone("01", "  unmanaged: [sntp-addr]"), &[]);
     let base = profile("a", "  items: {new-item: x}");
