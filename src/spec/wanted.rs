@@ -28,7 +28,6 @@ use super::{
     revision::Revision,
     secret_ref::SecretRef,
     site::{Site, SiteName},
-    zone::Zone,
 };
 use crate::{
     catalogue::Catalogue,
@@ -239,10 +238,11 @@ impl Wanted {
 
     pub(super) fn desired(&self, device: &DeviceId, phone: &Phone, merged: &Merged) -> Desired {
         let site = merged.site.clone().unwrap_or_default();
-        let policy = self.policy(merged, &site);
+        let entry = self.site_seen_by(&phone.voice, &site);
+        let policy = policy(merged, entry);
         let items: Arc<[DesiredItem]> = merged.items.iter().map(LayerItem::desired).collect();
         let seeds: Box<[DesiredItem]> = merged.seeds.iter().map(LayerItem::desired).collect();
-        let site_file = self.sites.get(&site).map(|entry| entry.file.clone());
+        let site_file = entry.map(|entry| entry.file.clone());
         let mut files = merged.files.clone();
         files.extend(site_file.filter(|file| !merged.files.contains(file)));
         Desired {
@@ -260,21 +260,23 @@ impl Wanted {
         }
     }
 
-    /// The policy, its windows on the clock of the site where they have none of their own, and those of the site where
-    /// no layer says anything of windows.
-    fn policy(&self, merged: &Merged, site: &SiteName) -> Arc<Policy> {
-        let of_site = self.sites.get(site).map(|entry| &entry.site.windows).filter(|_| !merged.windows_said);
-        let windows = match of_site {
-            Some(windows) if !windows.is_empty() => windows.clone(),
-            _ if !merged.zoneless.is_empty() => window::on_clock(&merged.zoneless, self.clock(site)),
-            _ => return merged.policy.clone(),
-        };
-        Arc::new(Policy { windows, ..(*merged.policy).clone() })
+    /// What a file means by the name of a site: one that is no owner's, or one of its own owner.
+    fn site_seen_by(&self, voice: &Voice, site: &SiteName) -> Option<&SiteEntry> {
+        self.sites.get(site).filter(|entry| entry.voice == Voice::Central || entry.voice == *voice)
     }
+}
 
-    fn clock(&self, site: &SiteName) -> Option<&Zone> {
-        self.sites.get(site).and_then(|entry| entry.site.time_zone.as_ref())
-    }
+/// The policy, its windows on the clock of the site where they have none of their own, and those of the site where no
+/// layer says anything of windows.
+fn policy(merged: &Merged, site: Option<&SiteEntry>) -> Arc<Policy> {
+    let windows = match site.map(|entry| &entry.site.windows) {
+        Some(windows) if !merged.windows_said && !windows.is_empty() => windows.clone(),
+        _ if !merged.zoneless.is_empty() => {
+            window::on_clock(&merged.zoneless, site.and_then(|entry| entry.site.time_zone.as_ref()))
+        }
+        _ => return merged.policy.clone(),
+    };
+    Arc::new(Policy { windows, ..(*merged.policy).clone() })
 }
 
 impl Phone {

@@ -110,7 +110,8 @@ impl Stage {
     pub(super) fn load(&mut self, files: &[(&str, &str)]) -> Arc<Wanted> {
         self.revisions += 1;
         let revision = Revision::new(&format!("r{}", self.revisions));
-        Arc::new(spec::load(&Snapshot::of_texts(revision, files.iter().copied()), &Secrets(self.secrets)))
+        let snapshot = Snapshot::of_texts(revision, files.iter().copied());
+        Arc::new(spec::load_knowing(&snapshot, &Secrets(self.secrets), &self.fleet.known()))
     }
 
     /// A fleet of another process, with what this one had stored.

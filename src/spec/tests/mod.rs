@@ -1,8 +1,12 @@
 //! Tests of the documents layer as a whole: text in, phones and problems out.
 
 mod fixture;
+mod insist;
+mod isolation;
 mod layering;
+mod lines;
 mod never_panics;
+mod owners;
 mod policy;
 mod secrets;
 mod traps;

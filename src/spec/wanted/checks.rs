@@ -25,7 +25,7 @@ impl Wanted {
         problems.extend(self.site_not_theirs(phone, merged));
         problems.extend(self.number_errors(phone, merged));
         problems.extend(user_errors(merged));
-        problems.extend(self.clock_errors(merged));
+        problems.extend(self.clock_errors(phone, merged));
         problems
     }
 
@@ -33,7 +33,7 @@ impl Wanted {
     /// left to that owner.
     fn site_not_theirs(&self, phone: &Phone, merged: &Merged) -> Option<Problem> {
         let site = merged.site.clone().unwrap_or_default();
-        let entry = self.sites.get(&site);
+        let entry = self.site_seen_by(&phone.voice, &site);
         let is_central = entry.is_some_and(|entry| entry.voice == Voice::Central);
         let owner = self.owners.of_site(&site);
         let message = match &phone.voice {
@@ -46,7 +46,7 @@ impl Wanted {
             }
             Voice::Owner(own) if site == *own => return None,
             Voice::Owner(own) => match entry {
-                Some(entry) if entry.voice == phone.voice => return None,
+                Some(entry) if entry.voice != Voice::Central => return None,
                 None if owner == Some(own) => {
                     format!("no PhoneSite `{site}` is declared in the files of the owner of `{own}`")
                 }
@@ -69,7 +69,7 @@ impl Wanted {
         let digits = digits(item.value.value.as_text()?)?;
         let place = item.value.origin.as_ref()?.place.clone();
         let site = merged.site.clone().unwrap_or_default();
-        let entry = self.sites.get(&site);
+        let entry = self.site_seen_by(&phone.voice, &site);
         let numbers = entry.map(|entry| &entry.site.numbers[..]).unwrap_or_default();
         let message = if !numbers.is_empty() && !numbers.iter().any(|range| range.contains(&digits)) {
             let file = entry.map_or("", |entry| &entry.file);
@@ -100,10 +100,11 @@ impl Wanted {
     }
 
     /// Windows without a clock. Those of a site with errors are not looked at: it may have lost its clock with them.
-    fn clock_errors(&self, merged: &Merged) -> Vec<Problem> {
+    fn clock_errors(&self, phone: &Phone, merged: &Merged) -> Vec<Problem> {
         let site = merged.site.clone().unwrap_or_default();
-        let is_good = self.sites.get(&site).is_none_or(|entry| entry.errors.is_empty());
-        if merged.zoneless.is_empty() || self.clock(&site).is_some() || !is_good {
+        let entry = self.site_seen_by(&phone.voice, &site);
+        let is_settled = entry.is_some_and(|entry| entry.site.time_zone.is_some() || !entry.errors.is_empty());
+        if merged.zoneless.is_empty() || is_settled {
             return Vec::new();
         }
         window::clockless(&merged.zoneless, site.as_str()).collect()
@@ -112,12 +113,10 @@ impl Wanted {
     pub(super) fn site_errors(&self, phone: &Phone, merged: &Merged) -> Vec<Problem> {
         let fallback = SiteName::default();
         let site = merged.site.as_ref().unwrap_or(&fallback);
-        match self.sites.get(site) {
-            Some(entry) if entry.voice == Voice::Central || entry.voice == phone.voice => entry.errors.clone(),
-            None if *site != fallback => {
-                self.lost_site(&phone.voice, site, merged.site_place.as_ref()).into_iter().collect()
-            }
-            _ => Vec::new(),
+        match self.site_seen_by(&phone.voice, site) {
+            Some(entry) => entry.errors.clone(),
+            None if *site == fallback => Vec::new(),
+            None => self.lost_site(&phone.voice, site, merged.site_place.as_ref()).into_iter().collect(),
         }
     }
 

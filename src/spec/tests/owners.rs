@@ -1,0 +1,381 @@
+//! Sites with owners: what the files of an owner may say, and that others need not mind them.
+
+use super::*;
+use crate::spec::{Known, Site, SiteGate, SiteName, load_knowing};
+
+const BERLIN: &str = "{networks: [192.0.2.0/24], owner: {team: Berlin desk, paths: [berlin]}}";
+
+fn site(name: &str, spec: &str) -> String {
+    format!("apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+}
+
+fn sites(list: &[(&str, &str)]) -> String {
+    list.iter().map(|(name, spec)| site(name, spec)).collect::<Vec<_>>().join("---\n")
+}
+
+/// The phone at `end` with that spec, of the site berlin.
+fn at_berlin(end: &str, spec: &str) -> String {
+    phone(end, &format!("  site: berlin\n{spec}"))
+}
+
+fn codes(wanted: &Wanted, end: &str) -> Vec<&'static str> {
+    match wanted.resolve(&device(end), None) {
+        Resolution::Invalid { problems, .. } => problems.iter().map(|problem| problem.code).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The errors of all documents, by file.
+fn errors(wanted: &Wanted) -> Vec<String> {
+    let errors = wanted.problems().iter().filter(|problem| problem.severity == Severity::Error);
+    errors.map(|problem| format!("{}:{} {}", problem.place.file, problem.place.line, problem.code)).collect()
+}
+
+#[test]
+fn a_site_has_windows_a_gate_numbers_and_an_owner() {
+    let text = site(
+        "berlin",
+        "{timeZone: Europe/Berlin, windows: [{schedule: \"0 2 * * *\", duration: 3h}], gate: {phones: 10, percent: 5, risky: 0}, numbers: [4930123000-4930123999, 4930124*, \"110\"], owner: {team: Berlin desk, paths: [berlin], profiles: [fleet, voice-*], policy: [windows, pause]}}",
+    );
+    let found = wanted(&[("sites.yaml", &text), ("berlin/a.yaml", &at_berlin("01", "  items: {}"))]);
+    assert_eq!(errors(&found), [""; 0]);
+    let Site { gate, windows, numbers, owner, .. } = found.site(&SiteName::new("berlin"));
+    assert_eq!(gate, SiteGate { phones: Some(10), percent: Some(5), risky: Some(0) });
+    assert_eq!((windows.len(), windows[0].time_zone.name(), numbers.len()), (1, "Europe/Berlin", 3));
+    let owner = owner.unwrap();
+    assert_eq!((&*owner.team, &*owner.paths[0]), ("Berlin desk", "berlin"));
+    assert!(owner.may_build_on("voice-a") && !owner.may_build_on("other"));
+    assert!(owner.may_set("pause") && !owner.may_set("mode"));
+}
+
+#[test]
+fn what_a_site_says_is_checked_field_by_field() {
+    for (spec, what, code) in [
+        ("{gate: {phones: -1}}", "-1", "limit"),
+        ("{gate: {percent: 101}}", "101", "limit"),
+        ("{gate: {phone: 1}}", "phone", "unknown-field"),
+        ("{numbers: [4930-49]}", "4930-49", "numbers"),
+        ("{numbers: [\"+4930*\"]}", "\"+4930", "numbers"),
+        ("{windows: [{schedule: \"0 2 * * *\", duration: 3h}]}", "{schedule", "time-zone"),
+        ("{windows: [{schedule: nightly, duration: 3h}], timeZone: UTC}", "nightly", "schedule"),
+        ("{owner: {team: a}}", "{team", "missing-field"),
+        ("{owner: {paths: []}}", "[]", "owner"),
+        ("{owner: {paths: [..]}}", "..", "owner"),
+        ("{owner: {paths: [berlin.yaml]}}", "berlin.yaml", "owner"),
+        ("{owner: {paths: [/berlin]}}", "/berlin", "owner"),
+        ("{owner: {paths: [berlin, berlin]}}", "berlin]", "owner"),
+        ("{owner: {paths: [berlin], policy: [window]}}", "window]", "unknown-field"),
+        ("{owner: {paths: [berlin], profiles: [a b]}}", "a b", "name"),
+        ("{owner: {paths: [berlin], networks: [here]}}", "here", "network"),
+    ] {
+        let found = wanted(&[("sites.yaml", &site("berlin", spec)), ("berlin/x.yaml", "")]);
+        let column = "spec: ".len() + spec.find(what).unwrap() + 1;
+        assert_eq!(places(&found), [format!("4:{column} {code}")], "{spec}\n{:#?}", found.problems());
+    }
+    finds(&site("berlin", "{owner: {paths: [nobody]}}"), &["warning 4:24 owner"]);
+}
+
+#[test]
+fn the_windows_of_a_site_are_those_of_phones_that_say_nothing_of_windows() {
+    let window = |hour| format!("[{{schedule: \"0 {hour} * * *\", duration: 1h}}]");
+    let berlin = site("berlin", &format!("{{timeZone: Europe/Berlin, windows: {}}}", window(2)));
+    let phones = [
+        at_berlin("01", "  items: {}"),
+        at_berlin("02", &format!("  policy: {{windows: {}}}", window(4))),
+        at_berlin("03", "  policy: {windows: []}"),
+        phone("04", "  items: {}"),
+    ];
+    let found = wanted(&[("sites.yaml", &berlin), ("p.yaml", &phones.join("---\n"))]);
+    let schedules = |end| {
+        let desired = ready(&found, end, None);
+        desired.policy.windows.iter().map(|window| window.schedule.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(schedules("01"), ["0 2 * * *"]);
+    assert_eq!(schedules("02"), ["0 4 * * *"]);
+    assert_eq!((schedules("03").len(), schedules("04").len()), (0, 0), "an empty list is any time");
+    let without = wanted(&[("sites.yaml", &site("berlin", "{timeZone: UTC}")), ("p.yaml", &phones[0])]);
+    assert_ne!(ready(&found, "01", None).digest, ready(&without, "01", None).digest);
+}
+
+#[test]
+fn a_number_that_is_none_of_its_site_makes_the_phone_invalid() {
+    let berlin = site("berlin", "{numbers: [4930123000-4930123999]}");
+    let load = |number: &str| {
+        let own = at_berlin("01", &format!("  items: {{e164: \"{number}\"}}"));
+        wanted(&[("sites.yaml", &berlin), ("p.yaml", &own)])
+    };
+    ready(&load("+49 30 123 500"), "01", None);
+    ready(&load(""), "01", None);
+    let found = load("4940123500");
+    assert_eq!(places(&found), ["6:17 foreign-number"]);
+    assert!(message(&found).contains("`berlin`") && message(&found).contains("4930123000-4930123999"));
+    assert_eq!(codes(&found, "01"), ["foreign-number"]);
+}
+
+#[test]
+fn the_files_of_an_owner_speak_for_their_site_and_for_no_other() {
+    let central = sites(&[("berlin", BERLIN), ("munich", "{}")]);
+    let texts = [
+        ("sites.yaml", &*central),
+        ("berlin/a.yaml", &*at_berlin("01", "  items: {}")),
+        ("berlin/b.yaml", &*phone("02", "  site: munich")),
+        ("berlin/c.yaml", &*phone("03", "  items: {}")),
+        ("m.yaml", &*phone("04", "  site: munich")),
+    ];
+    let found = wanted(&texts);
+    assert_eq!(errors(&found), ["berlin/b.yaml:5 not-theirs", "berlin/c.yaml:3 not-theirs"]);
+    assert!(found.problems()[1].message.contains("write `site: berlin`"), "{}", found.problems()[1]);
+    ready(&found, "01", None);
+    ready(&found, "04", None);
+    assert_eq!(found.speaker(&device("01")), Some(&SiteName::new("berlin")));
+    assert_eq!(found.speaker(&device("04")), None);
+}
+
+#[test]
+fn an_owner_is_told_what_it_may_set_and_build_on() {
+    let central = [
+        site("berlin", "{owner: {paths: [berlin], profiles: [fleet, voice-*], policy: [pause]}}"),
+        profile("fleet", "  items: {realm: a}"),
+        profile("voice-a", "  items: {reg-ttl: 60}"),
+        profile("other", "  items: {reg-ttl: 70}"),
+    ];
+    let berlin = [
+        profile("ward", "  profiles: [fleet]\n  site: berlin"),
+        phone("01", "  profiles: [ward, voice-a]\n  policy: {pause: false}"),
+        phone("02", "  profiles: [ward, other]"),
+        phone("03", "  profiles: [ward]\n  policy: {pause: false, mode: Enforce}"),
+    ];
+    let found = wanted(&[("central.yaml", &central.join("---\n")), ("berlin/a.yaml", &berlin.join("---\n"))]);
+    ready(&found, "01", None);
+    assert_eq!(codes(&found, "02"), ["not-theirs"]);
+    assert_eq!(codes(&found, "03"), ["not-theirs"]);
+    let messages: Vec<&str> = found.problems().iter().map(|problem| problem.message.as_str()).collect();
+    assert!(messages[0].contains("`other`") && messages[1].contains("`policy.mode`"), "{messages:#?}");
+    assert!(messages.iter().all(|message| message.contains("central.yaml:4")), "{messages:#?}");
+}
+
+#[test]
+fn a_profile_of_an_owner_is_seen_by_its_own_files_only() {
+    let central = sites(&[("berlin", "{owner: {paths: [berlin]}}"), ("bonn", "{owner: {paths: [bonn]}}")]);
+    let fleet = profile("fleet", "  items: {realm: central}");
+    let own = |realm: &str, site: &str| profile("ward", &format!("  site: {site}\n  items: {{realm: {realm}}}"));
+    let texts = [
+        ("central.yaml", &*[central, fleet].join("---\n")),
+        ("berlin/a.yaml", &*[own("berlin", "berlin"), phone("01", "  profiles: [ward]")].join("---\n")),
+        ("bonn/a.yaml", &*[own("bonn", "bonn"), phone("02", "  profiles: [ward]")].join("---\n")),
+        ("p.yaml", &*phone("03", "  profiles: [ward]")),
+        ("berlin/b.yaml", &*profile("fleet", "  items: {realm: stolen}")),
+        ("berlin/c.yaml", &*at_berlin("04", "  profiles: [fleet]")),
+        ("bonn/c.yaml", &*phone("05", "  site: bonn\n  profiles: [fleet]")),
+    ];
+    let found = wanted(&texts);
+    let realm = |end| text(&ready(&found, end, None), "realm", None);
+    assert_eq!((realm("01").as_deref(), realm("02").as_deref()), (Some("berlin"), Some("bonn")));
+    assert_eq!(codes(&found, "03"), ["missing-profile"]);
+    assert_eq!(codes(&found, "04"), ["declared-twice"], "what it builds on is not what was meant");
+    assert_eq!(realm("05").as_deref(), Some("central"));
+}
+
+#[test]
+fn a_site_in_an_owners_files_lies_below_its_own_and_has_what_it_does_not_say_from_there() {
+    let berlin = "{networks: [192.0.2.0/24], timeZone: UTC, windows: [{schedule: \"0 2 * * *\", duration: 1h}], gate: {phones: 3}, numbers: [4930*], owner: {paths: [berlin]}}";
+    let load = |own: &str| {
+        let annex = phone("01", "  site: berlin-annex\n  items: {e164: \"49301\"}");
+        wanted(&[("sites.yaml", &site("berlin", berlin)), ("berlin/a.yaml", &[own.to_owned(), annex].join("---\n"))])
+    };
+    let found = load(&site("berlin-annex", "{networks: [192.0.2.128/25]}"));
+    assert_eq!(errors(&found), [""; 0]);
+    let annex = found.declared_site(&SiteName::new("berlin-annex")).unwrap();
+    assert_eq!((annex.gate.phones, annex.windows.len(), annex.numbers.len()), (Some(3), 1, 1));
+    assert_eq!(ready(&found, "01", None).policy.windows.len(), 1);
+    for (own, what) in [
+        (site("berlin-annex", "{networks: [198.51.100.0/24]}"), "198.51.100.0/24"),
+        (site("berlin-annex", "{}"), "names no `networks`"),
+        (site("berlin-annex", "{networks: [192.0.2.128/25], gate: {phones: 0}}"), "`gate`"),
+        (site("berlin-annex", "{networks: [192.0.2.128/25], owner: {paths: [x]}}"), "who is ruled"),
+        (String::new(), "no PhoneSite `berlin-annex`"),
+        (site("hamburg-annex", "{networks: [192.0.2.128/25]}"), "none of theirs"),
+        (site("berlin", "{networks: [192.0.2.128/25]}"), "is declared at sites.yaml:3"),
+    ] {
+        let found = load(&own);
+        assert!(!codes(&found, "01").is_empty(), "{own}");
+        let messages: Vec<&str> = found.problems().iter().map(|problem| problem.message.as_str()).collect();
+        assert!(messages.iter().any(|message| message.contains(what)), "{own}: {messages:#?}");
+        assert!(found.declared_site(&SiteName::new("berlin-annex")).is_none(), "{own}");
+        assert!(found.declared_site(&SiteName::new("hamburg-annex")).is_none(), "{own}");
+    }
+}
+
+#[test]
+fn a_name_below_an_owners_site_is_the_owners() {
+    let central = sites(&[("berlin", BERLIN), ("berlin-hq", "{}")]);
+    let texts = [
+        ("sites.yaml", &*central),
+        ("a.yaml", &*phone("01", "  site: berlin-annex")),
+        ("b.yaml", &*phone("02", "  site: berlin-hq")),
+        ("c.yaml", &*phone("03", "  site: berliner")),
+        ("d.yaml", &*at_berlin("04", "  items: {}")),
+        ("berlin/x.yaml", &*site("berlin-annex", "{networks: [192.0.2.0/25]}")),
+    ];
+    let found = wanted(&texts);
+    assert_eq!(codes(&found, "01"), ["not-theirs"]);
+    for end in ["02", "03", "04"] {
+        ready(&found, end, None);
+    }
+}
+
+#[test]
+fn who_is_ruled_does_not_write_the_rules() {
+    let central = sites(&[("berlin", BERLIN), ("bonn", "{owner: {paths: [bonn]}}")]);
+    let evil = site("berlin-x", "{networks: [192.0.2.0/25], owner: {paths: [bonn, ../bonn, berlin]}}");
+    let texts = [
+        ("sites.yaml", &*central),
+        ("berlin/evil.yaml", &*evil),
+        ("berlin/a.yaml", &*at_berlin("01", "  items: {}")),
+        ("bonn/a.yaml", &*phone("02", "  site: bonn")),
+    ];
+    let found = wanted(&texts);
+    ready(&found, "01", None);
+    ready(&found, "02", None);
+    assert!(errors(&found).iter().all(|error| error.starts_with("berlin/evil.yaml")), "{:?}", errors(&found));
+    assert_eq!(found.speaker(&device("02")), Some(&SiteName::new("bonn")));
+}
+
+#[test]
+fn paths_are_read_from_the_folder_of_the_file_that_names_them() {
+    let texts = [
+        ("east/sites.yaml", &*site("berlin", "{owner: {paths: [berlin]}}")),
+        ("east/berlin/a.yaml", &*at_berlin("01", "  items: {}")),
+        ("berlin/a.yaml", &*phone("02", "  items: {}")),
+    ];
+    let found = wanted(&texts);
+    assert_eq!(found.speaker(&device("01")), Some(&SiteName::new("berlin")));
+    assert_eq!(found.speaker(&device("02")), None);
+    ready(&found, "02", None);
+}
+
+#[test]
+fn what_two_owners_have_speaks_for_nobody_and_the_later_site_is_wrong() {
+    let central = sites(&[("berlin", "{owner: {paths: [sites]}}"), ("bonn", "{owner: {paths: [sites/bonn, other]}}")]);
+    let texts = [
+        ("sites.yaml", &*central),
+        ("sites/a.yaml", &*at_berlin("01", "  items: {}")),
+        ("sites/bonn/a.yaml", &*at_berlin("02", "  items: {}")),
+        ("other/a.yaml", &*phone("03", "  site: bonn")),
+    ];
+    let found = wanted(&texts);
+    ready(&found, "01", None);
+    assert_eq!(codes(&found, "02"), ["not-theirs"]);
+    assert_eq!(codes(&found, "03"), ["owner"]);
+    assert_eq!(errors(&found), ["sites.yaml:9 owner", "sites/bonn/a.yaml:3 not-theirs"]);
+}
+
+#[test]
+fn a_device_that_no_owner_has_is_not_taken_by_one() {
+    let central = sites(&[("berlin", BERLIN)]);
+    let texts = [
+        ("sites.yaml", &*central),
+        ("p.yaml", &*phone("01", "  items: {realm: central}")),
+        ("berlin/a.yaml", &*at_berlin("01", "  items: {realm: stolen}").replace("p-01", "thief")),
+        ("berlin/b.yaml", &*at_berlin("02", "  items: {}").replace("p-02", "p-01")),
+    ];
+    let found = wanted(&texts);
+    assert_eq!(text(&ready(&found, "01", None), "realm", None).as_deref(), Some("central"));
+    assert_eq!(codes(&found, "02"), ["declared-twice"]);
+    assert_eq!(errors(&found), ["berlin/a.yaml:7 declared-twice", "berlin/b.yaml:3 declared-twice"]);
+}
+
+#[test]
+fn a_device_of_two_owners_stays_where_it_is_and_with_nobody_if_it_is_nowhere() {
+    let central = sites(&[("berlin", BERLIN), ("bonn", "{owner: {paths: [bonn]}}")]);
+    let texts = [
+        ("sites.yaml", &*central),
+        ("berlin/a.yaml", &*at_berlin("01", "  items: {realm: berlin}")),
+        ("bonn/a.yaml", &*phone("01", "  site: bonn\n  items: {realm: bonn}")),
+    ];
+    let at = |site: Option<&str>| {
+        let holders = site.map(|site| (device("01"), SiteName::new(site))).into_iter().collect();
+        let snapshot = Snapshot::of_texts(Revision::new("rev"), texts);
+        load_knowing(&snapshot, &SecretsUnread, &Known { holders, ..Known::nothing() })
+    };
+    for site in ["berlin", "bonn", "bonn-annex"] {
+        let found = at(Some(site));
+        let realm = text(&ready(&found, "01", None), "realm", None).unwrap();
+        assert!(site.starts_with(&realm), "{site}: {realm}");
+        assert_eq!(errors(&found).len(), 1, "{:#?}", found.problems());
+    }
+    for nobody in [None, Some("hamburg")] {
+        let found = at(nobody);
+        assert_eq!(codes(&found, "01"), ["declared-twice", "declared-twice"]);
+        assert_eq!(found.speaker(&device("01")), None);
+    }
+}
+
+#[test]
+fn a_name_that_two_owners_give_is_a_warning_and_a_number_too() {
+    let central = sites(&[("berlin", BERLIN), ("bonn", "{owner: {paths: [bonn]}}")]);
+    let texts = [
+        ("sites.yaml", &*central),
+        ("berlin/a.yaml", &*at_berlin("01", "  items: {e164: \"4930\"}")),
+        ("bonn/a.yaml", &*phone("02", "  site: bonn\n  items: {e164: \"4930\"}").replace("p-02", "p-01")),
+        ("p.yaml", &*phone("03", "  items: {e164: \"4931\"}")),
+        ("berlin/b.yaml", &*at_berlin("04", "  items: {e164: \"4931\"}")),
+    ];
+    let found = wanted(&texts);
+    for end in ["01", "02", "03"] {
+        ready(&found, end, None);
+    }
+    assert_eq!(codes(&found, "04"), ["shared-number"]);
+    let mut told: Vec<_> = found.problems().iter().map(|problem| (problem.severity, problem.code)).collect();
+    told.dedup();
+    assert_eq!(found.problems().len(), 5, "{:#?}", found.problems());
+    assert_eq!(told.iter().filter(|(severity, _)| *severity == Severity::Error).count(), 1, "{told:?}");
+}
+
+#[test]
+fn a_number_that_is_not_the_owners_does_not_count_against_others() {
+    let central = sites(&[("berlin", "{owner: {paths: [berlin], numbers: [4930*]}}"), ("bonn", "{}")]);
+    let texts = [
+        ("sites.yaml", &*central),
+        ("berlin/a.yaml", &*at_berlin("01", "  items: {e164: \"49228\"}")),
+        ("b.yaml", &*phone("02", "  site: bonn\n  items: {e164: \"49228\"}")),
+        ("c.yaml", &*at_berlin("03", "  items: {e164: \"4922\"}")),
+    ];
+    let found = wanted(&texts);
+    assert_eq!(codes(&found, "01"), ["foreign-number"]);
+    ready(&found, "02", None);
+    ready(&found, "03", None);
+}
+
+#[test]
+fn a_broken_file_of_an_owner_hides_nothing_of_others() {
+    let central = sites(&[("berlin", BERLIN), ("bonn", "{owner: {paths: [bonn]}}")]);
+    let texts = [
+        ("sites.yaml", &*central),
+        ("berlin/a.yaml", "a: ["),
+        ("berlin/b.yaml", &*phone("01", "  site: munich")),
+        ("bonn/a.yaml", &*phone("02", "  site: bonn\n  profiles: [lost]")),
+        ("c.yaml", &*phone("03", "  site: munich")),
+    ];
+    let found = wanted(&texts);
+    ready(&found, "03", None);
+    let problems = invalid(&found, "02");
+    assert!(!problems[0].message.contains("berlin"), "{}", problems[0]);
+    let berlin = SiteName::new("berlin");
+    assert!(found.is_whole_for(None) && found.is_whole_for(Some(&SiteName::new("bonn"))));
+    assert!(!found.is_whole_for(Some(&berlin)));
+    assert!(found.may_hide_site(&SiteName::new("berlin-annex")) && !found.may_hide_site(&SiteName::new("munich")));
+    assert!(found.broken_files().contains("berlin/a.yaml"), "its own phones are not gone");
+}
+
+#[test]
+fn an_owner_whose_site_cannot_be_told_still_contains_its_files() {
+    let central = site("berlin", BERLIN).replace("name: berlin", "name: Berlin!");
+    let texts = [
+        ("sites.yaml", &*central),
+        ("berlin/a.yaml", &*phone("01", "  items: {realm: stolen}")),
+        ("p.yaml", &*phone("01", "  items: {realm: central}").replace("p-01", "own")),
+    ];
+    let found = wanted(&texts);
+    assert_eq!(text(&ready(&found, "01", None), "realm", None).as_deref(), Some("central"));
+}
