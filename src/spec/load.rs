@@ -77,8 +77,8 @@ fn loaded(snapshot: &Snapshot, secrets: &dyn SecretReader, known: &Known, file_d
         catalogue_broken,
     };
     let files = snapshot.files.iter().map(|file| file.path.clone()).collect();
-    phones::declare(&mut wanted, read, known, &files, &mut problems);
-    phones::look_at_all(&mut wanted, secrets, &mut problems);
+    let others = phones::declare(&mut wanted, read, known, &files, &mut problems);
+    phones::look_at_all(&mut wanted, &others, secrets, &mut problems);
     // a map that grew by one at a time is half empty
     wanted.phones = std::mem::take(&mut wanted.phones).into_iter().collect();
     wanted.counts.phones = wanted.phones.len();

@@ -61,7 +61,7 @@ impl<'w> Lines<'w> {
         merged: &Merged,
         counts: impl Fn(&str) -> bool,
     ) {
-        if phone.voice == Voice::Nobody {
+        if phone.config.voice == Voice::Nobody {
             return;
         }
         let number = merged.item(NUMBER, None).and_then(|item| Some((digits(item.value.value.as_text()?)?, item)));
@@ -85,20 +85,20 @@ impl<'w> Lines<'w> {
         }
     }
 
-    /// The errors of each phone. Files of an owner make no errors but their own; between two owners there are only
+    /// The errors of each phone by the voice of its document. Files of an owner make no errors but their own; between two owners there are only
     /// warnings, which go to `problems` alone.
-    pub(super) fn clashes(self, problems: &mut Vec<Problem>) -> HashMap<DeviceId, Vec<Problem>> {
-        let mut errors: HashMap<DeviceId, Vec<Problem>> = HashMap::new();
+    pub(super) fn clashes(self, problems: &mut Vec<Problem>) -> HashMap<(DeviceId, Voice), Vec<Problem>> {
+        let mut errors: HashMap<(DeviceId, Voice), Vec<Problem>> = HashMap::new();
         for ((kind, number), holders) in self.holders.into_iter().filter(|(_, holders)| holders.len() > 1) {
             let tallies = Tallies::of(&holders);
             for holder in &holders {
-                let voice = &holder.phone.voice;
+                let voice = &holder.phone.config.voice;
                 let central = tallies.clash(&holders, &Voice::Central, holder);
                 let other = central.or_else(|| tallies.clash(&holders, voice, holder));
                 if let Some(other) = other {
                     let problem = problem(Severity::Error, kind, &number, holder, other);
                     problems.push(problem.clone());
-                    errors.entry(holder.device.clone()).or_default().push(problem);
+                    errors.entry((holder.device.clone(), voice.clone())).or_default().push(problem);
                 } else if *voice != Voice::Central
                     && let Some(other) = tallies.foreign(&holders, holder)
                 {
@@ -117,12 +117,12 @@ struct Tallies(BTreeMap<Voice, Vec<usize>>);
 impl Tallies {
     fn of(holders: &[Holder<'_>]) -> Self {
         let mut first: BTreeMap<Voice, Vec<usize>> = BTreeMap::new();
-        let mut counts: BTreeMap<(&Voice, bool), usize> = BTreeMap::new();
+        let mut counts: BTreeMap<(&Voice, bool), Vec<&DeviceId>> = BTreeMap::new();
         for (position, holder) in holders.iter().enumerate() {
-            let count = counts.entry((&holder.phone.voice, holder.phone.config.shared)).or_default();
-            *count += 1;
-            if *count <= 2 {
-                first.entry(holder.phone.voice.clone()).or_default().push(position);
+            let seen = counts.entry((&holder.phone.config.voice, holder.phone.config.shared)).or_default();
+            if seen.len() < 2 && !seen.contains(&holder.device) {
+                seen.push(holder.device);
+                first.entry(holder.phone.config.voice.clone()).or_default().push(position);
             }
         }
         Self(first)
@@ -134,7 +134,10 @@ impl Tallies {
     }
 
     fn foreign<'h, 'w>(&self, holders: &'h [Holder<'w>], own: &Holder<'_>) -> Option<&'h Holder<'w>> {
-        self.0.keys().filter(|voice| **voice != own.phone.voice).find_map(|voice| self.clash(holders, voice, own))
+        self.0
+            .keys()
+            .filter(|voice| **voice != own.phone.config.voice)
+            .find_map(|voice| self.clash(holders, voice, own))
     }
 }
 

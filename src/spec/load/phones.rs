@@ -2,7 +2,7 @@
 //! layering shows.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -31,14 +31,15 @@ use crate::{
     wpi::{DeviceId, ItemId},
 };
 
-/// Puts sites and phones into `wanted`. `files` are all files of the source.
+/// Puts sites and phones into `wanted`. `files` are all files of the source. Gives the documents that do not decide
+/// about their device, because others claim it.
 pub(super) fn declare(
     wanted: &mut Wanted,
     read: Read,
     known: &Known,
     files: &BTreeSet<Arc<str>>,
     problems: &mut Vec<Problem>,
-) {
+) -> Vec<(DeviceId, Phone)> {
     let Read { mut phones, mut profiles, mut sites, .. } = read;
     wanted.owners = Owners::of(&mut sites, files, problems);
     for file in &wanted.broken_files {
@@ -69,22 +70,31 @@ pub(super) fn declare(
     for profile in profiles.iter() {
         problems.extend(chains.below(&profile.voice, &profile.profiles).problems.iter().cloned());
     }
-    let mut declared: BTreeMap<DeviceId, Phone> = BTreeMap::new();
+    let (mut declared, mut others): (BTreeMap<DeviceId, Phone>, Vec<_>) = Default::default();
     for config in phones {
         let chain = chains.below(&config.voice, &config.profiles);
         problems.extend(chain.problems.iter().cloned());
         let Some(device) = config.device.clone() else { continue };
-        let speaker = speakers.get(&device);
-        if speaker.is_some_and(|speaker| *speaker != config.voice && *speaker != Voice::Nobody) {
-            continue;
-        }
         let errors: Vec<Problem> =
             config.errors.iter().chain(chain.errors()).take(PHONE_PROBLEM_LIMIT).cloned().collect();
-        let voice = speaker.unwrap_or(&config.voice).clone();
-        let phone = Phone { config, chain, voice, errors: errors.into() };
-        declared.entry(device).and_modify(|first| first.also(&phone)).or_insert(phone);
+        let speaker = speakers.get(&device).unwrap_or(&config.voice).clone();
+        let has_a_say = speaker == config.voice || speaker == Voice::Nobody;
+        let phone = Phone { config, chain, voice: speaker, errors: errors.into() };
+        match declared.entry(device) {
+            Entry::Vacant(free) if has_a_say => {
+                free.insert(phone);
+            }
+            Entry::Vacant(free) => others.push((free.into_key(), phone)),
+            Entry::Occupied(mut first) => {
+                if has_a_say {
+                    first.get_mut().also(&phone);
+                }
+                others.push((first.key().clone(), phone));
+            }
+        }
     }
     wanted.phones = declared;
+    others
 }
 
 /// Puts the sites in: first those that are no owner's, then those of owners that lie below theirs and have no name of
@@ -167,14 +177,20 @@ fn unknown_unmanaged(catalogue: &Catalogue, layers: &[&Layer]) -> Vec<Problem> {
 }
 
 /// Reads the secrets of every phone, then lays its layers over each other once for each model that may come, to
-/// report what no document shows by itself.
-pub(super) fn look_at_all(wanted: &mut Wanted, secrets: &dyn SecretReader, problems: &mut Vec<Problem>) {
+/// report what no document shows by itself. `others` are the documents that do not decide about their device: their
+/// call numbers count all the same, so that nobody's phones hang on who else claims a device.
+pub(super) fn look_at_all(
+    wanted: &mut Wanted,
+    others: &[(DeviceId, Phone)],
+    secrets: &dyn SecretReader,
+    problems: &mut Vec<Problem>,
+) {
     let mut read = Secrets::new();
     let mut lines = Lines::default();
     for (device, phone) in &wanted.phones {
         for model in phone.models() {
             let merged = phone.merged(model.as_deref());
-            lines.note(device, phone, &merged, |number| wanted.may_have(phone, number));
+            lines.note(device, phone, &merged, |number| wanted.may_have(&phone.config.voice, number));
             if !phone.errors.is_empty() {
                 continue;
             }
@@ -190,9 +206,15 @@ pub(super) fn look_at_all(wanted: &mut Wanted, secrets: &dyn SecretReader, probl
             problems.extend(secret_errors(&read, &desired));
         }
     }
+    for (device, phone) in others {
+        for model in phone.models() {
+            let merged = phone.merged(model.as_deref());
+            lines.note(device, phone, &merged, |number| wanted.may_have(&phone.config.voice, number));
+        }
+    }
     let clashes = lines.clashes(problems);
-    for (device, found) in clashes {
-        if let Some(phone) = wanted.phones.get_mut(&device) {
+    for ((device, voice), found) in clashes {
+        if let Some(phone) = wanted.phones.get_mut(&device).filter(|phone| phone.config.voice == voice) {
             phone.errors = phone.errors.iter().cloned().chain(found).take(PHONE_PROBLEM_LIMIT).collect();
         }
     }

@@ -77,7 +77,7 @@ impl Wanted {
                 "`e164` {digits} is none of the numbers of the site `{site}`, which {file} has as {}",
                 listed(numbers)
             )
-        } else if !self.may_have(phone, &digits) {
+        } else if !self.may_have(&phone.voice, &digits) {
             let Voice::Owner(own) = &phone.voice else { return None };
             let rule = self.owners.rule(own)?;
             format!(
@@ -92,9 +92,9 @@ impl Wanted {
         Some(Problem::new(Severity::Error, place, code::FOREIGN_NUMBER, message))
     }
 
-    /// Whether the owner of the phone's file may give that number away.
-    pub(in crate::spec) fn may_have(&self, phone: &Phone, digits: &str) -> bool {
-        let Voice::Owner(owner) = &phone.voice else { return true };
+    /// Whether those for whom a file speaks may give that number away.
+    pub(in crate::spec) fn may_have(&self, voice: &Voice, digits: &str) -> bool {
+        let Voice::Owner(owner) = voice else { return true };
         let rule = self.owners.rule(owner);
         rule.is_none_or(|rule| rule.numbers.is_empty() || rule.numbers.iter().any(|range| range.contains(digits)))
     }
