@@ -101,7 +101,13 @@ fn every_example_loads_without_an_error() {
 fn the_documents_of_the_readme_load_as_one_fleet() {
     let blocks = blocks(&text_of("README.md"), "yaml");
     assert!(!blocks.is_empty());
-    let files: Vec<_> = blocks.into_iter().map(|(line, text)| (format!("readme-{line}.yaml"), text)).collect();
+    // a block that begins with the name of a file stands for that file
+    let name = |line: usize, text: &str| {
+        let named =
+            text.lines().next().and_then(|first| first.strip_prefix("# ")).filter(|name| name.ends_with(".yaml"));
+        named.map_or_else(|| format!("readme-{line}.yaml"), str::to_owned)
+    };
+    let files: Vec<_> = blocks.into_iter().map(|(line, text)| (name(line, &text), text)).collect();
     let wanted = loaded(&files);
     let problems: Vec<String> = wanted.problems().iter().map(ToString::to_string).collect();
     assert!(problems.is_empty(), "{problems:#?}");

@@ -193,3 +193,58 @@ fn a_link_is_an_error_with_its_name() {
     assert_eq!(ran.code, 2);
     assert!(ran.out.contains("error[link]") && ran.out.contains("--> link.yaml\n"), "{}", ran.out);
 }
+
+const OWNED: &str = r#"apiVersion: phoneops.dev/v1alpha1
+kind: PhoneSite
+metadata: {name: berlin}
+spec:
+  numbers: [4930123*]
+  owner: {team: Berlin desk, paths: [berlin], profiles: [fleet], policy: [pause]}
+---
+apiVersion: phoneops.dev/v1alpha1
+kind: PhoneProfile
+metadata: {name: fleet}
+spec:
+  items: {emergency-e164: "112"}
+  final: [emergency-e164]
+  require: {country-iso: {oneOf: ["DE", "AT"]}}
+"#;
+
+const THEIRS: &str = r#"apiVersion: phoneops.dev/v1alpha1
+kind: PhoneConfig
+metadata: {name: desk}
+spec:
+  phone: {mac: "00:1A:E8:11:22:33"}
+  site: berlin
+  profiles: [fleet]
+  policy: {mode: Enforce}
+  items: {e164: "4940123456", emergency-e164: "110", sntp-adr: 192.0.2.5}
+---
+apiVersion: phoneops.dev/v1alpha1
+kind: PhoneConfig
+metadata: {name: hall}
+spec:
+  phone: {mac: "00:1A:E8:11:22:44"}
+  site: munich
+  profiles: [fleet]
+  items: {e164: "4930123456", country-iso: "FR"}
+---
+apiVersion: phoneops.dev/v1alpha1
+kind: PhoneConfig
+metadata: {name: yard}
+spec:
+  phone: {mac: "00:1A:E8:11:22:55"}
+  site: berlin
+  profiles: [fleet]
+  items: {e164: "+49 30 123456"}
+"#;
+
+#[test]
+fn rules_of_profiles_and_owners_name_the_line_that_breaks_them_and_their_own() {
+    let folder = folder(&[("y/sites.yaml", OWNED), ("y/berlin/phones.yaml", THEIRS)]);
+    let ran = validate(folder.path(), &["y"]);
+    assert_eq!(ran.code, 2);
+    insta::assert_snapshot!(ran.out);
+    let there = validate(&folder.path().join("y"), &["."]);
+    assert_eq!(there.out, ran.out.replace("y/berlin/", "berlin/").replace("y/sites", "sites"), "wherever it is run");
+}

@@ -12,6 +12,7 @@ mod ladder;
 mod ladder_interplay;
 mod modes;
 mod not_applicable;
+mod owners;
 mod poll;
 mod promise_one;
 mod refused_secrets;

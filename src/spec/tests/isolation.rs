@@ -258,7 +258,6 @@ proptest! {
             if *voice == theirs || *voice == Voice::Nobody {
                 continue;
             }
-            if std::env::var_os("COV").is_some() { eprintln!("COV {} {:?}", matches!(before.resolve(&device, None), Resolution::Ready(_)), voice); }
             prop_assert_eq!(said(&before, &device), said(&after, &device), "{} {:?}", device, voice);
             prop_assert_eq!(before.speaker(&device), after.speaker(&device));
         }
