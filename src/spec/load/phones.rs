@@ -192,6 +192,7 @@ pub(super) fn look_at_all(
             let merged = phone.merged(model.as_deref());
             lines.note(device, phone, &merged, |number| wanted.may_have(&phone.config.voice, number));
             if !phone.errors.is_empty() {
+                problems.extend(wanted.errors_beside(phone, &merged));
                 continue;
             }
             problems.extend(wanted.errors(phone, &merged));

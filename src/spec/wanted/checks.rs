@@ -29,6 +29,15 @@ impl Wanted {
         problems
     }
 
+    /// What is wrong all the same with a phone whose documents have errors: nothing that a value which could not be read
+    /// may be the cause of.
+    pub(in crate::spec) fn errors_beside(&self, phone: &Phone, merged: &Merged) -> Vec<Problem> {
+        if phone.chain.errors().next().is_some() {
+            return Vec::new();
+        }
+        merged.overridden.iter().cloned().chain(self.number_errors(phone, merged)).collect()
+    }
+
     /// A site that the phone's file may not speak for. A site without a document whose name is that of an owner's is
     /// left to that owner.
     fn site_not_theirs(&self, phone: &Phone, merged: &Merged) -> Option<Problem> {
