@@ -56,7 +56,7 @@ fn loaded(snapshot: &Snapshot, secrets: &dyn SecretReader, known: &Known, file_d
     let lexicon = Lexicon::new(&catalogue, &known.reported, !catalogue_broken);
     let mut read = files::Read::default();
     for file in snapshot.files.iter().filter(|file| *file.path != *OVERLAY) {
-        read.file(lexicon, file);
+        read.file(&lexicon, file);
         file_done();
     }
     problems.append(&mut read.problems);

@@ -47,7 +47,7 @@ pub(super) struct PhoneConfig {
 }
 
 /// Reads the document.
-pub(super) fn read(findings: &mut Findings, lexicon: Lexicon<'_>, document: &Node, file: &Arc<str>) -> PhoneConfig {
+pub(super) fn read(findings: &mut Findings, lexicon: &Lexicon<'_>, document: &Node, file: &Arc<str>) -> PhoneConfig {
     fields::known(findings, document, "the document", &["apiVersion", "kind", "metadata", "spec", "status"]);
     let metadata = metadata::read(findings, document);
     let title: Arc<str> = Arc::from(format!("phone/{}", metadata.name.as_deref().unwrap_or("?")));

@@ -35,7 +35,7 @@ pub(super) struct PhoneProfile {
 }
 
 /// Reads the document.
-pub(super) fn read(findings: &mut Findings, lexicon: Lexicon<'_>, document: &Node, file: &Arc<str>) -> PhoneProfile {
+pub(super) fn read(findings: &mut Findings, lexicon: &Lexicon<'_>, document: &Node, file: &Arc<str>) -> PhoneProfile {
     fields::known(findings, document, "the document", &["apiVersion", "kind", "metadata", "spec", "status"]);
     let metadata = metadata::read(findings, document);
     let title: Arc<str> = Arc::from(format!("profile/{}", metadata.name.as_deref().unwrap_or("?")));

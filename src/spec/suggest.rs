@@ -1,7 +1,6 @@
 //! "Did you mean": the known word that is closest to an unknown one.
 
-/// Bytes of the longest letter, and some for letters whose lower case is longer.
-const LONGEST_LETTER: usize = 8;
+use std::collections::HashMap;
 
 /// The closest of `known` to `word`, if it is close enough to be a slip of the finger.
 pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
@@ -23,17 +22,46 @@ pub(super) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k s
     closest(word, known).map_or_else(String::new, |known| format!("; did you mean `{known}`?"))
 }
 
-/// The known word that is one slip away: one letter put in, taken out, changed or swapped, or other capitals.
-pub(super) fn slip<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    const SHORTEST: usize = 3;
-    if word.chars().count() < SHORTEST {
-        return None;
+/// Words by what is left when one letter is taken out, so that a slip is found without looking at each of them:
+/// documents may be full of names that nobody knows.
+#[derive(Debug, Default)]
+pub(super) struct Slips<'k> {
+    by_rest: HashMap<String, Vec<&'k str>>,
+}
+
+/// Shortest and longest word that is looked at.
+const SLIP_LENGTHS: std::ops::RangeInclusive<usize> = 3..=100;
+
+impl<'k> Slips<'k> {
+    /// Of these words; of two equally close ones the first is meant.
+    pub(super) fn new(known: impl IntoIterator<Item = &'k str>) -> Self {
+        let mut slips = Self::default();
+        for word in known.into_iter().filter(|word| SLIP_LENGTHS.contains(&word.len())) {
+            for rest in rests(&word.to_lowercase()) {
+                slips.by_rest.entry(rest).or_default().push(word);
+            }
+        }
+        slips
     }
-    let lower = word.to_lowercase();
-    let is_near = |known: &&str| {
-        known.len().abs_diff(word.len()) <= LONGEST_LETTER && distance(&lower, &known.to_lowercase(), 1).is_some()
-    };
-    known.into_iter().find(is_near)
+
+    /// The known word that is one slip away: one letter put in, taken out, changed or swapped, or other capitals.
+    pub(super) fn of(&self, word: &str) -> Option<&'k str> {
+        if !SLIP_LENGTHS.contains(&word.len()) {
+            return None;
+        }
+        let lower = word.to_lowercase();
+        let near = rests(&lower).filter_map(|rest| self.by_rest.get(&rest)).flatten();
+        near.copied().find(|known| distance(&lower, &known.to_lowercase(), 1).is_some())
+    }
+}
+
+/// The word, and the word without each of its letters.
+fn rests(word: &str) -> impl Iterator<Item = String> {
+    let without = word.char_indices().map(|(at, letter)| {
+        let (before, rest) = word.split_at(at);
+        format!("{before}{}", rest.strip_prefix(letter).unwrap_or(rest))
+    });
+    std::iter::once(word.to_owned()).chain(without)
 }
 
 /// How many letters have to be put in, taken out, changed or swapped with their neighbour; `None` above the limit.
@@ -63,7 +91,17 @@ fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_slip_is_what_is_at_most_one_letter_away(known in "[abc]{3,6}", word in "[abc]{3,6}") {
+            let near = distance(&word, &known, 1).is_some();
+            prop_assert_eq!(Slips::new([known.as_str()]).of(&word).is_some(), near, "{} {}", known, word);
+        }
+    }
 
     #[test]
     fn a_slip_of_the_finger_finds_its_word() {
@@ -76,11 +114,12 @@ mod tests {
 
     #[test]
     fn one_slip_is_one_letter_or_two_that_changed_places() {
-        for slip_of_it in ["sntp-adr", "sntp-adddr", "sntp-bddr", "sntp-adrd", "SNTP-Addr"] {
-            assert_eq!(slip(slip_of_it, ["realm", "sntp-addr"]), Some("sntp-addr"), "{slip_of_it}");
+        let slips = Slips::new(["realm", "sntp-addr", "abc"]);
+        for slip in ["sntp-adr", "sntp-adddr", "sntp-bddr", "sntp-adrd", "SNTP-Addr", "ntp-addr", "sntp-addrü"] {
+            assert_eq!(slips.of(slip), Some("sntp-addr"), "{slip}");
         }
-        for other in ["sntp-ad", "sntp-address", "stnp-adr", "ab"] {
-            assert_eq!(slip(other, ["realm", "sntp-addr", "abc"]), None, "{other}");
+        for other in ["sntp-ad", "sntp-address", "stnp-adr", "ab", "", &"a".repeat(1000)] {
+            assert_eq!(slips.of(other), None, "{other}");
         }
     }
 }

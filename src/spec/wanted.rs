@@ -34,7 +34,7 @@ use crate::{
     wpi::{DeviceId, Secret},
 };
 
-pub(super) use self::secrets::{Secrets, references, secret_errors};
+pub(super) use self::secrets::{Secrets, Share, references, secret_errors, secret_problem};
 
 /// Most problems that are kept with one phone.
 pub const PHONE_PROBLEM_LIMIT: usize = 10;

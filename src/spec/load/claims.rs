@@ -118,8 +118,10 @@ fn sole(group: &[Claim<'_>]) -> Option<Voice> {
 
 /// Each claim's place with the first place of another voice.
 fn pairs(group: &[Claim<'_>]) -> Vec<(Place, Place)> {
-    let foreign = group.iter().map(|claim| group.iter().find(|other| other.voice != claim.voice).unwrap_or(claim));
-    group.iter().zip(foreign).map(|(claim, other)| (claim.place.clone(), other.place.clone())).collect()
+    let Some(first) = group.first() else { return Vec::new() };
+    let second = group.iter().find(|claim| claim.voice != first.voice).unwrap_or(first);
+    let foreign = |claim: &Claim<'_>| if claim.voice == first.voice { second } else { first }.place.clone();
+    group.iter().map(|claim| (claim.place.clone(), foreign(claim))).collect()
 }
 
 /// Tells of what is claimed twice by files of one voice, and of what an owner's files claim beside files of no owner.
@@ -136,15 +138,17 @@ fn each_once<'d>(
     let mut disputed = Vec::new();
     for (name, mut group) in groups.into_iter().filter(|(_, group)| group.len() > 1) {
         let central = group.iter().find(|claim| claim.voice == Voice::Central).map(|claim| claim.place.clone());
-        let places: Vec<(Voice, Place)> =
-            group.iter().map(|claim| (claim.voice.clone(), claim.place.clone())).collect();
+        let mut voices: BTreeMap<Voice, Tally> = BTreeMap::new();
+        for claim in &group {
+            voices.entry(claim.voice.clone()).or_default().count(claim.place);
+        }
         for claim in &mut group {
             let message = match &central {
                 Some(first) if claim.voice != Voice::Central => format!(
                     "the {what} `{name}` is declared at {}:{} already, in a file that is no owner's, and belongs there; take another name or take it out",
                     first.file, first.line
                 ),
-                _ => match twice(claim, &places) {
+                _ => match voices.get(&claim.voice).and_then(|tally| tally.beside(claim.place)) {
                     Some((other, more)) => format!(
                         "the {what} `{name}` is declared twice, here and at {}:{}{more}; keep one of them",
                         other.file, other.line
@@ -164,13 +168,32 @@ fn each_once<'d>(
     disputed
 }
 
-/// Where else files of the same voice claim it, and how many more there are.
-fn twice<'p>(claim: &Claim<'_>, places: &'p [(Voice, Place)]) -> Option<(&'p Place, String)> {
-    let own: Vec<&Place> = places.iter().filter(|(voice, _)| *voice == claim.voice).map(|(_, place)| place).collect();
-    if own.len() < 2 {
-        return None;
+/// The first two places at which files of one voice claim something, and how many there are.
+#[derive(Default)]
+struct Tally {
+    first: Option<Place>,
+    second: Option<Place>,
+    count: usize,
+}
+
+impl Tally {
+    fn count(&mut self, place: &Place) {
+        self.count += 1;
+        match (&self.first, &self.second) {
+            (None, _) => self.first = Some(place.clone()),
+            (Some(first), None) if first != place => self.second = Some(place.clone()),
+            _ => {}
+        }
     }
-    let other = own.iter().find(|place| **place != claim.place).or(own.first())?;
-    let more = if own.len() > 2 { format!(" and {} more", own.len() - 2) } else { String::new() };
-    Some((other, more))
+
+    /// Another place than this one, and how many more there are, in words.
+    fn beside(&self, place: &Place) -> Option<(&Place, String)> {
+        if self.count < 2 {
+            return None;
+        }
+        let other =
+            self.first.as_ref().filter(|first| *first != place).or(self.second.as_ref()).or(self.first.as_ref());
+        let more = if self.count > 2 { format!(" and {} more", self.count - 2) } else { String::new() };
+        Some((other?, more))
+    }
 }

@@ -37,7 +37,7 @@ pub(super) struct Read {
 
 impl Read {
     /// Reads one file.
-    pub(super) fn file(&mut self, lexicon: Lexicon<'_>, file: &SourceFile) {
+    pub(super) fn file(&mut self, lexicon: &Lexicon<'_>, file: &SourceFile) {
         self.counts.files += 1;
         let text = match text(file) {
             Ok(text) => text,
@@ -64,7 +64,7 @@ impl Read {
 
     /// `faults` are those of its file: what stands in a file that is not YAML throughout counts as wrong itself,
     /// because nobody knows where the mistake begins.
-    fn document(&mut self, lexicon: Lexicon<'_>, file: &Arc<str>, text: &str, document: Document, faults: &[Problem]) {
+    fn document(&mut self, lexicon: &Lexicon<'_>, file: &Arc<str>, text: &str, document: Document, faults: &[Problem]) {
         let Document { root, notes } = document;
         let mut findings = Findings::new(file.clone());
         let owner = envelope::owner(&mut findings, &root);
@@ -79,7 +79,7 @@ impl Read {
             Owner::Ours(kind) => Some(kind),
         };
         self.counts.documents += 1;
-        let plain = secret::plain_spans(&lexicon, text, &root);
+        let plain = secret::plain_spans(lexicon, text, &root);
         if !plain.is_empty() {
             self.masks.entry(file.clone()).or_default().extend(plain);
         }

@@ -23,10 +23,12 @@ use crate::{
         phone_site::PhoneSite,
         policy::LockoutItems,
         problem::{Place, Problem, Severity},
-        site::{Site, SiteName},
+        site::{Site, SiteLimits, SiteName},
         snapshot::SecretReader,
         suggest::did_you_mean,
-        wanted::{PHONE_PROBLEM_LIMIT, Phone, Secrets, SiteEntry, Wanted, references, secret_errors},
+        wanted::{
+            PHONE_PROBLEM_LIMIT, Phone, Secrets, Share, SiteEntry, Wanted, references, secret_errors, secret_problem,
+        },
     },
     wpi::{DeviceId, ItemId},
 };
@@ -126,6 +128,10 @@ fn place(wanted: &mut Wanted, mut sites: Vec<PhoneSite>) {
 fn inherit(site: &mut Site, above: &Site, said: &[(&'static str, Place)]) {
     let says = |field: &str| said.iter().any(|(name, _)| *name == field);
     site.gate = above.gate;
+    let SiteLimits { contact_spacing, sessions } = above.limits;
+    // never more than the site above
+    site.limits.contact_spacing = site.limits.contact_spacing.max(contact_spacing);
+    site.limits.sessions = [site.limits.sessions, sessions].into_iter().flatten().min();
     if !says("windows") {
         site.windows = above.windows.clone();
     }
@@ -186,8 +192,13 @@ pub(super) fn look_at_all(
     problems: &mut Vec<Problem>,
 ) {
     let mut read = Secrets::new();
+    let mut shares: BTreeMap<&Voice, Share> = BTreeMap::new();
+    let mut refused: Vec<((DeviceId, Voice), Vec<Problem>)> = Vec::new();
     let mut lines = Lines::default();
-    for (device, phone) in &wanted.phones {
+    // what no owner refers to is read first
+    let mut order: Vec<(&DeviceId, &Phone)> = wanted.phones.iter().collect();
+    order.sort_by_key(|(_, phone)| phone.voice != Voice::Central);
+    for (device, phone) in order {
         for model in phone.models() {
             let merged = phone.merged(model.as_deref());
             lines.note(device, phone, &merged, |number| wanted.may_have(&phone.config.voice, number));
@@ -201,8 +212,21 @@ pub(super) fn look_at_all(
                 continue;
             }
             let desired = wanted.desired(device, phone, &merged);
-            for filled in references(&desired).filter_map(|(reference, _)| reference.filled(&desired).ok()) {
+            let mut over = Vec::new();
+            for (reference, place) in references(&desired) {
+                let Ok(filled) = reference.filled(&desired) else { continue };
+                if phone.voice != Voice::Central
+                    && let Err(reason) = shares.entry(&phone.voice).or_default().take(&filled)
+                {
+                    over.push(secret_problem(reference, place, reason));
+                    continue;
+                }
                 read.entry(filled).or_insert_with_key(|filled| secrets.read(filled, &desired));
+            }
+            if !over.is_empty() {
+                problems.extend(over.iter().cloned());
+                refused.push(((device.clone(), phone.config.voice.clone()), over));
+                continue;
             }
             problems.extend(secret_errors(&read, &desired));
         }
@@ -214,7 +238,7 @@ pub(super) fn look_at_all(
         }
     }
     let clashes = lines.clashes(problems);
-    for ((device, voice), found) in clashes {
+    for ((device, voice), found) in clashes.into_iter().chain(refused) {
         if let Some(phone) = wanted.phones.get_mut(&device).filter(|phone| phone.config.voice == voice) {
             phone.errors = phone.errors.iter().cloned().chain(found).take(PHONE_PROBLEM_LIMIT).collect();
         }

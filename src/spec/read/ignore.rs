@@ -34,7 +34,7 @@ pub(in crate::spec) struct Ending {
 /// Reads `policy.ignore`. The rules are sorted by id, each id once; those with an end are added to `endings`.
 pub(in crate::spec) fn read(
     findings: &mut Findings,
-    lexicon: Lexicon<'_>,
+    lexicon: &Lexicon<'_>,
     node: &Node,
     endings: &mut Vec<Ending>,
 ) -> Option<Arc<[Ignore]>> {
@@ -58,7 +58,7 @@ pub(in crate::spec) fn read(
     Some(rules.into())
 }
 
-fn rule(findings: &mut Findings, lexicon: Lexicon<'_>, node: &Node, endings: &mut Vec<Ending>) -> Option<Ignore> {
+fn rule(findings: &mut Findings, lexicon: &Lexicon<'_>, node: &Node, endings: &mut Vec<Ending>) -> Option<Ignore> {
     const WHAT: &str = "an ignore rule";
     fields::known(findings, node, WHAT, &["item", "index", "reason", "until"])?;
     let id = id(findings, lexicon, node, WHAT);
@@ -76,7 +76,7 @@ fn rule(findings: &mut Findings, lexicon: Lexicon<'_>, node: &Node, endings: &mu
     Some(rule)
 }
 
-fn id(findings: &mut Findings, lexicon: Lexicon<'_>, node: &Node, what: &str) -> Option<ItemId> {
+fn id(findings: &mut Findings, lexicon: &Lexicon<'_>, node: &Node, what: &str) -> Option<ItemId> {
     let item = fields::needed(findings, node, what, "item");
     let index = node.get("index").map(|node| index(findings, node));
     let item = item?;
@@ -104,7 +104,7 @@ fn id(findings: &mut Findings, lexicon: Lexicon<'_>, node: &Node, what: &str) ->
 }
 
 /// Warns where the rule can hit nothing: who wrote it relies on it.
-fn warn_of_nothing(findings: &mut Findings, lexicon: Lexicon<'_>, mark: Mark, name: &str, index: Option<Index>) {
+fn warn_of_nothing(findings: &mut Findings, lexicon: &Lexicon<'_>, mark: Mark, name: &str, index: Option<Index>) {
     let Some(known) = lexicon.get(name) else {
         let hint = lexicon.hint(name);
         if !lexicon.misspelt(findings, mark, name) && !hint.is_empty() {

@@ -24,7 +24,7 @@ const REQUIRE_LIMIT: usize = 100;
 const VALUE_LIMIT: usize = 200;
 
 /// Reads both fields of `spec`.
-pub(in crate::spec) fn read(findings: &mut Findings, lexicon: Lexicon<'_>, spec: &Node) -> Option<Arc<Insist>> {
+pub(in crate::spec) fn read(findings: &mut Findings, lexicon: &Lexicon<'_>, spec: &Node) -> Option<Arc<Insist>> {
     let mut insist = Insist::default();
     if let Some(node) = spec.get("final") {
         for (what, mark) in items::listed(findings, lexicon, node, "`final`") {
@@ -51,7 +51,7 @@ fn too_many(findings: &mut Findings, node: &Node, what: &str, count: usize, most
 }
 
 /// Warns where no phone can have the item: who wrote it relies on it.
-fn warn_of_nothing(findings: &mut Findings, lexicon: Lexicon<'_>, mark: crate::spec::yaml::Mark, what: &Unmanaged) {
+fn warn_of_nothing(findings: &mut Findings, lexicon: &Lexicon<'_>, mark: crate::spec::yaml::Mark, what: &Unmanaged) {
     let Some(known) = lexicon.get(what.name()) else { return };
     if let Unmanaged::Id(id) = what
         && !known.index_allowed(id.index)
@@ -60,7 +60,7 @@ fn warn_of_nothing(findings: &mut Findings, lexicon: Lexicon<'_>, mark: crate::s
     }
 }
 
-fn require(findings: &mut Findings, lexicon: Lexicon<'_>, entry: &Entry) -> Option<Require> {
+fn require(findings: &mut Findings, lexicon: &Lexicon<'_>, entry: &Entry) -> Option<Require> {
     let what = items::named(findings, lexicon, entry.mark, &entry.key)?;
     warn_of_nothing(findings, lexicon, entry.mark, &what);
     let named = format!("`{what}` in `require`");
@@ -83,7 +83,7 @@ fn require(findings: &mut Findings, lexicon: Lexicon<'_>, entry: &Entry) -> Opti
     Some(Require { what, fits, place: findings.place(entry.mark) })
 }
 
-fn one_of(findings: &mut Findings, lexicon: Lexicon<'_>, what: &Unmanaged, node: &Node, named: &str) -> Option<Fits> {
+fn one_of(findings: &mut Findings, lexicon: &Lexicon<'_>, what: &Unmanaged, node: &Node, named: &str) -> Option<Fits> {
     let nodes = fields::list(findings, node, &format!("`oneOf` of {named}"))?;
     if nodes.is_empty() {
         findings.error(

@@ -21,16 +21,16 @@ use crate::{
 };
 
 /// Reads the values of one layer.
-pub(in crate::spec) struct ItemReader<'c> {
-    catalogue: Lexicon<'c>,
+pub(in crate::spec) struct ItemReader<'c, 'l> {
+    catalogue: &'c Lexicon<'l>,
     layer: Arc<str>,
     /// The values found so far and where their names or indexes stand; `None` = there, but wrong.
     found: BTreeMap<ItemId, (Mark, Option<DesiredValue>, Mark)>,
 }
 
-impl<'c> ItemReader<'c> {
+impl<'c, 'l> ItemReader<'c, 'l> {
     /// A reader for the values of one layer, which is named in origins (`profile/NAME`).
-    pub(in crate::spec) fn new(catalogue: Lexicon<'c>, layer: Arc<str>) -> Self {
+    pub(in crate::spec) fn new(catalogue: &'c Lexicon<'l>, layer: Arc<str>) -> Self {
         Self { catalogue, layer, found: BTreeMap::new() }
     }
 
@@ -143,9 +143,9 @@ impl<'c> ItemReader<'c> {
             let rides_along = with_settings.contains(&self.catalogue.group(&id));
             let found = self.catalogue.check_item(&id).into_iter();
             findings.take(key, found.filter(|finding| !(rides_along && finding.code == code::ACTION)));
-            let class = Class::of(&self.catalogue, name);
+            let class = Class::of(self.catalogue, name);
             if class.unknown && !self.catalogue.misspelt(findings, key, name) {
-                findings.warn(key, code::UNKNOWN_ITEM, unknown(&self.catalogue, name));
+                findings.warn(key, code::UNKNOWN_ITEM, unknown(self.catalogue, name));
             }
             let Some(value) = value else { continue };
             let origin = Some(Origin { place: findings.place(place), layer: self.layer.clone() });
@@ -212,7 +212,7 @@ fn index(findings: &mut Findings, key: &str, style: Style, mark: Mark) -> Option
 /// One item with all its indexes or with one: `name` or `name[3]`.
 pub(in crate::spec) fn named(
     findings: &mut Findings,
-    lexicon: Lexicon<'_>,
+    lexicon: &Lexicon<'_>,
     mark: Mark,
     text: &str,
 ) -> Option<Unmanaged> {
@@ -227,7 +227,7 @@ pub(in crate::spec) fn named(
 /// Reads a list of names, or names with an index (`name[3]`), such as `unmanaged`.
 pub(in crate::spec) fn listed(
     findings: &mut Findings,
-    lexicon: Lexicon<'_>,
+    lexicon: &Lexicon<'_>,
     node: &Node,
     what: &str,
 ) -> Vec<(Unmanaged, Mark)> {

@@ -28,7 +28,7 @@ pub(in crate::spec) struct Reference {
 /// Reads the common fields of `spec`. `title` names the layer in origins.
 pub(in crate::spec) fn read(
     findings: &mut Findings,
-    lexicon: Lexicon<'_>,
+    lexicon: &Lexicon<'_>,
     spec: &Node,
     title: &Arc<str>,
     file: &Arc<str>,

@@ -1,6 +1,6 @@
 //! Which names of items there are: those of the catalogue, and those that phones have reported.
 
-use std::ops::Deref;
+use std::{cell::OnceCell, ops::Deref};
 
 use super::Findings;
 use crate::{
@@ -8,24 +8,26 @@ use crate::{
     spec::{
         code,
         known::Reported,
-        suggest::{did_you_mean, slip},
+        suggest::{Slips, did_you_mean},
         yaml::Mark,
     },
 };
 
 /// The catalogue, with what phones have reported.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(in crate::spec) struct Lexicon<'l> {
     catalogue: &'l Catalogue,
     reported: &'l Reported,
     /// Whether the catalogue is the one people wrote; else a name that it should have may be missing.
     is_whole: bool,
+    /// Made when the first unknown name comes.
+    slips: OnceCell<Slips<'l>>,
 }
 
 impl<'l> Lexicon<'l> {
     /// A lexicon; `is_whole` = the catalogue is not just what stands in for one with errors.
     pub(in crate::spec) fn new(catalogue: &'l Catalogue, reported: &'l Reported, is_whole: bool) -> Self {
-        Self { catalogue, reported, is_whole }
+        Self { catalogue, reported, is_whole, slips: OnceCell::new() }
     }
 
     /// The name that was meant, where this one can only be a slip of the finger: no catalogue and no phone knows it,
@@ -34,7 +36,8 @@ impl<'l> Lexicon<'l> {
         if !self.is_whole || self.catalogue.get(name).is_some() || self.reported.has(name) {
             return None;
         }
-        slip(name, self.catalogue.names()).or_else(|| slip(name, self.reported.names()))
+        let (catalogue, reported) = (self.catalogue, self.reported);
+        self.slips.get_or_init(|| Slips::new(catalogue.names().chain(reported.names()))).of(name)
     }
 
     /// Whether a name is a slip of the finger.
@@ -52,9 +55,9 @@ impl<'l> Lexicon<'l> {
         true
     }
 
-    /// The known name that is closest, as the end of a sentence.
+    /// The catalogued name that is closest, as the end of a sentence.
     pub(in crate::spec) fn hint(&self, name: &str) -> String {
-        did_you_mean(name, self.catalogue.names().chain(self.reported.names()))
+        did_you_mean(name, self.catalogue.names())
     }
 }
 

@@ -88,7 +88,7 @@ pub(in crate::spec) const FIELDS: [&str; 11] = [
 ];
 
 /// Reads `spec.policy`.
-pub(in crate::spec) fn read(findings: &mut Findings, lexicon: Lexicon<'_>, node: &Node) -> PolicyLayer {
+pub(in crate::spec) fn read(findings: &mut Findings, lexicon: &Lexicon<'_>, node: &Node) -> PolicyLayer {
     let mut policy = PolicyLayer::default();
     for entry in fields::known(findings, node, "`policy`", &FIELDS).unwrap_or_default() {
         let value = &entry.value;

@@ -207,6 +207,37 @@ fn a_site_in_an_owners_files_lies_below_its_own_and_has_what_it_does_not_say_fro
 }
 
 #[test]
+fn a_site_below_has_no_more_of_the_service_than_the_one_above() {
+    let berlin = "{networks: [192.0.2.0/24], limits: {contactsPerSecond: 0.5, sessions: 10}, owner: {paths: [berlin]}}";
+    let limits = |own: &str| {
+        let annex = site("berlin-annex", &format!("{{networks: [192.0.2.128/25]{own}}}"));
+        let found = wanted(&[("sites.yaml", &site("berlin", berlin)), ("berlin/a.yaml", &annex)]);
+        let limits = found.declared_site(&SiteName::new("berlin-annex")).unwrap().limits;
+        (limits.contact_spacing.unwrap().as_secs(), limits.sessions.unwrap())
+    };
+    assert_eq!(limits(""), (2, 10));
+    assert_eq!(limits(", limits: {contactsPerSecond: 1000, sessions: 5}"), (2, 5));
+    assert_eq!(limits(", limits: {contactsPerSecond: 0.1, sessions: 50}"), (10, 10));
+}
+
+#[test]
+fn the_files_of_one_owner_do_not_use_up_the_secrets_of_all() {
+    let own = |end: &str, table: usize| at_berlin(end, &format!("  items: {{sip-pwd: {{from: t{table}, key: a}}}}"));
+    let many: Vec<String> = (0..10).map(|number| own(&format!("0{number}"), number)).collect();
+    let texts = [
+        ("sites.yaml", &*site("berlin", BERLIN)),
+        ("berlin/a.yaml", &*many.join("---\n")),
+        ("p.yaml", &*phone("FF", "  items: {sip-pwd: {from: t9, key: a}}")),
+    ];
+    let found = wanted(&texts);
+    let left: Vec<String> =
+        (0..10).map(|number| format!("0{number}")).filter(|end| !codes(&found, end).is_empty()).collect();
+    assert_eq!(left, ["08", "09"]);
+    assert_eq!(codes(&found, "08"), ["missing-secret"]);
+    ready(&found, "FF", None);
+}
+
+#[test]
 fn a_name_below_an_owners_site_is_the_owners() {
     let central = sites(&[("berlin", BERLIN), ("berlin-hq", "{}")]);
     let texts = [

@@ -1,6 +1,8 @@
 //! The secrets that phones refer to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use smol_str::SmolStr;
 
 use super::checks::nowhere;
 use crate::{
@@ -38,7 +40,42 @@ pub(in crate::spec) fn references(desired: &Desired) -> impl Iterator<Item = (&S
     })
 }
 
-fn secret_problem(reference: &SecretRef, place: Option<&Place>, reason: &str) -> Problem {
+/// How much of what can be read of secrets the files of one owner have taken: there are bounds on all of it, and nobody
+/// uses up the others' part.
+#[derive(Debug, Default)]
+pub(in crate::spec) struct Share {
+    tables: HashSet<SmolStr>,
+    others: HashSet<SecretRef>,
+}
+
+/// Most files with many secrets that the files of one owner refer to.
+pub(in crate::spec) const OWNER_TABLES: usize = 8;
+/// Most other secrets.
+const OWNER_SECRETS: usize = 25_000;
+
+impl Share {
+    /// Takes a part for this reference.
+    ///
+    /// # Errors
+    /// Why there is none left.
+    pub(in crate::spec) fn take(&mut self, filled: &SecretRef) -> Result<(), &'static str> {
+        if let SecretRef::Keyed { from, .. } = filled {
+            if self.tables.len() >= OWNER_TABLES && !self.tables.contains(from) {
+                return Err("the files of one owner refer to 8 files with many secrets at most; use fewer");
+            }
+            self.tables.insert(from.clone());
+        } else {
+            if self.others.len() >= OWNER_SECRETS && !self.others.contains(filled) {
+                return Err("the files of one owner refer to 25000 secrets at most; put several into one file");
+            }
+            self.others.insert(filled.clone());
+        }
+        Ok(())
+    }
+}
+
+/// The problem of a reference whose secret cannot be had.
+pub(in crate::spec) fn secret_problem(reference: &SecretRef, place: Option<&Place>, reason: &str) -> Problem {
     Problem::new(
         Severity::Error,
         place.cloned().unwrap_or_else(nowhere),
