@@ -107,6 +107,18 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_file_of_the_examples_is_taken() {
+        use clap::Parser;
+        let text = include_str!("../../examples/systemd/phoneops.yaml");
+        let mut line: Vec<String> = ["phoneops", "serve"].map(str::to_owned).to_vec();
+        line.extend(flags(text, "phoneops.yaml", |_| false).unwrap());
+        assert!(line.len() > 6, "{line:?}");
+        if let Err(error) = crate::cli::Cli::try_parse_from(&line) {
+            panic!("{error}");
+        }
+    }
+
+    #[test]
     fn a_flag_takes_its_setting_out_and_one_source_takes_out_the_other() {
         let line = ["phoneops", "serve", "--dir=/a", "--phone-alias", "/x"].map(OsString::from);
         let text = "git: https://git.example/phones\nphone-alias: [/y]\nphone-listen: 0.0.0.0:1\n";

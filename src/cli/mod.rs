@@ -6,8 +6,10 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettab
 use miette::IntoDiagnostic;
 
 pub mod asking;
+pub mod completions;
 pub mod config;
 pub mod demo;
+pub mod dhcp;
 pub mod history;
 pub mod log;
 pub mod restart;
@@ -40,6 +42,12 @@ enum Command {
     History(history::Args),
     /// Try again what a phone refused, or write its passwords again
     Retry(retry::Args),
+    /// Print what a DHCP server has to say so that phones find the service
+    Dhcp(dhcp::Args),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+    /// Print the manual page, or write all pages into a folder
+    Man(completions::Man),
     /// Run simulated phones
     Sim(sim::Args),
     /// Everything on one machine: git repository, simulated phones, service
@@ -99,6 +107,9 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Restart(args) => restart::run(&args),
         Command::History(args) => history::run(&args),
         Command::Retry(args) => retry::run(&args),
+        Command::Dhcp(args) => dhcp::run(&args),
+        Command::Completions(args) => completions::completions(&args, Cli::command()),
+        Command::Man(args) => completions::man(&args, Cli::command()),
         Command::Sim(args) => sim::run(args),
         Command::Demo(args) => demo::run(&args),
     }

@@ -173,7 +173,7 @@ fn bytes(text: &str) -> Result<usize, String> {
 }
 
 /// A host name or an address, without a port.
-fn host(text: &str) -> Result<String, String> {
+pub(super) fn host(text: &str) -> Result<String, String> {
     let known = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
     let good = text.parse::<std::net::IpAddr>().is_ok() || (known && !text.is_empty() && text.len() <= 253);
     if good {

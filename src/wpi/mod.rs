@@ -7,11 +7,13 @@
 //! - [`server_message`]: what a phone is sent (`DLSMessage`), both directions
 //! - `item_list`: the list of items that both have
 //! - [`contact`]: the contact-me form, both directions, and the address it goes to
+//! - [`discovery`]: what DHCP tells phones of their service
 //! - [`firmware`]: versions and what they can do
 //! - [`xml`]: the bounded pull reader and the writer below both messages, and why a body is none
 
 pub mod contact;
 pub mod device_id;
+pub mod discovery;
 pub mod firmware;
 pub mod item;
 mod item_list;
