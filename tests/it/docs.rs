@@ -103,9 +103,8 @@ fn the_documents_of_the_readme_load_as_one_fleet() {
     assert!(!blocks.is_empty());
     // a block that begins with the name of a file stands for that file
     let name = |line: usize, text: &str| {
-        let named =
-            text.lines().next().and_then(|first| first.strip_prefix("# ")).filter(|name| name.ends_with(".yaml"));
-        named.map_or_else(|| format!("readme-{line}.yaml"), str::to_owned)
+        let named = text.lines().next().and_then(|first| first.strip_prefix("# ")?.strip_suffix(".yaml"));
+        named.map_or_else(|| format!("readme-{line}.yaml"), |name| format!("{name}.yaml"))
     };
     let files: Vec<_> = blocks.into_iter().map(|(line, text)| (name(line, &text), text)).collect();
     let wanted = loaded(&files);

@@ -94,7 +94,8 @@ fn below(file: &str, text: &str) -> Option<String> {
     let relative = text.strip_prefix("./").unwrap_or(text);
     let relative = relative.strip_suffix('/').unwrap_or(relative);
     let good = |part: &str| !part.is_empty() && part != "." && part != "..";
-    let beside = !relative.contains('/') && (relative.ends_with(".yaml") || relative.ends_with(".yml"));
+    let is_file = relative.rsplit_once('.').is_some_and(|(_, ending)| ending == "yaml" || ending == "yml");
+    let beside = is_file && !relative.contains('/');
     let is_path = relative.len() <= 1024 && relative.split('/').all(good) && !relative.contains('\\');
     let folder = file.rsplit_once('/').map(|(folder, _)| folder);
     (is_path && !beside).then(|| folder.map_or_else(|| relative.to_owned(), |folder| format!("{folder}/{relative}")))
