@@ -42,6 +42,7 @@ mod service_killed;
 mod service_lockout;
 mod service_many;
 mod service_odd_phones;
+mod service_owners;
 mod service_poll;
 mod service_report;
 mod service_reset;

@@ -80,7 +80,7 @@ impl<'w> Lines<'w> {
         let Some(origin) = &item.value.origin else { return };
         let holders = self.holders.entry(key).or_default();
         // once more for another model
-        if holders.last().is_none_or(|last| last.device != device) {
+        if holders.last().is_none_or(|last| !std::ptr::eq(last.phone, phone)) {
             holders.push(Holder { device, phone, place: origin.place.clone() });
         }
     }
