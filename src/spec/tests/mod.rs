@@ -9,6 +9,7 @@ mod never_panics;
 mod owners;
 mod policy;
 mod secrets;
+mod sites;
 mod traps;
 mod validation;
 
