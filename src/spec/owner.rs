@@ -17,6 +17,7 @@ use super::{
     numbers::NumberRange,
     phone_site::PhoneSite,
     problem::{Place, Problem, Severity},
+    secret_ref::SecretRef,
     site::SiteName,
 };
 
@@ -35,18 +36,30 @@ pub struct SiteOwner {
     pub profiles: Option<Arc<[SmolStr]>>,
     /// The fields of `policy` that these files may set; `None` = any.
     pub policy: Option<Arc<[SmolStr]>>,
+    /// The secrets that these files may refer to, by the name of the file, variable or Secret (`berlin/*`); `None` =
+    /// any.
+    pub secrets: Option<Arc<[SmolStr]>>,
 }
 
 impl SiteOwner {
     /// Whether its files may build on that profile from elsewhere.
     pub fn may_build_on(&self, profile: &str) -> bool {
-        self.profiles.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| is_like(pattern, profile)))
+        is_like_one_of(self.profiles.as_ref(), profile)
+    }
+
+    /// Whether its files may refer to that secret.
+    pub fn may_refer_to(&self, secret: &SecretRef) -> bool {
+        is_like_one_of(self.secrets.as_ref(), secret.source())
     }
 
     /// Whether its files may set that field of `policy`.
     pub fn may_set(&self, field: &str) -> bool {
         self.policy.as_ref().is_none_or(|fields| fields.iter().any(|known| known == field))
     }
+}
+
+fn is_like_one_of(patterns: Option<&Arc<[SmolStr]>>, name: &str) -> bool {
+    patterns.is_none_or(|patterns| patterns.iter().any(|pattern| is_like(pattern, name)))
 }
 
 /// Whether a name is like a pattern, in which `*` stands for any characters.

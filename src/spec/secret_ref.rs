@@ -47,6 +47,13 @@ impl fmt::Display for SecretRef {
 }
 
 impl SecretRef {
+    /// The name of the file, variable or Secret it is in.
+    pub fn source(&self) -> &str {
+        match self {
+            Self::File(name) | Self::Env(name) | Self::Keyed { from: name, .. } | Self::Secret { name, .. } => name,
+        }
+    }
+
     /// This reference with each `{item}` of its key replaced by what the phone is to have of that item. The others
     /// stay as they are.
     ///

@@ -8,6 +8,7 @@ use std::{
 
 use crate::spec::{
     code,
+    desired::DesiredValue,
     insist::Patterns,
     layer::Layer,
     owner::{Owners, Rule, Voice},
@@ -116,7 +117,14 @@ fn said<'d>(
     let profiles = profiles.map(|Reference { name, place }| {
         not_theirs(place, rule, &format!("the profile `{name}` may not be built on here"))
     });
-    fields.chain(profiles)
+    let secrets = layer.items.iter().chain(&layer.seeds).filter_map(|item| match &item.value.value {
+        DesiredValue::Secret(secret) if !rule.owner.may_refer_to(secret) => {
+            let place = &item.value.origin.as_ref()?.place;
+            Some(not_theirs(place, rule, &format!("the secret {secret} may not be referred to here")))
+        }
+        _ => None,
+    });
+    fields.chain(profiles).chain(secrets)
 }
 
 /// What a site in an owner's files says beyond what it may.

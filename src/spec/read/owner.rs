@@ -14,7 +14,7 @@ use crate::spec::{
     yaml::{Mark, Node},
 };
 
-const FIELDS: [&str; 6] = ["team", "paths", "networks", "numbers", "profiles", "policy"];
+const FIELDS: [&str; 7] = ["team", "paths", "networks", "numbers", "profiles", "policy", "secrets"];
 /// Most entries of one list.
 const LIST_LIMIT: usize = 100;
 /// Most ranges of call numbers of one list.
@@ -38,6 +38,7 @@ pub(in crate::spec) fn read(findings: &mut Findings, node: &Node, file: &str) ->
             "networks" => owner.networks = super::site::networks(findings, value, "`owner.networks`").into(),
             "numbers" => owner.numbers = numbers(findings, value, "`owner.numbers`").into(),
             "profiles" => owner.profiles = Some(patterns(findings, value)),
+            "secrets" => owner.secrets = Some(secrets(findings, value)),
             "policy" => owner.policy = Some(policy_fields(findings, value)),
             _ => {}
         }
@@ -125,6 +126,11 @@ fn patterns(findings: &mut Findings, node: &Node) -> Arc<[SmolStr]> {
         }
     }
     patterns.into()
+}
+
+fn secrets(findings: &mut Findings, node: &Node) -> Arc<[SmolStr]> {
+    let texts = few(findings, node, "`owner.secrets`", LIST_LIMIT);
+    texts.into_iter().filter(|(text, _)| !text.is_empty()).map(|(text, _)| SmolStr::new(text)).collect()
 }
 
 fn policy_fields(findings: &mut Findings, node: &Node) -> Arc<[SmolStr]> {

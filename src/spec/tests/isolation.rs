@@ -147,7 +147,7 @@ fn rules() -> impl Strategy<Value = String> {
         "{networks: [192.0.2.0/24], owner: {paths: [berlin]}}",
         "{networks: [192.0.2.0/24], numbers: [\"49301*\"], owner: {team: a, paths: [berlin, shared], policy: [pause]}}",
         "{owner: {paths: [berlin], profiles: [fleet], numbers: [\"4930*\"], networks: [192.0.2.0/24]}}",
-        "{timeZone: UTC, windows: [{schedule: \"0 2 * * *\", duration: 1h}], owner: {paths: [berlin], profiles: []}}",
+        "{timeZone: UTC, windows: [{schedule: \"0 2 * * *\", duration: 1h}], owner: {paths: [berlin], profiles: [], secrets: [table]}}",
         "{networks: [nowhere], owner: {paths: [berlin, /], policy: [windw]}}",
     ]);
     let bonn = pick(&[

@@ -74,6 +74,29 @@ fn an_owner_is_told_what_it_may_set_and_build_on() {
 }
 
 #[test]
+fn an_owner_is_told_which_secrets_its_own_files_may_refer_to() {
+    let central = [
+        site("berlin", "{owner: {paths: [berlin], secrets: [\"berlin/*\", PHONEOPS_SECRET_BERLIN]}}"),
+        profile("fleet", "  items: {sip-pwd: {from: all.csv, key: \"{e164}\"}}"),
+    ];
+    let refers = |end: &str, secret: &str| at_berlin(end, &format!("  items: {{e164: \"1{end}\", sip-pwd: {secret}}}"));
+    let berlin = [
+        refers("01", "{file: berlin/a}"),
+        refers("02", "{env: PHONEOPS_SECRET_BERLIN}"),
+        refers("03", "{file: bonn/a}"),
+        refers("04", "{from: all.csv, key: \"4922800\"}"),
+        at_berlin("05", "  profiles: [fleet]\n  items: {e164: \"49\"}"),
+    ];
+    let found = wanted(&[("central.yaml", &central.join("---\n")), ("berlin/a.yaml", &berlin.join("---\n"))]);
+    for end in ["01", "02", "05"] {
+        ready(&found, end, None);
+    }
+    for end in ["03", "04"] {
+        assert_eq!(codes(&found, end), ["not-theirs"]);
+    }
+}
+
+#[test]
 fn a_profile_of_an_owner_is_seen_by_its_own_files_only() {
     let central = sites(&[("berlin", "{owner: {paths: [berlin]}}"), ("bonn", "{owner: {paths: [bonn]}}")]);
     let fleet = profile("fleet", "  items: {realm: central}");
