@@ -134,7 +134,7 @@ fn session(fleet: &mut Fleet, number: usize, now: Timestamp) {
 
 fn say(fleet: &mut Fleet, message: PhoneMessage, from: &From<'_>, now: Timestamp) -> (ServerMessage, Option<String>) {
     match fleet.message(message, from, now) {
-        Answer::Send { message, set_cookie } => (message, set_cookie),
+        Answer::Send { message, set_cookie, .. } => (message, set_cookie),
         Answer::Record { .. } => panic!("a phone in sync is not written to"),
     }
 }

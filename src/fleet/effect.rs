@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{history::Change, record::PhoneRecord, service_record::ServiceRecord};
+use super::{history::Change, record::PhoneRecord, service_record::ServiceRecord, unchanged::Question};
 use crate::{
     spec::Revision,
     wpi::{DeviceId, ItemId, ItemStatus, ServerMessage, contact::ContactUri},
@@ -41,6 +41,8 @@ pub enum Answer {
         message: ServerMessage,
         /// The `Set-Cookie` value of an initial message.
         set_cookie: Option<String>,
+        /// The item list, where it was written before; then the message has no items.
+        prepared: Option<Arc<Question>>,
     },
     /// Store this record, then call `Fleet::recorded` with the ticket and send what that gives.
     Record {
@@ -49,6 +51,20 @@ pub enum Answer {
         /// The record with the write in flight.
         record: Box<PhoneRecord>,
     },
+}
+
+impl Answer {
+    /// The same with all items of its message in the message.
+    #[must_use]
+    pub fn spelled_out(self) -> Self {
+        match self {
+            Self::Send { mut message, set_cookie, prepared: Some(question) } => {
+                message.items = question.items();
+                Self::Send { message, set_cookie, prepared: None }
+            }
+            answer => answer,
+        }
+    }
 }
 
 /// How a session ended, for logs and metrics. Item names and the phone's words, no values, no call states.

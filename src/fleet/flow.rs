@@ -140,13 +140,16 @@ impl Flows {
         self.open.get(&id)
     }
 
+    /// The flow that one of these cookies names.
+    pub fn of_cookie(&self, header: &str) -> Option<FlowId> {
+        Cookie::parse(header).find_map(|cookie| self.by_cookie.get(&cookie).copied())
+    }
+
     /// The flow of a `reply-to` or `clean-up`, in the order of R-210: cookie, `mac-addr` (`named`, with the phone's open
     /// flow), connection, peer address if exactly one flow has it. A message that names a phone never finds the flow of
     /// another one by connection or address.
     pub fn find(&self, from: &From<'_>, named: Option<&DeviceId>, of_device: Option<FlowId>) -> Option<FlowId> {
-        if let Some(id) =
-            from.cookie.into_iter().flat_map(Cookie::parse).find_map(|cookie| self.by_cookie.get(&cookie).copied())
-        {
+        if let Some(id) = from.cookie.and_then(|header| self.of_cookie(header)) {
             return Some(id);
         }
         if of_device.is_some() {

@@ -16,6 +16,7 @@ use super::{
     record::Facts,
     schedule::after,
     session::{Ending, Move, Session, Surroundings},
+    unchanged::Likeness,
     wire_names::WireNames,
 };
 use crate::{
@@ -32,6 +33,17 @@ const SAVE_EVERY: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 impl Fleet {
     /// Answers one message of a phone. Every well-formed message is answered.
     pub fn message(&mut self, message: PhoneMessage, from: &From<'_>, now: Timestamp) -> Answer {
+        self.message_like(message, None, from, now).spelled_out()
+    }
+
+    /// The same for a message whose item list looks like that.
+    pub fn message_like(
+        &mut self,
+        message: PhoneMessage,
+        likeness: Option<Likeness>,
+        from: &From<'_>,
+        now: Timestamp,
+    ) -> Answer {
         let Some(nonce) = message.nonce.clone() else {
             self.counters.incomplete_messages += 1;
             let answer = plain_cleanup(Nonce("".into()));
@@ -48,7 +60,7 @@ impl Fleet {
             };
             return with_cookie(answer, cookie.set_cookie());
         }
-        self.later(message, nonce, from, now)
+        self.later(message, likeness, nonce, from, now)
     }
 
     /// The record of a write is stored, or could not be: gives the message that leaves in its place.
@@ -86,6 +98,9 @@ impl Fleet {
         let site = self.phones.get(&device).map(|phone| self.site_of(phone).name.clone()).unwrap_or_default();
         let Some(mut phone) = self.phones.remove(&device) else { return plain_cleanup(nonce) };
         let opened = self.open(&mut phone, message, from, now);
+        if let Ok((session, Move::Ask(Action::ReadItems, items))) = &opened {
+            self.remember_question(&mut phone, session, items);
+        }
         self.phones.insert(device.clone(), phone);
         match opened {
             Ok((session, next)) => {
@@ -244,7 +259,14 @@ impl Fleet {
     }
 
     /// A `reply-to` or `clean-up`.
-    fn later(&mut self, message: PhoneMessage, nonce: Nonce, from: &From<'_>, now: Timestamp) -> Answer {
+    fn later(
+        &mut self,
+        message: PhoneMessage,
+        likeness: Option<Likeness>,
+        nonce: Nonce,
+        from: &From<'_>,
+        now: Timestamp,
+    ) -> Answer {
         let named = device_of(&message);
         let of_device = named.as_ref().and_then(|device| self.phones.get(device)?.flow);
         let found = self.flows.find(from, named.as_ref(), of_device);
@@ -278,20 +300,30 @@ impl Fleet {
         let site = self.site_of(&phone);
         let around = self.surroundings(&site, &phone, from.peer.ip().to_canonical(), now);
         phone.facts.last_seen = Some(now);
+        let whole = match (&message.reason, &phone.goal) {
+            (Reason::ReplyTo { action, .. }, Some(goal)) => flow.session.awaits_all(action, &goal.desired.digest),
+            _ => false,
+        };
         let next = flow.session.reply(&mut phone, message, &around);
+        Self::remember_likeness(&mut phone, likeness, whole, &next);
         self.counters.factory_resets += u64::from(phone.tell_reset());
         self.phones.insert(device, phone);
         self.step(flow, next, now)
     }
 
     /// Carries out a session's next move.
-    fn step(&mut self, flow: Flow, next: Move, now: Timestamp) -> Answer {
+    pub(super) fn step(&mut self, flow: Flow, next: Move, now: Timestamp) -> Answer {
         let nonce = flow.session.nonce();
         let device = flow.device.clone();
         self.hear(&device, now);
         self.follow_doubt(&device, now);
+        let mut prepared = None;
         let message = match next {
             Move::Ask(action, items) => ServerMessage { nonce, action, items },
+            Move::AskAgain(question) => {
+                prepared = Some(question);
+                ServerMessage { nonce, action: Action::ReadItems, items: Vec::new() }
+            }
             Move::Write(permit) => permit.into_message(nonce),
             Move::Record => {
                 let ticket = self.keep(flow, now);
@@ -302,7 +334,7 @@ impl Fleet {
             Move::End(ending) => return self.end(&flow, &ending, now),
         };
         self.keep(flow, now);
-        Answer::Send { message, set_cookie: None }
+        Answer::Send { message, set_cookie: None, prepared }
     }
 
     fn keep(&mut self, flow: Flow, now: Timestamp) -> FlowId {
@@ -543,7 +575,7 @@ fn item(name: &str, text: &str) -> Option<Item> {
 
 fn cleanup(nonce: Nonce, item: Option<Item>) -> Answer {
     let items = item.into_iter().collect();
-    Answer::Send { message: ServerMessage { nonce, action: Action::CleanUp, items }, set_cookie: None }
+    Answer::Send { message: ServerMessage { nonce, action: Action::CleanUp, items }, set_cookie: None, prepared: None }
 }
 
 fn plain_cleanup(nonce: Nonce) -> Answer {
@@ -552,7 +584,7 @@ fn plain_cleanup(nonce: Nonce) -> Answer {
 
 fn with_cookie(answer: Answer, cookie: String) -> Answer {
     match answer {
-        Answer::Send { message, .. } => Answer::Send { message, set_cookie: Some(cookie) },
+        Answer::Send { message, prepared, .. } => Answer::Send { message, set_cookie: Some(cookie), prepared },
         record @ Answer::Record { .. } => record,
     }
 }

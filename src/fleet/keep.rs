@@ -12,6 +12,7 @@ use super::{
     phone::{Assessment, Newest, Phone},
     record::{InForce, InForceItems, PhoneRecord},
     reset::Reset,
+    unchanged::Unchanged,
 };
 use crate::{spec::Desired, wpi::DeviceId};
 
@@ -55,6 +56,7 @@ impl Phone {
             wishes: 0,
             cautious: false,
             doors: Doors::default(),
+            unchanged: Unchanged::default(),
             assessment: Assessment::default(),
             wake: None,
             waiting_since: None,

@@ -22,6 +22,7 @@
 //! - [`poll`]: phones that poll in place of being asked, [`wire_names`]: names that old firmware knows otherwise
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people; [`reported`]: what it tells the loader of documents
+//! - [`unchanged`]: replies that say the same as before
 //! - [`overload`]: too many sessions at once
 //! - [`service_record`]: what must not be forgotten of the service as a whole, [`service_view`]: what is told of it
 //! - [`audit`]: what people did outside git
@@ -72,6 +73,7 @@ mod sweep;
 pub mod takeover;
 mod tug_of_war;
 pub mod turns;
+pub mod unchanged;
 mod uncompared;
 pub mod view;
 mod wire_names;
@@ -106,6 +108,7 @@ use service_record::ServiceRecord;
 use turns::Turns;
 
 use tug_of_war::TugsOfWar;
+use unchanged::Questions;
 
 /// How often a bound was hit or a rule broken; read by the metrics.
 #[derive(Debug, Default, Clone)]
@@ -163,6 +166,7 @@ pub struct Fleet {
     turns: Turns,
 
     tugs: TugsOfWar,
+    questions: Questions,
     tickets: u64,
     store_away: bool,
     effects: Vec<Effect>,
@@ -193,6 +197,7 @@ impl Fleet {
             flows: Flows::default(),
             timers: Timers::default(),
             tugs: TugsOfWar::default(),
+            questions: Questions::default(),
             tickets: 0,
             store_away: false,
             effects: Vec::new(),

@@ -23,6 +23,7 @@ use super::{
     restart::Restart,
     seeding::Seeding,
     sweep,
+    unchanged::Unchanged,
     words::DegradedReason,
 };
 use crate::{
@@ -140,6 +141,8 @@ pub struct Phone {
     pub cautious: bool,
     /// Whether windows and pauses hold writes back, as last asked.
     pub doors: Doors,
+    /// What is remembered of its reads, while it is quiet.
+    pub(super) unchanged: Unchanged,
     /// What follows from all that.
     pub assessment: Assessment,
     /// When its entry in the timer queue is due.
@@ -205,6 +208,8 @@ impl Phone {
             {
                 *fact = Some(value.chars().filter(|c| !c.is_control()).take(255).collect());
                 self.unsaved = true;
+                // another firmware may call its items by other names
+                self.unchanged = Unchanged::default();
             }
         }
         let updated = before.is_some() && before != self.facts.firmware;
@@ -227,6 +232,7 @@ impl Phone {
 
     /// Computes anew what follows from desired, observed and refused.
     pub fn assess(&mut self, catalogue: &Catalogue) {
+        self.unchanged = Unchanged::default();
         let Some(goal) = &self.goal else {
             self.assessment = Assessment::default();
             return;

@@ -5,7 +5,10 @@
 //!
 //! - [`restarting`]: the end of a session, and the restart that may come before it
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -22,6 +25,7 @@ use super::{
     restart::Wish,
     sending::{Sending, content_hash, items_to_write, record_in_flight, refuse_unsent, take_out_unfit},
     settings::Settings,
+    unchanged::Question,
     wire_names::WireNames,
 };
 use crate::{
@@ -67,7 +71,7 @@ impl Writer {
 
 #[derive(Debug)]
 enum Step {
-    Reading { asked: Vec<ItemId>, reply: Reply, verify: bool },
+    Reading { asked: Arc<[ItemId]>, reply: Reply, verify: bool },
     Recording(Sending),
     Writing(Sending),
     Restarting(Option<Wish>),
@@ -86,6 +90,8 @@ struct Reply {
 pub enum Move {
     /// Ask the phone.
     Ask(Action, Vec<Item>),
+    /// Ask the phone what it was asked before.
+    AskAgain(Arc<Question>),
     /// Store the phone's record, then call [`Session::recorded`].
     Record,
     /// Send this.
@@ -184,6 +190,26 @@ impl Session {
         self.nonce.clone()
     }
 
+    /// Whether a reply to `action` answers the question for all items of what is in force, and nothing was written.
+    pub(super) fn awaits_all(&self, action: &str, in_force: &Digest) -> bool {
+        let Step::Reading { asked, reply, verify: false } = &self.step else { return false };
+        let first = !asked.is_empty() && reply.fragments == 0 && self.accepted.is_empty();
+        first && self.goal == *in_force && action == Action::ReadItems.as_str()
+    }
+
+    /// What was asked, if the session waits for a reply to that.
+    pub(super) fn asked(&self) -> Option<&Arc<[ItemId]>> {
+        match &self.step {
+            Step::Reading { asked, .. } => Some(asked),
+            _ => None,
+        }
+    }
+
+    /// The next answer is to the request with this nonce.
+    pub(super) fn goes_on(&mut self, nonce: Nonce) {
+        self.nonce = nonce;
+    }
+
     /// Takes a `reply-to`.
     pub fn reply(&mut self, phone: &mut Phone, message: PhoneMessage, around: &Surroundings<'_>) -> Move {
         if let Some(nonce) = message.nonce.clone() {
@@ -269,6 +295,11 @@ impl Session {
             Mode::Report => self.job = Job::Look,
             Mode::Off => return Move::End(Ending::Done),
         }
+        if let Some(question) = phone.question(self.max_items).filter(|_| !self.spent(around)) {
+            self.actions += 1;
+            self.step = Step::Reading { asked: Arc::clone(&question.ids), reply: Reply::default(), verify: false };
+            return Move::AskAgain(question);
+        }
         let mut ids = phone.with_seeds(comparing(&goal.desired, around.catalogue), around.catalogue);
         if checks_servers(around.site, around.settings) {
             ids.extend(server_item().filter(|id| goal.desired.get(id).is_none()));
@@ -291,7 +322,7 @@ impl Session {
         tracing::trace!(phone = %phone.device, items = items.len(), fits, "reading");
         let (asked, action, items) =
             if fits { (ids, Action::ReadItems, items) } else { (Vec::new(), Action::ReadAllItems, Vec::new()) };
-        self.step = Step::Reading { asked, reply: Reply::default(), verify };
+        self.step = Step::Reading { asked: asked.into(), reply: Reply::default(), verify };
         Move::Ask(action, items)
     }
 
@@ -330,7 +361,7 @@ impl Session {
             let all = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
             not_applicable::complete(readings, &all)
         } else {
-            readings.with_absent(&asked)
+            readings.with_absent(asked.iter())
         };
         let lost = phone.restart_lost(around.catalogue);
         let before = phone.look(&readings, around.catalogue);

@@ -8,7 +8,11 @@ use super::shared::Shared;
 use crate::{
     fleet::{Answer, flow::From},
     phone::{PhoneAnswer, PhoneHandler, PhoneRequest, PollHandler},
-    wpi::{Action, DeviceId, PhoneMessage, ServerMessage, phone_message::Nonce, xml::DecodeError},
+    wpi::{
+        Action, DeviceId, PhoneMessage, ServerMessage,
+        phone_message::{Heads, Nonce},
+        xml::DecodeError,
+    },
 };
 
 /// How long a phone waits for the record of its write.
@@ -18,18 +22,28 @@ const STORE_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Handler {
     shared: Arc<Shared>,
+    heads: Heads,
 }
 
 impl Handler {
     /// A handler of this service.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, heads: Heads::default() }
     }
 }
 
 impl PhoneHandler for Handler {
     async fn answer(&self, request: PhoneRequest) -> PhoneAnswer {
         let shared = &self.shared;
+        let from = From { cookie: request.cookie.as_deref(), peer: request.peer, connection: request.connection };
+        let head = self.heads.read(&request.body, &shared.xml);
+        let likeness = head.as_ref().map(|head| shared.likeness(head.rest));
+        if let (Some(head), Some(likeness)) = (head, likeness)
+            && let Some(answer @ Answer::Send { .. }) =
+                shared.with_fleet(|fleet, now| fleet.same_again(&head.message, likeness, &from, now))
+        {
+            return send(answer);
+        }
         let message = match PhoneMessage::decode(&request.body, &shared.xml) {
             Ok(message) => message,
             Err(error) => {
@@ -39,25 +53,19 @@ impl PhoneHandler for Handler {
             }
         };
         let nonce = message.nonce.clone().unwrap_or(Nonce("".into()));
-        let from = From { cookie: request.cookie.as_deref(), peer: request.peer, connection: request.connection };
         let answer = shared.with_fleet_then(
-            |fleet, now| fleet.message(message, &from, now),
+            |fleet, now| fleet.message_like(message, likeness, &from, now),
             |answer| match answer {
-                Answer::Send { message, set_cookie } => Ok((message, set_cookie)),
+                answer @ Answer::Send { .. } => Ok(answer),
                 Answer::Record { ticket, record } => Err((ticket, shared.saver.put_and_tell(*record))),
             },
         );
         match answer {
-            Ok((message, set_cookie)) => send(&message, set_cookie),
+            Ok(answer) => send(answer),
             Err((ticket, stored)) => {
                 // a store that hangs is as good as away; the record may still arrive, and then costs a read
                 let stored = timeout(STORE_PATIENCE, stored).await.is_ok_and(|stored| stored.unwrap_or(false));
-                match shared.with_fleet(|fleet, now| fleet.recorded(ticket, stored, &nonce, now)) {
-                    Answer::Send { message, set_cookie } => send(&message, set_cookie),
-                    Answer::Record { .. } => {
-                        PhoneAnswer::BadRequest("the session asked twice for one record".to_owned())
-                    }
-                }
+                send(shared.with_fleet(|fleet, now| fleet.recorded(ticket, stored, &nonce, now)))
             }
         }
     }
@@ -75,9 +83,16 @@ fn not_understood(error: &DecodeError) -> PhoneAnswer {
         return PhoneAnswer::BadRequest(error.to_string());
     }
     let nonce = error.nonce().cloned().unwrap_or(Nonce("".into()));
-    send(&ServerMessage { nonce, action: Action::CleanUp, items: Vec::new() }, None)
+    let message = ServerMessage { nonce, action: Action::CleanUp, items: Vec::new() };
+    send(Answer::Send { message, set_cookie: None, prepared: None })
 }
 
-fn send(message: &ServerMessage, set_cookie: Option<String>) -> PhoneAnswer {
-    PhoneAnswer::Message { xml: message.encode(), set_cookie }
+fn send(answer: Answer) -> PhoneAnswer {
+    match answer {
+        Answer::Send { message, set_cookie, prepared } => {
+            let xml = prepared.map_or_else(|| message.encode(), |question| message.encode_prepared(&question.list));
+            PhoneAnswer::Message { xml, set_cookie }
+        }
+        Answer::Record { .. } => PhoneAnswer::BadRequest("the session asked twice for one record".to_owned()),
+    }
 }

@@ -1,13 +1,16 @@
 //! The fleet behind its lock, and where its effects go.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::{clock::Clock, history::HistoryQueue, outcome, saver::Saver, settings::ServiceSettings};
 use crate::{
-    fleet::{Effect, Fleet},
+    fleet::{Effect, Fleet, unchanged::Likeness},
     phone::{ContactClient, ContactError},
     report::metrics::ServiceMetrics,
     wpi::{DeviceId, contact::ContactUri, xml::Limits},
@@ -30,6 +33,8 @@ pub struct Shared {
     pub(super) source: Mutex<SourceState>,
     clock: Clock,
     timer: Notify,
+    /// The key of likenesses, another one in each process.
+    likeness: RandomState,
 }
 
 /// How the source is doing.
@@ -60,7 +65,13 @@ impl Shared {
             source: Mutex::default(),
             clock: Clock::default(),
             timer: Notify::new(),
+            likeness: RandomState::new(),
         }
+    }
+
+    /// What an item list looks like.
+    pub(super) fn likeness(&self, list: &[u8]) -> Likeness {
+        Likeness(self.likeness.hash_one(list))
     }
 
     /// Runs `act` on the fleet and carries out its effects. Never held over an await.

@@ -16,6 +16,9 @@ use super::{
 };
 
 mod decode;
+mod head;
+
+pub use head::{Head, Heads};
 
 /// The opaque text that the answer repeats byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -87,6 +87,31 @@ pub struct ServerMessage {
     pub items: Vec<Item>,
 }
 
+/// An item list as it stands in a message, written once for many; to be made of questions only, as it does not guard its
+/// texts like items do.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct PreparedList(Box<str>);
+
+impl PreparedList {
+    /// Writes the names and indexes of a question, without any text.
+    pub fn of_question(items: &[Item]) -> Self {
+        let bare: Vec<Item> = items.iter().map(|item| Item::plain(item.id.clone(), "")).collect();
+        let mut list = String::with_capacity(bare.iter().map(item_room).sum::<usize>() + LIST_LEN);
+        push_list(&mut list, &bare);
+        Self(list.into())
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it is empty, which none is.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl ServerMessage {
     /// Writes the message exactly as R-601 says. This and [`Self::encoded_item_len`] are the only readers of a secret.
     pub fn encode(&self) -> String {
@@ -96,6 +121,16 @@ impl ServerMessage {
         if !self.items.is_empty() {
             push_list(&mut out, &self.items);
         }
+        out.push_str(TAIL);
+        out
+    }
+
+    /// The same with a list that was written before, in place of its own items.
+    pub fn encode_prepared(&self, list: &PreparedList) -> String {
+        let nonce = escaped_len(&self.nonce.0, Place::Attribute);
+        let mut out = String::with_capacity(FRAME_ROOM + nonce + list.0.len());
+        push_head(&mut out, &self.nonce, self.action);
+        out.push_str(&list.0);
         out.push_str(TAIL);
         out
     }

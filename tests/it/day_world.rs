@@ -370,7 +370,7 @@ impl<L: Law> World<L> {
         if let Answer::Record { ticket, .. } = answer {
             answer = self.fleet.recorded(ticket, true, &nonce, self.now);
         }
-        let Answer::Send { message: told, set_cookie } = answer else { panic!("asked twice for one record") };
+        let Answer::Send { message: told, set_cookie, .. } = answer else { panic!("asked twice for one record") };
         if told.action == Action::WriteItems {
             self.judge_write(phone, &told);
         }

@@ -27,5 +27,6 @@ mod states;
 mod sweep;
 mod town;
 mod tug_of_war;
+mod unchanged;
 mod windows;
 mod writes;

@@ -198,7 +198,7 @@ impl Stage {
             answer = self.fleet.recorded(ticket, stored, &nonce, self.now);
             self.carry_out();
         }
-        let Answer::Send { message, set_cookie } = answer else { panic!("asked twice for one record") };
+        let Answer::Send { message, set_cookie, .. } = answer else { panic!("asked twice for one record") };
         assert_eq!(message.nonce, nonce, "R-603: the nonce of the request that is answered");
         Reply { message, set_cookie, recorded }
     }
