@@ -6,6 +6,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettab
 use miette::IntoDiagnostic;
 
 pub mod asking;
+pub mod brake;
 pub mod completions;
 pub mod config;
 pub mod demo;
@@ -36,6 +37,8 @@ enum Command {
     Validate(validate::Args),
     /// Show the phones of a running service
     Status(status::Args),
+    /// Stop all writes at once, until a time or a release
+    Brake(brake::Args),
     /// Restart a phone, as soon as it is in no call
     Restart(restart::Args),
     /// Show what changed on the phones, when, why and who wanted it
@@ -104,6 +107,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Serve(args) => serve::run(&args),
         Command::Validate(args) => validate::run(args),
         Command::Status(args) => status::run(args),
+        Command::Brake(args) => brake::run(args),
         Command::Restart(args) => restart::run(&args),
         Command::History(args) => history::run(&args),
         Command::Retry(args) => retry::run(&args),

@@ -39,6 +39,7 @@ impl Fleet {
             }
             self.wake(&device, now);
         }
+        self.end_brakes(now);
         self.take_turns(now);
     }
 

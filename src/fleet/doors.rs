@@ -14,6 +14,8 @@ use crate::{
 /// What keeps writes back until its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
+    /// The brake is on until then.
+    Braked(Timestamp),
     /// A pause; its end, if it has one.
     Paused(Option<Timestamp>),
     /// Outside the windows; the next opening, if there ever is one.
@@ -41,6 +43,7 @@ impl Held {
     /// When it ends.
     pub fn until(self) -> Option<Timestamp> {
         match self {
+            Self::Braked(until) => Some(until),
             Self::Paused(until) | Self::Closed(until) => until,
         }
     }
@@ -48,6 +51,7 @@ impl Held {
     /// As a reason why a phone is Pending.
     pub fn reason(self) -> PendingReason {
         match self {
+            Self::Braked(_) => PendingReason::Braked,
             Self::Paused(_) => PendingReason::Paused,
             Self::Closed(_) => PendingReason::WindowClosed,
         }
@@ -57,6 +61,7 @@ impl Held {
 impl From<Held> for NoWrite {
     fn from(held: Held) -> Self {
         match held {
+            Held::Braked(until) => Self::Braked { until },
             Held::Paused(until) => Self::Paused { until },
             Held::Closed(next) => Self::WindowClosed { next },
         }
@@ -88,8 +93,11 @@ impl Doors {
 }
 
 impl Phone {
-    /// What keeps its writes back by the clock, whether there are any or not.
+    /// What keeps its writes back by a brake or by the clock, whether there are any or not.
     pub(super) fn held(&self, now: Timestamp) -> Option<Held> {
+        if let Some(until) = self.braked.filter(|until| now < *until) {
+            return Some(Held::Braked(until));
+        }
         let policy = &self.goal.as_ref()?.desired.policy;
         if policy.windows.is_empty() && policy.pause.is_none() {
             None
@@ -117,6 +125,7 @@ impl Fleet {
     /// Renews the answer for a phone when it does not hold any more. An opening is a trigger: the phone is asked anew,
     /// whatever failed before, and also when it is in a call, for only a write that it refused makes it call after it.
     pub(super) fn renew_doors(&mut self, device: &DeviceId, now: Timestamp) {
+        self.renew_brake(device, now);
         let report_only = self.settings.report_only;
         let Some(phone) = self.phones.get_mut(device) else { return };
         let Some(policy) = phone.goal.as_ref().map(|goal| &goal.desired.policy) else { return };
@@ -126,6 +135,18 @@ impl Fleet {
         }
         let before = std::mem::replace(&mut phone.doors, Doors::at(policy, now));
         if before.held.is_some() && phone.doors.held.is_none() && phone.wants_write(report_only) {
+            phone.calling.forgive();
+            phone.calling.call_is_over();
+        }
+    }
+
+    /// Notes whether a phone is braked. The end of a brake is a trigger like an opening.
+    fn renew_brake(&mut self, device: &DeviceId, now: Timestamp) {
+        let Some(braked) = self.phones.get(device).map(|phone| self.braked(phone, now)) else { return };
+        let report_only = self.settings.report_only;
+        let Some(phone) = self.phones.get_mut(device) else { return };
+        let before = std::mem::replace(&mut phone.braked, braked);
+        if before.is_some() && braked.is_none() && phone.held_up(report_only, now).is_none() {
             phone.calling.forgive();
             phone.calling.call_is_over();
         }
@@ -158,6 +179,7 @@ impl Fleet {
         if !phone.wants_write(self.settings.report_only) {
             return None;
         }
-        phone.doors.holds.map(|(_, until)| until).filter(|until| *until > now && *until < Timestamp::MAX)
+        let door = phone.doors.holds.map(|(_, until)| until);
+        door.into_iter().chain(phone.braked).filter(|until| *until > now && *until < Timestamp::MAX).min()
     }
 }

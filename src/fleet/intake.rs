@@ -146,6 +146,7 @@ impl Fleet {
             catalogue: &self.catalogue,
             site,
             peer: peer.to_canonical(),
+            braked: self.braked(phone, now),
             store_away: self.store_away,
             turn: self.has_turn(phone, &site.name),
             now,

@@ -57,6 +57,7 @@ impl Phone {
             cautious: false,
             doors: Doors::default(),
             unchanged: Unchanged::default(),
+            braked: None,
             assessment: Assessment::default(),
             wake: None,
             waiting_since: None,

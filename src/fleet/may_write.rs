@@ -25,6 +25,12 @@ use crate::{
 /// Why a write may not leave.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoWrite {
+    /// The brake is on.
+    #[error("the brake is on until {until:.0}")]
+    Braked {
+        /// Its end.
+        until: Timestamp,
+    },
     /// Mode Report, or the whole service is in Report.
     #[error("mode Report")]
     Report,
@@ -76,6 +82,7 @@ impl NoWrite {
     /// The Pending reason that people see, where there is one.
     pub fn pending(&self) -> Option<PendingReason> {
         match self {
+            Self::Braked { .. } => Some(PendingReason::Braked),
             Self::StoreAway => Some(PendingReason::StoreAway),
             Self::Paused { .. } => Some(PendingReason::Paused),
             Self::WindowClosed { .. } => Some(PendingReason::WindowClosed),
@@ -89,7 +96,7 @@ impl NoWrite {
 
     /// Whether the messages behind the last one wait for another time, and what was written stays as it is.
     pub fn leaves_the_rest(&self) -> bool {
-        matches!(self, Self::Paused { .. } | Self::WindowClosed { .. } | Self::Turn)
+        matches!(self, Self::Braked { .. } | Self::Paused { .. } | Self::WindowClosed { .. } | Self::Turn)
     }
 }
 
@@ -148,6 +155,8 @@ pub struct Ask<'a> {
     pub writer: &'a Writer,
     /// The service's settings.
     pub settings: &'a Settings,
+    /// Until when the phone is braked.
+    pub braked: Option<Timestamp>,
     /// Whether the store cannot be written.
     pub store_away: bool,
     /// What is in force for the phone now.
@@ -210,6 +219,9 @@ impl Permit {
 
 /// Whether these items, or a restart, may leave for this phone now.
 pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Permit, NoWrite> {
+    if let Some(until) = ask.braked {
+        return Err(NoWrite::Braked { until });
+    }
     let goal = ask.in_force.filter(|desired| desired.digest == *ask.goal).ok_or(NoWrite::NotInForce)?;
     match goal.policy.mode {
         Mode::Off => return Err(NoWrite::Off),

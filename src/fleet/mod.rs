@@ -13,7 +13,7 @@
 //! - [`fingerprint`]: keyed fingerprints, [`uncompared`]: what follows from them for items that never compare
 //! - [`seeding`]: values for new phones, [`reset`]: factory resets, [`retry`]: what a person wants tried again
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
-//! - [`may_write`]: the one gate that every write passes; [`doors`]: whether the clock lets it
+//! - [`may_write`]: the one gate that every write passes; [`brake`]: stopped by a person; [`doors`]: whether the clock lets it
 //! - [`ladder`]: how many phones of a site may be in [`doubt`] at once, [`climbing`]: what the fleet does with both
 //! - [`restart`]: restarting phones
 //! - [`call`], [`schedule`], [`turns`]: asking phones to call: how far it has come, timers and backoff, whose turn it is
@@ -31,6 +31,7 @@
 mod again;
 pub mod audit;
 pub mod batch;
+pub mod brake;
 pub mod call;
 mod calls;
 mod climbing;
@@ -266,7 +267,7 @@ impl Fleet {
 
     /// When [`Self::tick`] has something to do.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        [self.timers.next(), self.turns.next()].into_iter().flatten().min()
+        [self.timers.next(), self.turns.next(), self.brake_ends()].into_iter().flatten().min()
     }
 
     /// How many entries wait in the timer queue or in a line, and how many flows are open.
@@ -308,7 +309,6 @@ impl Fleet {
     }
 
     /// Has what is kept of the service as a whole stored.
-    #[expect(dead_code, reason = "called by what is kept there")]
     fn save_service(&mut self) {
         self.effects.push(Effect::SaveService(Box::new(self.service.clone())));
     }

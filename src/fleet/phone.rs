@@ -139,6 +139,8 @@ pub struct Phone {
     pub wishes: u8,
     /// Whether it refused a whole message: then each group goes in one of its own.
     pub cautious: bool,
+    /// Until when it is braked, as of when it was last scheduled.
+    pub braked: Option<Timestamp>,
     /// Whether windows and pauses hold writes back, as last asked.
     pub doors: Doors,
     /// What is remembered of its reads, while it is quiet.

@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::brake::Brakes;
+
 /// All that is kept of the service. A field that an older phoneops did not have is as it is by saying nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ServiceRecord {}
+pub struct ServiceRecord {
+    /// The brakes.
+    #[serde(skip_serializing_if = "Brakes::is_empty")]
+    pub brakes: Brakes,
+}

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Fleet;
+use super::{Fleet, brake::Brake};
 
 /// The service as the API shows it; absent facts are null.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,18 +13,21 @@ pub struct ServiceView {
     pub revision: Option<String>,
     /// Whether nothing is written, whatever the documents say (`--report-only`).
     pub report_only: bool,
+    /// The brakes that hold.
+    pub brakes: Vec<Brake>,
     /// What stands above everything else in `status`, a sentence each, most pressing first.
     pub notes: Vec<String>,
 }
 
 impl Fleet {
     /// What is to be said of the service as a whole.
-    pub fn service_view(&self, _now: Timestamp) -> ServiceView {
+    pub fn service_view(&self, now: Timestamp) -> ServiceView {
         let report_only = self.settings.report_only;
-        let mut notes = Vec::new();
+        let mut notes = self.brake_notes(now);
         if report_only {
             notes.push("Report only: nothing is written to any phone (--report-only).".to_owned());
         }
-        ServiceView { revision: self.revision().map(ToString::to_string), report_only, notes }
+        let revision = self.revision().map(ToString::to_string);
+        ServiceView { revision, report_only, brakes: self.brakes(now), notes }
     }
 }

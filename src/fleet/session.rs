@@ -130,6 +130,8 @@ pub struct Surroundings<'a> {
     pub site: &'a Site,
     /// Where the phone calls from.
     pub peer: std::net::IpAddr,
+    /// Until when the phone is braked.
+    pub braked: Option<Timestamp>,
     /// Whether the store cannot be written.
     pub store_away: bool,
     /// Whether it is the phone's turn for items that can make it vanish.
@@ -475,6 +477,7 @@ impl Session {
         let ask = Ask {
             writer,
             settings: around.settings,
+            braked: around.braked,
             store_away: around.store_away,
             in_force: phone
                 .goal

@@ -37,6 +37,10 @@ pub struct Census {
     pub not_applicable: u64,
     /// Sites that a silent phone keeps from items that can make phones vanish.
     pub stopped_ladders: usize,
+    /// Brakes that hold.
+    pub brakes: usize,
+    /// Declared phones that are braked.
+    pub braked_phones: usize,
 }
 
 impl Fleet {
@@ -222,6 +226,8 @@ impl Fleet {
             census.held += phone.drifts.held() as u64;
         }
         census.stopped_ladders = self.ladders.stopped();
+        census.brakes = self.brakes(now).len();
+        census.braked_phones = self.braked_phones(now);
         census
     }
 

@@ -154,5 +154,9 @@ words! {
         Retry,
         /// Had a phone restarted.
         Restart,
+        /// Set a brake.
+        Brake,
+        /// Released brakes.
+        ReleaseBrake,
     }
 }

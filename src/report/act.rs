@@ -1,8 +1,6 @@
 //! What acts of people have in common: each has a name and a reason, is refused while it cannot be kept (the brake
 //! alone is not), and is answered when it is on disk.
 
-#![expect(dead_code, reason = "called by each act")]
-
 use axum::{body::Bytes, http::StatusCode};
 use serde::de::DeserializeOwned;
 

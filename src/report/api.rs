@@ -10,6 +10,9 @@
 //! | `GET /api/v1/undeclared` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
 //! | `GET /api/v1/history?phone=&item=&since=&limit=&continue=` | a [`HistoryPage`](crate::fleet::history::HistoryPage) |
 //! | `GET /api/v1/service` | a [`ServiceView`](crate::fleet::service_view::ServiceView) |
+//! | `GET /api/v1/brake` | a [`BrakeList`](brake::BrakeList) |
+//! | `POST /api/v1/brake` with a [`Wish`](brake::Wish) | 200 [`BrakeSet`](brake::BrakeSet), also while the store is away; 400, 404, 409 |
+//! | `POST /api/v1/brake/release` with a [`Wish`](brake::Wish) | 200 [`BrakesReleased`](brake::BrakesReleased) |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 or 503, with reasons |
 //! | `GET /metrics` | `OpenMetrics` text |
@@ -31,6 +34,7 @@ use serde_json::json;
 use super::{
     ContactAnswer, FleetAccess,
     access::{Actor, Peer, admit},
+    brake,
     metrics::CONTENT_TYPE,
     problem::Problem,
     retry,
@@ -68,6 +72,8 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/undeclared", get(undeclared))
         .route("/api/v1/history", get(super::history::history))
         .route("/api/v1/service", get(service))
+        .route("/api/v1/brake", get(brake::list).post(brake::set))
+        .route("/api/v1/brake/release", post(brake::release))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))

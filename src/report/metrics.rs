@@ -34,6 +34,10 @@ pub mod name {
     pub const NOT_APPLICABLE: &str = "phoneops_not_applicable_items";
     /// Sites where items that can make phones vanish reach no further phone, because one was not heard of since.
     pub const STOPPED_LADDERS: &str = "phoneops_lockout_stopped_sites";
+    /// Brakes that hold.
+    pub const BRAKES: &str = "phoneops_brakes";
+    /// Declared phones that are braked.
+    pub const BRAKED_PHONES: &str = "phoneops_braked_phones";
     /// Ended sessions by `reason` of the first message and `result`.
     pub const SESSIONS: &str = "phoneops_sessions_total";
     /// Factory resets that phones showed; their passwords and seeds are written again.
@@ -61,6 +65,8 @@ pub mod name {
         TUG_OF_WAR,
         STOPPED_SITES,
         STOPPED_LADDERS,
+        BRAKES,
+        BRAKED_PHONES,
         HISTORY_LOST,
         NOT_APPLICABLE,
         SESSIONS,
@@ -97,6 +103,10 @@ pub struct FleetCounts {
     pub not_applicable_items: usize,
     /// Sites that a silent phone stops.
     pub stopped_ladders: usize,
+    /// Brakes that hold.
+    pub brakes: usize,
+    /// Declared phones that are braked.
+    pub braked_phones: usize,
 }
 
 /// What the service counts. Words that become labels are `&'static str`: nothing from outside can make new ones.
@@ -111,6 +121,8 @@ pub struct ServiceMetrics {
     history_lost: Counter,
     not_applicable: Gauge,
     stopped_ladders: Gauge,
+    brakes: Gauge,
+    braked_phones: Gauge,
     sessions: Family<Two, Counter>,
     resets: Counter,
     contacts: Family<One, Counter>,
@@ -147,6 +159,8 @@ impl ServiceMetrics {
                 "Sites stopped by a phone that was not heard of",
             ),
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
+            brakes: register(&mut registry, name::BRAKES, "Brakes that hold"),
+            braked_phones: register(&mut registry, name::BRAKED_PHONES, "Declared phones that are braked"),
             resets: register(&mut registry, name::RESETS, "Factory resets that phones showed"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
             fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),
@@ -183,6 +197,8 @@ impl ServiceMetrics {
         self.stopped_sites.set(signed(counts.stopped_sites));
         self.not_applicable.set(signed(counts.not_applicable_items));
         self.stopped_ladders.set(signed(counts.stopped_ladders));
+        self.brakes.set(signed(counts.brakes));
+        self.braked_phones.set(signed(counts.braked_phones));
     }
 
     /// A session ended.

@@ -9,16 +9,18 @@
 //! - [`problem`]: answers that say no, as JSON
 //! - [`server`]: accepts connections on TCP and on the Unix socket, within limits
 //! - [`socket`]: the Unix socket in the state folder and the name of the user behind it
-//! - [`act`]: what acts of people have in common
+//! - [`act`]: what acts of people have in common; [`brake`]: the one that stops all writes
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
 use std::pin::Pin;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::{
     RestartAnswer,
+    audit::By,
+    brake::{Brake, BrakeError, Braked, Scope},
     history::{HistoryPage, HistoryQuery},
     service_view::ServiceView,
     view::{Page, PhoneView, Query},
@@ -27,6 +29,7 @@ use crate::fleet::{
 pub mod access;
 pub mod act;
 pub mod api;
+pub mod brake;
 pub mod history;
 pub mod metrics;
 pub mod problem;
@@ -60,6 +63,12 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn can_keep(&self) -> bool;
     /// Waits until all that was decided until now is on disk, or could not be brought there.
     fn kept(&self) -> Kept;
+    /// The brakes that hold.
+    fn brakes(&self) -> Vec<Brake>;
+    /// Sets a brake; when this returns nothing leaves any more for its phones.
+    fn brake(&self, scope: Scope, length: SignedDuration, by: &By) -> Result<Braked, BrakeError>;
+    /// Releases the brake of this scope, or all brakes.
+    fn release_brakes(&self, scope: Option<&Scope>, by: &By) -> Vec<Brake>;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.

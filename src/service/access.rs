@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use jiff::SignedDuration;
 use tokio::time::timeout;
 
 use super::{STORE_PATIENCE, shared::Shared};
@@ -9,6 +10,7 @@ use crate::{
     fleet::{
         self, Counters,
         audit::{AuditEntry, By},
+        brake::{Brake, BrakeError, Braked, Scope},
         history::{HistoryPage, HistoryQuery},
         retry::{Retried, RetryAnswer},
         service_view::ServiceView,
@@ -34,7 +36,6 @@ impl Access {
     }
 
     /// Notes in the audit log what `by` did just now, and tells it in the log.
-    #[expect(dead_code, reason = "called by each act")]
     fn note(&self, by: &By, act: AuditAct, target: &str, outcome: &str) {
         tracing::info!(actor = by.actor, %act, target, reason = by.reason, outcome, "act");
         let entry = self.shared.with_fleet(|_, now| AuditEntry::new(by, act, target, outcome, now));
@@ -93,6 +94,28 @@ impl FleetAccess for Access {
         self.shared.with_fleet(|fleet, now| fleet.service_view(now))
     }
 
+    fn brakes(&self) -> Vec<Brake> {
+        self.shared.with_fleet(|fleet, now| fleet.brakes(now))
+    }
+
+    fn brake(&self, scope: Scope, length: SignedDuration, by: &By) -> Result<Braked, BrakeError> {
+        let target = scope.to_string();
+        let result = self.shared.with_fleet(|fleet, now| fleet.brake(scope, length, by, now));
+        if let Ok(braked) = &result {
+            let outcome = format!("{} phones, until {:.0}", braked.phones, braked.brake.until);
+            self.note(by, AuditAct::Brake, &target, &outcome);
+        }
+        result
+    }
+
+    fn release_brakes(&self, scope: Option<&Scope>, by: &By) -> Vec<Brake> {
+        let released = self.shared.with_fleet(|fleet, now| fleet.release_brakes(scope, now));
+        for brake in &released {
+            self.note(by, AuditAct::ReleaseBrake, &brake.scope.to_string(), "released");
+        }
+        released
+    }
+
     fn can_keep(&self) -> bool {
         *self.store.writable().borrow()
     }
@@ -135,6 +158,8 @@ impl FleetAccess for Access {
             stopped_sites: census.stopped_sites,
             not_applicable_items: usize::try_from(census.not_applicable).unwrap_or(usize::MAX),
             stopped_ladders: census.stopped_ladders,
+            brakes: census.brakes,
+            braked_phones: census.braked_phones,
         });
         metrics.set_bound("sightings-forgotten", forgotten);
         metrics.set_history_lost(self.shared.history.lost());

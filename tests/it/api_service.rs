@@ -6,10 +6,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use phoneops::{
     fleet::{
         RestartAnswer,
+        audit::By,
+        brake::{Brake, BrakeError, Braked, Scope},
         history::{HistoryPage, HistoryQuery},
         service_view::ServiceView,
         view::{PAGE_LIMIT, Page, PhoneView, Query},
@@ -146,6 +148,22 @@ impl FleetAccess for MadeUp {
 
     fn service(&self) -> ServiceView {
         ServiceView::default()
+    }
+
+    fn brakes(&self) -> Vec<Brake> {
+        Vec::new()
+    }
+
+    fn brake(&self, scope: Scope, length: SignedDuration, by: &By) -> Result<Braked, BrakeError> {
+        self.contacts.lock().unwrap().push((format!("brake {scope}"), format!("{}: {}", by.actor, by.reason)));
+        let since = Timestamp::UNIX_EPOCH;
+        let brake = Brake { scope, since, until: since + length, by: by.actor.clone(), reason: by.reason.clone() };
+        Ok(Braked { brake, phones: 2 })
+    }
+
+    fn release_brakes(&self, _: Option<&Scope>, by: &By) -> Vec<Brake> {
+        self.contacts.lock().unwrap().push(("release".to_owned(), by.actor.clone()));
+        Vec::new()
     }
 
     fn can_keep(&self) -> bool {
