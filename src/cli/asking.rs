@@ -1,10 +1,14 @@
-//! What commands that ask a running service have in common: where it is, who asks, and why.
+//! What commands that ask a running service have in common: where it is, who asks, why, and from when on.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
+use jiff::{SignedDuration, Timestamp};
 use miette::IntoDiagnostic;
 
-use super::status::client::{Client, ClientError};
+use super::{
+    serve::duration,
+    status::client::{Client, ClientError},
+};
 
 /// Where the service is, and the token to send.
 #[derive(Debug, Clone, clap::Args)]
@@ -37,4 +41,46 @@ pub struct Reason {
     /// Why, in one line; it is kept in the audit log with your name
     #[arg(long, env = "PHONEOPS_REASON", value_name = "TEXT")]
     pub reason: String,
+}
+
+/// From when on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Since {
+    /// That time.
+    At(Timestamp),
+    /// So long ago.
+    Ago(Duration),
+}
+
+/// Reads a time, or how long ago.
+pub(super) fn since(text: &str) -> Result<Since, String> {
+    let at = text.parse().map(Since::At);
+    at.or_else(|_| duration(text).map(Since::Ago))
+        .map_err(|_| format!("{text:?} is neither a time such as 2026-03-01T08:00:00Z nor how long ago, such as 24h"))
+}
+
+impl Since {
+    /// The time that is meant.
+    pub fn time(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(time) => {
+                let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+                now.checked_sub(time).unwrap_or(Timestamp::MIN)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_is_a_time_or_how_long_ago() {
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        assert_eq!(since("1h").unwrap().time(now), Timestamp::from_second(1_699_996_400).unwrap());
+        assert_eq!(since("2023-11-14T22:13:20Z").unwrap().time(now), now);
+        assert!(since("yesterday").is_err());
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -10,7 +9,7 @@ use clap::Command;
 use clap_complete::Shell;
 use miette::{IntoDiagnostic, WrapErr};
 
-use super::Exit;
+use super::{Exit, output};
 
 /// Arguments of `phoneops completions`.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,12 +29,12 @@ pub struct Man {
 pub fn completions(args: &Completions, mut command: Command) -> miette::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "phoneops", &mut script);
-    written(&script)
+    output::put(&script)
 }
 
 /// Prints the main page, or writes all pages into a folder.
 pub fn man(args: &Man, command: Command) -> miette::Result<Exit> {
-    let Some(folder) = &args.folder else { return written(&page(command)?) };
+    let Some(folder) = &args.folder else { return output::put(&page(command)?) };
     let failed = |folder: &Path| format!("the pages cannot be written to {}", folder.display());
     fs::create_dir_all(folder).into_diagnostic().wrap_err_with(|| failed(folder))?;
     clap_mangen::generate_to(command, folder).into_diagnostic().wrap_err_with(|| failed(folder))?;
@@ -46,17 +45,6 @@ fn page(command: Command) -> miette::Result<Vec<u8>> {
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page).into_diagnostic()?;
     Ok(page)
-}
-
-/// Prints; a reader that has seen enough is no error.
-fn written(text: &[u8]) -> miette::Result<Exit> {
-    let mut out = io::stdout();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).into_diagnostic().wrap_err("the output cannot be written")
-        }
-        _ => Ok(Exit::Good),
-    }
 }
 
 #[cfg(test)]

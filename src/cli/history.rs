@@ -2,20 +2,15 @@
 //!
 //! Exit codes: 0 when the service answered, also when nothing changed; 2 is an error.
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
-
 use clap::ValueEnum;
 use comfy_table::{Table, presets};
-use jiff::{SignedDuration, Timestamp};
-use miette::{IntoDiagnostic, WrapErr};
+use jiff::Timestamp;
+use miette::IntoDiagnostic;
 
 use super::{
     Exit,
-    asking::Server,
-    serve::duration,
+    asking::{Server, Since, since},
+    output,
     status::{
         client::{Client, ClientError},
         text::{ago, clean},
@@ -62,31 +57,6 @@ enum Format {
     Json,
 }
 
-/// From when on.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Since {
-    At(Timestamp),
-    Ago(Duration),
-}
-
-fn since(text: &str) -> Result<Since, String> {
-    let at = text.parse().map(Since::At);
-    at.or_else(|_| duration(text).map(Since::Ago))
-        .map_err(|_| format!("{text:?} is neither a time such as 2026-03-01T08:00:00Z nor how long ago, such as 24h"))
-}
-
-impl Since {
-    fn time(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(at) => at,
-            Self::Ago(time) => {
-                let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-                now.checked_sub(time).unwrap_or(Timestamp::MIN)
-            }
-        }
-    }
-}
-
 /// Runs the command.
 pub fn run(args: &Args) -> miette::Result<Exit> {
     let now = Timestamp::now();
@@ -95,14 +65,7 @@ pub fn run(args: &Args) -> miette::Result<Exit> {
         Format::Table => table(&changes, now),
         Format::Json => json(&changes)?,
     };
-    let mut out = io::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // whoever has seen enough (`| head`) has not failed
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).into_diagnostic().wrap_err("the output cannot be written")
-        }
-        _ => Ok(Exit::Good),
-    }
+    output::put(text.as_bytes())
 }
 
 async fn look(args: &Args, client: &Client, now: Timestamp) -> Result<Vec<ChangeView>, ClientError> {
@@ -247,13 +210,5 @@ mod tests {
         let read: Vec<ChangeView> =
             json(&changes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(read, changes);
-    }
-
-    #[test]
-    fn since_is_a_time_or_how_long_ago() {
-        let now = Timestamp::from_second(1_700_000_000).unwrap();
-        assert_eq!(since("1h").unwrap().time(now), Timestamp::from_second(1_699_996_400).unwrap());
-        assert_eq!(since("2023-11-14T22:13:20Z").unwrap().time(now), now);
-        assert!(since("yesterday").is_err());
     }
 }

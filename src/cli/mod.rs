@@ -6,13 +6,16 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettab
 use miette::IntoDiagnostic;
 
 pub mod asking;
+pub mod audit;
 pub mod brake;
 pub mod completions;
 pub mod config;
+pub mod contact;
 pub mod demo;
 pub mod dhcp;
 pub mod history;
 pub mod log;
+mod output;
 pub mod restart;
 pub mod retry;
 pub mod serve;
@@ -37,8 +40,12 @@ enum Command {
     Validate(validate::Args),
     /// Show the phones of a running service
     Status(status::Args),
+    /// Show what people did outside git, who and why
+    Audit(audit::Args),
     /// Stop all writes at once, until a time or a release
     Brake(brake::Args),
+    /// Have a phone asked to call now
+    Contact(contact::Args),
     /// Restart a phone, as soon as it is in no call
     Restart(restart::Args),
     /// Show what changed on the phones, when, why and who wanted it
@@ -107,7 +114,9 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Serve(args) => serve::run(&args),
         Command::Validate(args) => validate::run(args),
         Command::Status(args) => status::run(args),
+        Command::Audit(args) => audit::run(&args),
         Command::Brake(args) => brake::run(args),
+        Command::Contact(args) => contact::run(args),
         Command::Restart(args) => restart::run(&args),
         Command::History(args) => history::run(&args),
         Command::Retry(args) => retry::run(&args),

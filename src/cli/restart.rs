@@ -5,15 +5,18 @@ use serde::Deserialize;
 
 use super::{
     Exit,
-    asking::Server,
+    asking::{Reason, Server},
     status::text::{ahead, clean},
 };
+use crate::report::act::Reasoned;
 
 /// Arguments of `phoneops restart`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// The phone, by name or MAC
     phone: String,
+    #[command(flatten)]
+    reason: Reason,
     #[command(flatten)]
     server: Server,
 }
@@ -30,7 +33,7 @@ struct Answer {
 
 /// Runs the command; exit code 3 when the phone has to call by itself.
 pub fn run(args: &Args) -> miette::Result<Exit> {
-    let wish = serde_json::json!({});
+    let wish = Reasoned { reason: args.reason.reason.clone() };
     let answer: Answer = args.server.ask(async |client| client.act(&args.phone, "restart", &wish).await)?;
     println!("{}", text(&args.phone, &answer, Timestamp::now()));
     let waits = answer.result == "Waits" || (answer.result == "Queued" && answer.at.is_none());

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     Exit,
-    asking::Server,
+    asking::{Reason, Server},
     status::text::{ahead, clean},
 };
 use crate::report::retry::{Retried, Wish};
@@ -19,12 +19,14 @@ pub struct Args {
     #[arg(long, env = "PHONEOPS_RETRY_SECRETS", value_parser = BoolishValueParser::new())]
     secrets: bool,
     #[command(flatten)]
+    reason: Reason,
+    #[command(flatten)]
     server: Server,
 }
 
 /// Runs the command; exit code 3 when the phone has to call by itself.
 pub fn run(args: &Args) -> miette::Result<Exit> {
-    let wish = Wish { secrets: args.secrets };
+    let wish = Wish { secrets: args.secrets, reason: args.reason.reason.clone() };
     let retried: Retried = args.server.ask(async |client| client.act(&args.phone, "retry", &wish).await)?;
     println!("{}", text(&args.phone, &retried, Timestamp::now()));
     Ok(if retried.contact == "CannotBeReached" { Exit::Pending } else { Exit::Good })

@@ -73,6 +73,62 @@ impl AuditEntry {
     }
 }
 
+/// Most acts of one page.
+pub const AUDIT_LIMIT: usize = 1_000;
+
+/// What is asked of the audit log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Only acts from then on.
+    pub since: Option<Timestamp>,
+    /// Only acts behind this one.
+    pub after: Option<i64>,
+    /// Most acts; [`AUDIT_LIMIT`] at most.
+    pub limit: Option<usize>,
+}
+
+/// One act of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRow {
+    /// Its number, from 1.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub act: String,
+    /// On what.
+    pub target: String,
+    /// Why.
+    pub reason: String,
+    /// What became of it.
+    pub outcome: String,
+    /// The hash over it and all acts before, in hex.
+    pub hash: String,
+}
+
+/// A page of the log, the oldest act first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditPage {
+    /// The acts.
+    pub acts: Vec<AuditRow>,
+    /// Where the next page begins.
+    #[serde(rename = "continue")]
+    pub next: Option<i64>,
+}
+
+/// What going through the whole log has shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditVerdict {
+    /// How many acts are sound.
+    pub acts: i64,
+    /// The hash of the last sound one, in hex.
+    pub head: String,
+    /// What is wrong behind them.
+    pub problem: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -70,6 +70,19 @@ pub enum RestartAnswer {
     NotFound,
 }
 
+impl RestartAnswer {
+    /// The word of the API and of the audit log.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Queued(_) => "Queued",
+            Self::Waits { .. } => "Waits",
+            Self::UnderWay => "AlreadyUnderWay",
+            Self::Refused(_) => "Refused",
+            Self::NotFound => "NotFound",
+        }
+    }
+}
+
 impl Phone {
     /// Notes items that were taken and take effect with a restart: a cause of its own.
     fn restart_needed(&mut self, items: Vec<ItemId>) {

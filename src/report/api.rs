@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `GET /api/v1/phones?state=&site=&model=&limit=&continue=` | a [`Page`](crate::fleet::view::Page) |
 //! | `GET /api/v1/phones/{name-or-mac}` | a [`PhoneView`](crate::fleet::view::PhoneView) |
-//! | `POST /api/v1/phones/{name-or-mac}/contact` | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
-//! | `POST /api/v1/phones/{name-or-mac}/restart` | 202 `{"result": "Queued", "at"}` (`at` is null for a phone that cannot be asked to call), 200 `{"result": "AlreadyUnderWay"}`; 404, 409 |
-//! | `POST /api/v1/phones/{name-or-mac}/retry` with `{"secrets": bool}` | 202 [`Retried`](super::retry::Retried); 404, 409 |
+//! | `POST /api/v1/phones/{name-or-mac}/contact` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
+//! | `POST /api/v1/phones/{name-or-mac}/restart` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}` (`at` is null for a phone that cannot be asked to call), 200 `{"result": "AlreadyUnderWay"}`; 404, 409 |
+//! | `POST /api/v1/phones/{name-or-mac}/retry` with `{"secrets": bool, "reason": "…"}` | 202 [`Retried`](super::retry::Retried); 404, 409 |
 //! | `GET /api/v1/undeclared` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
 //! | `GET /api/v1/history?phone=&item=&since=&limit=&continue=` | a [`HistoryPage`](crate::fleet::history::HistoryPage) |
 //! | `GET /api/v1/service` | a [`ServiceView`](crate::fleet::service_view::ServiceView) |
+//! | `GET /api/v1/audit?since=&limit=&continue=` | an [`AuditPage`](crate::fleet::audit::AuditPage), the oldest act first |
+//! | `GET /api/v1/audit/verify` | an [`AuditVerdict`](crate::fleet::audit::AuditVerdict) |
 //! | `GET /api/v1/brake` | a [`BrakeList`](brake::BrakeList) |
 //! | `POST /api/v1/brake` with a [`Wish`](brake::Wish) | 200 [`BrakeSet`](brake::BrakeSet), also while the store is away; 400, 404, 409 |
 //! | `POST /api/v1/brake/release` with a [`Wish`](brake::Wish) | 200 [`BrakesReleased`](brake::BrakesReleased) |
@@ -23,6 +25,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json, Router,
+    body::Bytes,
     extract::{DefaultBodyLimit, Path, Query as UrlQuery, Request, State as Shared, rejection::QueryRejection},
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
@@ -34,7 +37,7 @@ use serde_json::json;
 use super::{
     ContactAnswer, FleetAccess,
     access::{Actor, Peer, admit},
-    brake,
+    act, brake,
     metrics::CONTENT_TYPE,
     problem::Problem,
     retry,
@@ -72,6 +75,8 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/undeclared", get(undeclared))
         .route("/api/v1/history", get(super::history::history))
         .route("/api/v1/service", get(service))
+        .route("/api/v1/audit", get(super::audit::page))
+        .route("/api/v1/audit/verify", get(super::audit::verify))
         .route("/api/v1/brake", get(brake::list).post(brake::set))
         .route("/api/v1/brake/release", post(brake::release))
         .route("/healthz", get(async || "ok\n"))
@@ -166,10 +171,11 @@ pub(super) fn no_phone() -> Problem {
 async fn contact(
     Shared(fleet): Shared<Fleet>,
     Path(id): Path<String>,
-    Extension(Actor(actor)): Extension<Actor>,
+    Extension(actor): Extension<Actor>,
+    body: Bytes,
 ) -> Result<Response, Problem> {
-    let answer = fleet.contact(&id, &actor);
-    tracing::info!(phone = ?id, actor, ?answer, "contact asked for");
+    let by = act::reasoned(&*fleet, &actor, &body)?;
+    let answer = act::kept(&*fleet, fleet.contact(&id, &by)).await?;
     match answer {
         ContactAnswer::Queued { at } => {
             Ok((StatusCode::ACCEPTED, Json(json!({ "result": "Queued", "at": at }))).into_response())
@@ -187,10 +193,11 @@ async fn contact(
 async fn restart(
     Shared(fleet): Shared<Fleet>,
     Path(id): Path<String>,
-    Extension(Actor(actor)): Extension<Actor>,
+    Extension(actor): Extension<Actor>,
+    body: Bytes,
 ) -> Result<Response, Problem> {
-    let answer = fleet.restart(&id, &actor);
-    tracing::info!(phone = ?id, actor, ?answer, "restart asked for");
+    let by = act::reasoned(&*fleet, &actor, &body)?;
+    let answer = act::kept(&*fleet, fleet.restart(&id, &by)).await?;
     match answer {
         RestartAnswer::Queued(at) => {
             Ok((StatusCode::ACCEPTED, Json(json!({ "result": "Queued", "at": at }))).into_response())

@@ -9,6 +9,7 @@
 //! - [`problem`]: answers that say no, as JSON
 //! - [`server`]: accepts connections on TCP and on the Unix socket, within limits
 //! - [`socket`]: the Unix socket in the state folder and the name of the user behind it
+//! - [`audit`]: the routes to what people did
 //! - [`act`]: what acts of people have in common; [`brake`]: the one that stops all writes
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fleet::{
     RestartAnswer,
-    audit::By,
+    audit::{AuditPage, AuditQuery, AuditVerdict, By},
     brake::{Brake, BrakeError, Braked, Scope},
     history::{HistoryPage, HistoryQuery},
     service_view::ServiceView,
@@ -29,6 +30,7 @@ use crate::fleet::{
 pub mod access;
 pub mod act;
 pub mod api;
+pub mod audit;
 pub mod brake;
 pub mod history;
 pub mod metrics;
@@ -47,22 +49,25 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn page(&self, query: &Query) -> Page;
     /// One phone by the name of its document or by its device id; a name wins.
     fn phone(&self, id: &str) -> Option<PhoneView>;
-    /// Asks a phone to open a session. `actor` is who wants it, for the log.
-    fn contact(&self, id: &str, actor: &str) -> ContactAnswer;
+    /// Asks a phone to open a session.
+    fn contact(&self, id: &str, by: &By) -> ContactAnswer;
     /// A page of the history, the newest change first. Reads a file, so it is called where blocking is allowed; the
     /// error is for people.
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String>;
-    /// Has refused items of a phone tried again, with `secrets` also all that is never compared. `actor` is who wants
-    /// it, for the log.
-    fn retry(&self, id: &str, secrets: bool, actor: &str) -> Option<Retry>;
-    /// Restarts a phone as soon as it is in no call, once. `actor` is who wants it.
-    fn restart(&self, id: &str, actor: &str) -> RestartAnswer;
+    /// Has refused items of a phone tried again, with `secrets` also all that is never compared.
+    fn retry(&self, id: &str, secrets: bool, by: &By) -> Option<Retry>;
+    /// Restarts a phone as soon as it is in no call, once.
+    fn restart(&self, id: &str, by: &By) -> RestartAnswer;
     /// The service as a whole.
     fn service(&self) -> ServiceView;
     /// Whether an act can be kept: while the store is away only the brake is taken.
     fn can_keep(&self) -> bool;
     /// Waits until all that was decided until now is on disk, or could not be brought there.
     fn kept(&self) -> Kept;
+    /// A page of the audit log. Reads a file, as [`Self::history`] does.
+    fn audit(&self, query: &AuditQuery) -> Result<AuditPage, String>;
+    /// Goes through the whole audit log. Reads a file.
+    fn verify_audit(&self) -> Result<AuditVerdict, String>;
     /// The brakes that hold.
     fn brakes(&self) -> Vec<Brake>;
     /// Sets a brake; when this returns nothing leaves any more for its phones.
@@ -99,6 +104,19 @@ pub enum ContactAnswer {
     },
     /// There is no such phone.
     NotFound,
+}
+
+impl ContactAnswer {
+    /// The word of the API and of the audit log. That a phone is in a call is not among them (promise 10).
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Queued { .. } => "Queued",
+            Self::AlreadyUnderWay => "AlreadyUnderWay",
+            Self::RateLimited { .. } => "RateLimited",
+            Self::CannotBeReached { .. } => "CannotBeReached",
+            Self::NotFound => "NotFound",
+        }
+    }
 }
 
 /// What becomes of the wish to try a phone again.

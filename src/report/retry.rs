@@ -13,14 +13,17 @@ use axum::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ContactAnswer, FleetAccess, Retry, access::Actor, api::no_phone, problem::Problem};
+use super::{ContactAnswer, FleetAccess, Retry, access::Actor, act, api::no_phone, problem::Problem};
 
-/// The body of the request; an empty one says no to all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// The body of the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Wish {
     /// Whether everything that is never compared is written again, passwords included.
+    #[serde(default)]
     pub secrets: bool,
+    /// Why.
+    pub reason: String,
 }
 
 /// The answer to a wish that is taken up.
@@ -41,16 +44,12 @@ pub struct Retried {
 pub(super) async fn retry(
     Shared(fleet): Shared<Arc<dyn FleetAccess>>,
     Path(id): Path<String>,
-    Extension(Actor(actor)): Extension<Actor>,
+    Extension(actor): Extension<Actor>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let wish = if body.is_empty() {
-        Wish::default()
-    } else {
-        serde_json::from_slice(&body)
-            .map_err(|_| Problem::bad_request("body", "the body is {\"secrets\": true} or {\"secrets\": false}"))?
-    };
-    match fleet.retry(&id, wish.secrets, &actor) {
+    let wish: Wish = act::wish(&body, "{\"reason\": \"…\"}, and \"secrets\": true where passwords are meant too")?;
+    let by = act::admit(&*fleet, &actor, &wish.reason)?;
+    match act::kept(&*fleet, fleet.retry(&id, wish.secrets, &by)).await? {
         Some(Retry::Taken { refusals, secrets, contact }) => {
             let (contact, at, why) = words(contact);
             let retried = Retried { refusals, secrets, contact: contact.to_owned(), at, why };
@@ -65,11 +64,12 @@ pub(super) async fn retry(
 }
 
 fn words(contact: ContactAnswer) -> (&'static str, Option<Timestamp>, Option<String>) {
+    let word = contact.as_str();
     match contact {
-        ContactAnswer::Queued { at } => ("Queued", Some(at), None),
-        ContactAnswer::AlreadyUnderWay => ("AlreadyUnderWay", None, None),
-        ContactAnswer::RateLimited { next } => ("RateLimited", Some(next), None),
-        ContactAnswer::CannotBeReached { why } => ("CannotBeReached", None, Some(why)),
+        ContactAnswer::Queued { at } => (word, Some(at), None),
+        ContactAnswer::RateLimited { next } => (word, Some(next), None),
+        ContactAnswer::CannotBeReached { why } => (word, None, Some(why)),
+        ContactAnswer::AlreadyUnderWay => (word, None, None),
         ContactAnswer::NotFound => ("CannotBeReached", None, None),
     }
 }

@@ -9,7 +9,7 @@ use super::{STORE_PATIENCE, shared::Shared};
 use crate::{
     fleet::{
         self, Counters,
-        audit::{AuditEntry, By},
+        audit::{AuditEntry, AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         history::{HistoryPage, HistoryQuery},
         retry::{Retried, RetryAnswer},
@@ -35,6 +35,15 @@ impl Access {
         Self { shared, failures, store }
     }
 
+    /// A phone as the audit log names it: its document and its device.
+    fn named(&self, id: &str) -> String {
+        self.shared.with_fleet(|fleet, now| match fleet.phone(id, now) {
+            Some(PhoneView { name: Some(name), mac, .. }) => format!("{name} ({mac})"),
+            Some(PhoneView { mac, .. }) => mac,
+            None => id.to_owned(),
+        })
+    }
+
     /// Notes in the audit log what `by` did just now, and tells it in the log.
     fn note(&self, by: &By, act: AuditAct, target: &str, outcome: &str) {
         tracing::info!(actor = by.actor, %act, target, reason = by.reason, outcome, "act");
@@ -54,35 +63,44 @@ impl FleetAccess for Access {
         self.shared.with_fleet(|fleet, now| fleet.phone(id, now))
     }
 
-    fn contact(&self, id: &str, actor: &str) -> ContactAnswer {
+    fn contact(&self, id: &str, by: &By) -> ContactAnswer {
         let answer = self.shared.with_fleet(|fleet, now| match fleet.device(id) {
             Some(device) => fleet.ask_to_call(&device, now),
             None => fleet::ContactAnswer::NotFound,
         });
-        tracing::info!(phone = id, actor, ?answer, "contact wanted");
-        told(answer)
+        let answer = told(answer);
+        if answer != ContactAnswer::NotFound {
+            self.note(by, AuditAct::Contact, &self.named(id), answer.as_str());
+        }
+        answer
     }
 
-    fn retry(&self, id: &str, secrets: bool, actor: &str) -> Option<Retry> {
+    fn retry(&self, id: &str, secrets: bool, by: &By) -> Option<Retry> {
         let answer = self.shared.with_fleet(|fleet, now| {
             let device = fleet.device(id)?;
             Some(fleet.retry(&device, secrets, now))
         });
-        tracing::info!(phone = id, actor, secrets, ?answer, "retry wanted");
-        match answer? {
+        let (retry, outcome) = match answer? {
             RetryAnswer::Taken(Retried { refusals, secrets, contact }) => {
-                Some(Retry::Taken { refusals, secrets, contact: told(contact) })
+                let outcome = format!("{refusals} items tried again, {secrets} written again without comparing");
+                (Retry::Taken { refusals, secrets, contact: told(contact) }, outcome)
             }
-            RetryAnswer::Undeclared => Some(Retry::Undeclared),
-            RetryAnswer::NotFound => None,
-        }
+            RetryAnswer::Undeclared => (Retry::Undeclared, "refused: no document declares it".to_owned()),
+            RetryAnswer::NotFound => return None,
+        };
+        self.note(by, AuditAct::Retry, &self.named(id), &outcome);
+        Some(retry)
     }
 
-    fn restart(&self, id: &str, actor: &str) -> fleet::RestartAnswer {
-        self.shared.with_fleet(|fleet, now| match fleet.device(id) {
-            Some(device) => fleet.restart(&device, actor, now),
+    fn restart(&self, id: &str, by: &By) -> fleet::RestartAnswer {
+        let answer = self.shared.with_fleet(|fleet, now| match fleet.device(id) {
+            Some(device) => fleet.restart(&device, &by.actor, now),
             None => fleet::RestartAnswer::NotFound,
-        })
+        });
+        if answer != fleet::RestartAnswer::NotFound {
+            self.note(by, AuditAct::Restart, &self.named(id), answer.as_str());
+        }
+        answer
     }
 
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
@@ -92,6 +110,14 @@ impl FleetAccess for Access {
 
     fn service(&self) -> ServiceView {
         self.shared.with_fleet(|fleet, now| fleet.service_view(now))
+    }
+
+    fn audit(&self, query: &AuditQuery) -> Result<AuditPage, String> {
+        self.store.audit(query)
+    }
+
+    fn verify_audit(&self) -> Result<AuditVerdict, String> {
+        self.store.verify_audit()
     }
 
     fn brakes(&self) -> Vec<Brake> {

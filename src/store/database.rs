@@ -86,6 +86,7 @@ pub(super) struct Database {
     /// Grows with each commit that holds records; see [`super::sequence`].
     number: u64,
     sequence: Sequence,
+    head: audit::HeadNote,
 }
 
 /// How the connection behaves.
@@ -117,6 +118,7 @@ impl Database {
             settings,
             number: 0,
             sequence: Sequence::beside(file),
+            head: audit::HeadNote::beside(file),
         })
     }
 
@@ -211,6 +213,7 @@ impl Database {
         self.in_place()?;
         let now = Timestamp::now().to_string();
         let number = self.number + 1;
+        let mut head = None;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut save = transaction.prepare(
@@ -233,7 +236,7 @@ impl Database {
                     Change::Service(record) => {
                         put_fact(&transaction, SERVICE, &serde_json::to_string(&**record)?)?;
                     }
-                    Change::Audit(entries) => audit::append(&transaction, entries)?,
+                    Change::Audit(entries) => head = Some(audit::append(&transaction, entries)?),
                     Change::Revision(revision, commit) => {
                         put_fact(&transaction, "revision", revision.as_str())?;
                         history::put_commit(&transaction, revision, commit.as_ref())?;
@@ -249,6 +252,9 @@ impl Database {
         // a file taken away between the first look and the commit has taken the commit with it
         self.in_place()?;
         self.sequence.follow(number);
+        if let Some(head) = head {
+            self.head.follow(&head);
+        }
         Ok(())
     }
 

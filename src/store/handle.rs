@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{
-    FILE_NAME,
+    FILE_NAME, audit,
     database::{Change, Database, Settings},
     error::{StoreAway, StoreError},
     folder,
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     fleet::{
         self,
-        audit::AuditEntry,
+        audit::{AuditEntry, AuditPage, AuditQuery, AuditVerdict},
         history::{HistoryPage, HistoryQuery},
         record::PhoneRecord,
         service_record::ServiceRecord,
@@ -180,6 +180,17 @@ impl Store {
     pub fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
         let _one_at_a_time = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         history::read(&self.file, query)
+    }
+
+    /// Reads a page of the audit log from the file, as [`Self::history`] reads.
+    pub fn audit(&self, query: &AuditQuery) -> Result<AuditPage, String> {
+        let _one_at_a_time = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        audit::read(&self.file, query)
+    }
+
+    /// Goes through the whole audit log; blocks for as long as that takes.
+    pub fn verify_audit(&self) -> Result<AuditVerdict, String> {
+        audit::verify(&self.file)
     }
 
     /// Forgets a phone.

@@ -7,6 +7,7 @@
 //! - `audit`: what people did outside git, in a chain
 //! - [`history`]: what changed on the phones, and who wanted it
 //! - `birth`: whether there is no file yet, and the first one made whole
+//! - `note`: small notes beside the file
 //! - `sequence`: the number of the last commit beside the file, by which an older copy of it is known
 //! - [`key`]: the key of fingerprints
 //! - `folder`: the state folder: lock, file modes, putting a broken file aside
@@ -28,6 +29,7 @@ mod folder;
 pub mod handle;
 pub mod history;
 pub mod key;
+mod note;
 mod sequence;
 mod writer;
 

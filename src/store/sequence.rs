@@ -5,13 +5,11 @@
 //! cannot be read, beside a file that has a number, is no proof of anything, and counts as one that is ahead.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use super::folder::suffixed;
+use super::{folder::suffixed, note::put};
 
 /// The note beside one database.
 #[derive(Debug)]
@@ -70,11 +68,7 @@ impl Sequence {
 
     /// Notes a number: whole or not at all, also when the power fails.
     pub(super) fn note(&self, number: u64) -> io::Result<()> {
-        let draft = suffixed(&self.file, ".new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        writeln!(file, "{number}")?;
-        file.sync_data()?;
-        fs::rename(&draft, &self.file)
+        put(&self.file, &number.to_string())
     }
 
     /// Notes the number of a commit. One that cannot be noted is told and does not undo the commit.

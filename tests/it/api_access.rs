@@ -1,6 +1,6 @@
 //! Who may do what at the status server, over real sockets.
 
-use crate::api_service::{ACT, MadeUp, READ, Service, bearer, service};
+use crate::api_service::{ACT, MadeUp, READ, REASON, Service, bearer, service};
 
 const CONTACT: &str = "POST /api/v1/phones/phone-0001/contact";
 const PHONES: &str = "GET /api/v1/phones";
@@ -8,7 +8,9 @@ const FORWARDED: (&str, &str) = ("X-Forwarded-For", "192.0.2.9");
 
 async fn with_token(service: &Service, line: &str, token: &str, more: &[(&str, &str)]) -> crate::api_service::Answer {
     let (name, value) = bearer(token);
-    service.ask(line, &[&[(name, value.as_str())], more].concat()).await
+    let (body, length) = if line.starts_with("POST ") { (REASON, REASON.len()) } else { ("", 0) };
+    let length = length.to_string();
+    service.ask_with(line, &[&[(name, value.as_str()), ("Content-Length", &length)], more].concat(), body).await
 }
 
 #[tokio::test]

@@ -88,8 +88,7 @@ async fn one_phone_is_found_by_name_or_mac() {
 
 async fn restarted(restart: RestartAnswer) -> Answer {
     let service = service(MadeUp { restart, ..MadeUp::default() }).await;
-    let (name, token) = bearer(ACT);
-    service.ask("POST /api/v1/phones/phone-0001/restart", &[(name, &token), ("Content-Length", "0")]).await
+    service.act("POST /api/v1/phones/phone-0001/restart", ACT).await
 }
 
 #[tokio::test]
@@ -106,10 +105,64 @@ async fn each_end_of_a_restart_has_its_status() {
     assert_eq!(restarted(RestartAnswer::NotFound).await.error(), (404, "no-such-phone".to_owned()));
 }
 
+#[tokio::test]
+async fn an_act_needs_a_reason_and_is_refused_while_it_cannot_be_kept() {
+    let service = service(MadeUp::default()).await;
+    let (name, token) = bearer(ACT);
+    for (body, code) in
+        [("", "body"), ("{}", "body"), (r#"{"reason": " "}"#, "reason"), (r#"{"reason": "a\nb"}"#, "reason")]
+    {
+        for act in ["contact", "restart"] {
+            let (line, length) = (format!("POST /api/v1/phones/phone-0001/{act}"), body.len().to_string());
+            let answer = service.ask_with(&line, &[(name, &token), ("Content-Length", &length)], body).await;
+            assert_eq!(answer.error(), (400, code.to_owned()), "{act}: {body}");
+        }
+    }
+    let away = crate::api_service::service(MadeUp { kept: false, ..MadeUp::default() }).await;
+    assert_eq!(away.act("POST /api/v1/phones/phone-0001/contact", ACT).await.error(), (503, "store-away".to_owned()));
+    for fleet in [&service.fleet, &away.fleet] {
+        assert_eq!(*fleet.contacts.lock().unwrap(), [], "nothing was done");
+    }
+}
+
+#[tokio::test]
+async fn the_brake_is_taken_while_the_store_is_away_and_says_that_it_is_not_stored() {
+    for kept in [true, false] {
+        let service = service(MadeUp { kept, ..MadeUp::default() }).await;
+        let (name, token) = bearer(ACT);
+        let body = r#"{"site": "berlin", "for": "2h", "reason": "ward 3 is silent"}"#;
+        let headers = [(name, token.as_str()), ("Content-Length", &body.len().to_string())];
+        let answer = service.ask_with("POST /api/v1/brake", &headers, body).await;
+        assert_eq!((answer.status, answer.json()["stored"].as_bool()), (200, Some(kept)), "{answer:?}");
+        let asked = service.fleet.contacts.lock().unwrap().clone();
+        assert_eq!(asked, [("brake site berlin".to_owned(), "alice: ward 3 is silent".to_owned())]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_brake_is_said_and_nothing_is_braked() {
+    let service = service(MadeUp::default()).await;
+    let (name, token) = bearer(ACT);
+    for (body, code) in [
+        (r#"{"for": "2h", "reason": "x"}"#, "scope"),
+        (r#"{"all": true, "site": "berlin", "for": "2h", "reason": "x"}"#, "scope"),
+        (r#"{"selector": "ward", "for": "2h", "reason": "x"}"#, "selector"),
+        (r#"{"all": true, "reason": "x"}"#, "for"),
+        (r#"{"all": true, "for": "soon", "reason": "x"}"#, "for"),
+        (r#"{"all": true, "for": "2h", "reason": ""}"#, "reason"),
+        (r#"{"all": true, "for": "2h", "reason": "x", "by": "somebody else"}"#, "body"),
+    ] {
+        let headers = [(name, token.as_str()), ("Content-Length", &body.len().to_string())];
+        let answer = service.ask_with("POST /api/v1/brake", &headers, body).await;
+        assert_eq!(answer.error(), (400, code.to_owned()), "{body}");
+    }
+    assert_eq!(service.ask("POST /api/v1/brake", &[]).await.error(), (401, "token-needed".to_owned()));
+    assert_eq!(*service.fleet.contacts.lock().unwrap(), []);
+}
+
 async fn contacted(contact: ContactAnswer) -> Answer {
     let service = service(MadeUp { contact, ..MadeUp::default() }).await;
-    let (name, token) = bearer(ACT);
-    service.ask("POST /api/v1/phones/phone-0001/contact", &[(name, &token), ("Content-Length", "0")]).await
+    service.act("POST /api/v1/phones/phone-0001/contact", ACT).await
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use phoneops::{
 };
 
 use crate::{
-    api_service::{ACT, Answer, MadeUp, READ, Service, bearer, service},
+    api_service::{ACT, Answer, MadeUp, READ, REASON, Service, bearer, service},
     service_child::{phoneops, run},
     service_stage::{self, Stage, config, idle, profile, times_written},
 };
@@ -35,35 +35,42 @@ async fn post(service: &Service, token: &str, body: &str) -> Answer {
 async fn a_retry_needs_a_token_that_may_act() {
     let service = service(queued()).await;
     assert_eq!(service.ask(RETRY, &[("Content-Length", "0")]).await.error(), (401, "token-needed".into()));
-    assert_eq!(post(&service, READ, "").await.status, 403);
+    assert_eq!(post(&service, READ, REASON).await.status, 403);
     assert_eq!(*service.fleet.contacts.lock().unwrap(), [], "nobody asked the fleet");
-    assert_eq!(post(&service, ACT, "").await.status, 202);
+    assert_eq!(post(&service, ACT, REASON).await.status, 202);
     assert_eq!(service.ask_locally(RETRY).await.status, 202, "the local user over the socket");
 }
 
 #[tokio::test]
 async fn a_retry_says_what_is_tried_again() {
     let made = service(queued()).await;
-    let answer = post(&made, ACT, r#"{"secrets": true}"#).await;
+    let answer = post(&made, ACT, r#"{"secrets": true, "reason": "x"}"#).await;
     assert_eq!(answer.status, 202);
     let json = answer.json();
     assert_eq!((&json["refusals"], &json["secrets"]), (&2.into(), &3.into()));
     assert_eq!((json["contact"].as_str(), json["at"].as_str()), (Some("Queued"), Some("1970-01-01T00:00:00Z")));
-    post(&made, ACT, "").await;
+    post(&made, ACT, REASON).await;
     let asked = made.fleet.contacts.lock().unwrap().clone();
     let of = |wish: &str| ("phone-0001".to_owned(), format!("alice {wish}"));
     assert_eq!(asked, [of("true"), of("false")], "by saying nothing no secret is written");
-    for wrong in ["true", "{\"secrets\": 1}", "{\"secret\": true}", "{"] {
+    for wrong in [
+        "",
+        "true",
+        "{\"secrets\": true}",
+        "{\"secrets\": 1, \"reason\": \"x\"}",
+        "{\"secret\": true, \"reason\": \"x\"}",
+        "{",
+    ] {
         assert_eq!(post(&made, ACT, wrong).await.error(), (400, "body".into()), "{wrong}");
     }
     let undeclared = service(MadeUp { retry: Some(Retry::Undeclared), ..MadeUp::default() }).await;
-    assert_eq!(post(&undeclared, ACT, "").await.error(), (409, "undeclared".into()));
-    assert_eq!(post(&service(MadeUp::default()).await, ACT, "").await.error(), (404, "no-such-phone".into()));
+    assert_eq!(post(&undeclared, ACT, REASON).await.error(), (409, "undeclared".into()));
+    assert_eq!(post(&service(MadeUp::default()).await, ACT, REASON).await.error(), (404, "no-such-phone".into()));
 }
 
 async fn command(server: &str, token: &Path, arguments: &[&str]) -> (i32, String) {
     let mut command = phoneops("retry");
-    command.args(["--server", server, "--token-file", token.to_str().unwrap()]).args(arguments);
+    command.args(["--server", server, "--token-file", token.to_str().unwrap(), "--reason", "a test"]).args(arguments);
     run(command).await
 }
 

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use phoneops::{
     fleet::{
         RestartAnswer,
-        audit::By,
+        audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         history::{HistoryPage, HistoryQuery},
         service_view::ServiceView,
@@ -126,13 +126,13 @@ impl FleetAccess for MadeUp {
         phones.iter().find(|phone| phone.name.as_deref() == Some(id) || phone.mac == id).cloned()
     }
 
-    fn contact(&self, id: &str, actor: &str) -> ContactAnswer {
-        self.contacts.lock().unwrap().push((id.to_owned(), actor.to_owned()));
+    fn contact(&self, id: &str, by: &By) -> ContactAnswer {
+        self.contacts.lock().unwrap().push((id.to_owned(), by.actor.clone()));
         self.contact.clone()
     }
 
-    fn restart(&self, id: &str, actor: &str) -> RestartAnswer {
-        self.contacts.lock().unwrap().push((format!("restart {id}"), actor.to_owned()));
+    fn restart(&self, id: &str, by: &By) -> RestartAnswer {
+        self.contacts.lock().unwrap().push((format!("restart {id}"), by.actor.clone()));
         self.restart.clone()
     }
 
@@ -141,13 +141,21 @@ impl FleetAccess for MadeUp {
         Ok(HistoryPage::default())
     }
 
-    fn retry(&self, id: &str, secrets: bool, actor: &str) -> Option<Retry> {
-        self.contacts.lock().unwrap().push((id.to_owned(), format!("{actor} {secrets}")));
+    fn retry(&self, id: &str, secrets: bool, by: &By) -> Option<Retry> {
+        self.contacts.lock().unwrap().push((id.to_owned(), format!("{} {secrets}", by.actor)));
         self.retry.clone()
     }
 
     fn service(&self) -> ServiceView {
         ServiceView::default()
+    }
+
+    fn audit(&self, _: &AuditQuery) -> Result<AuditPage, String> {
+        Ok(AuditPage::default())
+    }
+
+    fn verify_audit(&self) -> Result<AuditVerdict, String> {
+        Err("made up".to_owned())
     }
 
     fn brakes(&self) -> Vec<Brake> {
@@ -269,7 +277,16 @@ fn text(line: &str, headers: &[(&str, &str)]) -> String {
     text + "\r\n"
 }
 
+/// The body of an act that needs no more than a reason.
+pub(crate) const REASON: &str = r#"{"reason": "ward 3 is silent"}"#;
+
 impl Service {
+    /// Acts: a `POST` with a token and a reason.
+    pub(crate) async fn act(&self, line: &str, token: &str) -> Answer {
+        let (name, token) = bearer(token);
+        self.ask_with(line, &[(name, &token), ("Content-Length", &REASON.len().to_string())], REASON).await
+    }
+
     /// Sends `GET /path` or the like over TCP with exactly these headers.
     pub(crate) async fn raw(&self, line: &str, headers: &[(&str, &str)]) -> Answer {
         exchange(TcpStream::connect(self.address).await.unwrap(), &text(line, headers)).await
@@ -290,7 +307,10 @@ impl Service {
 
     /// The same over the Unix socket.
     pub(crate) async fn ask_locally(&self, line: &str) -> Answer {
-        exchange(UnixStream::connect(&self.socket).await.unwrap(), &text(line, &[("Host", "whatever")])).await
+        let body = if line.starts_with("POST ") { REASON } else { "" };
+        let length = body.len().to_string();
+        let head = text(line, &[("Host", "whatever"), ("Content-Length", &length)]);
+        exchange(UnixStream::connect(&self.socket).await.unwrap(), &(head + body)).await
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -376,7 +376,12 @@ pub(crate) async fn api(address: SocketAddr, line: &str) -> ApiAnswer {
 pub(crate) async fn api_as(address: SocketAddr, line: &str, token: Option<&str>) -> ApiAnswer {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-    let request = format!("{line} HTTP/1.1\r\nHost: {address}\r\n{token}Connection: close\r\n\r\n");
+    // every act needs a reason
+    let body = if line.starts_with("POST ") { r#"{"reason": "a test"}"# } else { "" };
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: {address}\r\n{token}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut whole = String::new();
     stream.read_to_string(&mut whole).await.unwrap();

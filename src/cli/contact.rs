@@ -1,0 +1,59 @@
+//! `phoneops contact`: has a phone asked to call now, so that it is read.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{
+    Exit,
+    asking::{Reason, Server},
+    status::text::{ahead, clean},
+};
+use crate::report::act::Reasoned;
+
+/// Arguments of `phoneops contact`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The phone, by name or MAC
+    phone: String,
+    #[command(flatten)]
+    reason: Reason,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// What the service answers.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    result: String,
+    #[serde(default)]
+    at: Option<Timestamp>,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> miette::Result<Exit> {
+    let wish = Reasoned { reason: args.reason.reason };
+    let answer: Answer = args.server.ask(async |client| client.act(&args.phone, "contact", &wish).await)?;
+    println!("{}", text(&args.phone, &answer, Timestamp::now()));
+    Ok(Exit::Good)
+}
+
+fn text(phone: &str, answer: &Answer, now: Timestamp) -> String {
+    let what = match (answer.result.as_str(), answer.at) {
+        ("Queued", Some(at)) => format!("it is asked to call {}", ahead(at, now)),
+        _ => "it is asked already, or a session is under way".to_owned(),
+    };
+    format!("{}: {what}", clean(phone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_when_the_phone_is_asked() {
+        let told =
+            |result: &str, at| text("reception", &Answer { result: result.to_owned(), at }, Timestamp::UNIX_EPOCH);
+        assert_eq!(told("Queued", Timestamp::from_second(5).ok()), "reception: it is asked to call in 5s");
+        assert_eq!(told("AlreadyUnderWay", None), "reception: it is asked already, or a session is under way");
+    }
+}
