@@ -26,6 +26,7 @@ mod listener_support;
 mod listener_tls;
 mod service_aftermath;
 mod service_bad_input;
+mod service_brake;
 mod service_child;
 mod service_drift;
 mod service_faults_items;
