@@ -106,11 +106,11 @@ fn released(done: &BrakesReleased) -> String {
     if done.released.is_empty() {
         return "No such brake was on.\n".to_owned();
     }
-    let mut text: String = done.released.iter().map(|brake| format!("Released: {}\n", shown(brake))).collect();
+    let mut lines: Vec<String> = done.released.iter().map(|brake| format!("Released: {}\n", shown(brake))).collect();
     if !done.stored {
-        text.push_str(NOT_STORED);
+        lines.push(NOT_STORED.to_owned());
     }
-    text
+    lines.concat()
 }
 
 fn listed(brakes: &[Brake], now: Timestamp) -> String {

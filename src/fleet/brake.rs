@@ -198,10 +198,10 @@ impl Fleet {
     }
 
     fn named_by(&self, scope: &Scope) -> Vec<DeviceId> {
-        let names = |phone: &Phone| {
+        let is_meant = |phone: &Phone| {
             phone.goal.as_ref().is_some_and(|goal| scope.names(&goal.desired.site, &goal.desired.labels))
         };
-        let named = self.phones.values().filter(|phone| phone.declared() && names(phone));
+        let named = self.phones.values().filter(|phone| phone.declared() && is_meant(phone));
         named.map(|phone| phone.device.clone()).collect()
     }
 

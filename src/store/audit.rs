@@ -184,7 +184,8 @@ fn chain(file: &Path) -> rusqlite::Result<AuditVerdict> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or_default());
+    bytes.iter().flat_map(digits).collect()
 }
 
 fn hash(before: &Hash, id: i64, texts: &[&str]) -> Hash {

@@ -13,6 +13,9 @@ use crate::{
 
 const LIKE: Likeness = Likeness(7);
 
+/// Something that happens to a phone.
+type Change = dyn Fn(&mut Stage, &mut Phone);
+
 /// A phone that is in sync, whose last reply looked like [`LIKE`].
 fn quiet() -> (Stage, Phone) {
     let mut stage = Stage::with(ENFORCED);
@@ -126,7 +129,7 @@ fn what_changes_about_a_phone_has_its_next_reply_read() {
     let firmware = |_: &mut Stage, phone: &mut Phone| phone.firmware = "V3 R5.13.0".to_owned();
     let revision = |stage: &mut Stage, _: &mut Phone| stage.push(&ENFORCED.replace("192.0.2.123", "192.0.2.9"));
     let mode = |stage: &mut Stage, _: &mut Phone| stage.push(&ENFORCED.replace("Enforce", "Report"));
-    let changes: [(&str, &dyn Fn(&mut Stage, &mut Phone)); 4] =
+    let changes: [(&str, &Change); 4] =
         [("drift", &drift), ("firmware", &firmware), ("revision", &revision), ("mode", &mode)];
     for (what, change) in changes {
         let (mut stage, mut phone) = quiet();
