@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::{
+    custody::{holds_secret, may_have_secrets},
     doors::Held,
     drift::Drifts,
     hands_off::{HandsOff, hands_off},
@@ -64,6 +65,9 @@ pub enum NoWrite {
     /// The phone is left as it is.
     #[error("{0}")]
     HandsOff(HandsOff),
+    /// A secret, for a phone of which nothing says that it is near.
+    #[error("passwords go to private addresses only, where the site has no networks")]
+    Custody,
     /// The flow has had its share of actions or of time (R-1403).
     #[error("the session has reached its limit")]
     SessionLimit,
@@ -86,7 +90,7 @@ impl NoWrite {
             Self::StoreAway => Some(PendingReason::StoreAway),
             Self::Paused { .. } => Some(PendingReason::Paused),
             Self::WindowClosed { .. } => Some(PendingReason::WindowClosed),
-            Self::WrongSite => Some(PendingReason::WrongSite),
+            Self::WrongSite | Self::Custody => Some(PendingReason::WrongSite),
             Self::HandsOff(why) => Some(why.pending()),
             Self::Turn => Some(PendingReason::Turn),
             Self::NotInForce | Self::Undecided | Self::SessionLimit => Some(PendingReason::Queued),
@@ -255,6 +259,9 @@ pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Perm
     };
     if let Some((item, bar)) = items.iter().find_map(|item| Some((item, item_bar(ask, goal, item)?))) {
         return Err(NoWrite::Item(item.id.clone(), bar));
+    }
+    if holds_secret(&items, ask.catalogue) && !may_have_secrets(ask.site, ask.peer) {
+        return Err(NoWrite::Custody);
     }
     let vanishing = |item: &Item| ask.catalogue.can_vanish(item.id.name.as_str()) && !is_poll_url(ask, goal, item);
     if !ask.turn && items.iter().any(vanishing) {

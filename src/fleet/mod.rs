@@ -14,6 +14,7 @@
 //! - [`seeding`]: values for new phones, [`reset`]: factory resets, [`retry`]: what a person wants tried again
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes; [`brake`]: stopped by a person; [`doors`]: whether the clock lets it
+//! - [`custody`]: to whom secrets are sent
 //! - [`ladder`]: how many phones of a site may be in [`doubt`] at once, [`climbing`]: what the fleet does with both
 //! - [`restart`]: restarting phones
 //! - [`call`], [`schedule`], [`turns`]: asking phones to call: how far it has come, timers and backoff, whose turn it is
@@ -35,6 +36,7 @@ pub mod brake;
 pub mod call;
 mod calls;
 mod climbing;
+pub mod custody;
 pub mod diff;
 pub mod doors;
 pub mod doubt;

@@ -146,7 +146,7 @@ impl Phone {
     /// The due seeds as they are sent; one whose secret cannot be read waits.
     pub(super) fn seeds_to_write(&self, around: &Surroundings<'_>) -> Vec<Item> {
         let Some(goal) = &self.goal else { return Vec::new() };
-        let text = |seed: &DesiredItem| text_of(seed, &goal.desired, around.wanted);
+        let text = |seed: &DesiredItem| text_of(seed, &goal.desired, around.contents());
         self.seeds(around.catalogue)
             .filter_map(|seed| Some(Item { id: seed.id.clone(), text: text(seed)?, status: None }))
             .collect()

@@ -65,7 +65,7 @@ pub(super) fn items_to_write(
             continue;
         }
         let clearing = item.value.value.as_text().and_then(|text| phone.clearing_form(id, text, around.catalogue));
-        match clearing.map(ItemText::plain).or_else(|| text_of(item, desired, around.wanted)) {
+        match clearing.map(ItemText::plain).or_else(|| text_of(item, desired, around.contents())) {
             Some(text) => items.push(in_form(phone, Item { id: id.clone(), text, status: None }, around)),
             None => drop(unreadable.insert(around.catalogue.group(id))),
         }

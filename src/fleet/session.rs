@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::{
     batch,
+    custody::may_have_secrets,
     fingerprint::FingerprintKey,
     goal::Goal,
     hands_off::{checks_servers, server_item},
@@ -138,6 +139,13 @@ pub struct Surroundings<'a> {
     pub turn: bool,
     /// Now.
     pub now: Timestamp,
+}
+
+impl Surroundings<'_> {
+    /// The documents, for the content of secrets; none for a phone that may not have any.
+    pub(super) fn contents(&self) -> Option<&Wanted> {
+        self.wanted.filter(|_| may_have_secrets(self.site, self.peer))
+    }
 }
 
 /// One session.

@@ -90,7 +90,7 @@ impl Fleet {
             CallStep::Answered { until } => Some(until),
             _ => None,
         };
-        let reason = if phone.wrong_site {
+        let reason = if phone.wrong_site || self.custody_note(phone, &self.site_of(phone)).is_some() {
             PendingReason::WrongSite
         } else if let Some(why) = phone.hands_off() {
             why.pending()
@@ -277,6 +277,7 @@ impl Fleet {
     fn notes(&self, phone: &Phone, now: Timestamp) -> Vec<String> {
         let site = self.site_of(phone);
         let of_site = Self::hands_off_note(phone).into_iter().chain(self.poll_note(phone, &site, now));
+        let of_site = of_site.chain(self.custody_note(phone, &site));
         let of_phone = phone.restart_notes().into_iter().chain(phone.due_note(&self.catalogue));
         self.door_notes(phone, now).into_iter().chain(of_site).chain(self.ladder_notes(phone)).chain(of_phone).collect()
     }

@@ -164,6 +164,9 @@ fn tell(snapshot: &Snapshot, wanted: &Wanted) {
     for problem in wanted.expired(jiff::Timestamp::now()).take(LOGGED) {
         tracing::warn!(revision, "{problem}");
     }
+    if !wanted.has_sites() && phones > 0 {
+        tracing::warn!(revision, "no PhoneSite is declared: passwords go to phones on private addresses only");
+    }
     if problems.len() > LOGGED {
         tracing::warn!(revision, "{} more; `phoneops validate` lists all", problems.len() - LOGGED);
     }

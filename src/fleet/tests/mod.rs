@@ -2,6 +2,7 @@
 
 mod brake;
 mod calls;
+mod custody;
 mod drift;
 mod fairness;
 mod flows;
