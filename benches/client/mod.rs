@@ -29,7 +29,10 @@ pub(crate) struct Client {
     address: SocketAddr,
     context: SslContext,
     start_up: Prepared,
-    reply: Prepared,
+    /// The reply, and the same with a blank more in one place or in another.
+    replies: [Prepared; 3],
+    /// Whether each reply is another one than the last.
+    pub(crate) varies: bool,
     answer: Vec<u8>,
     messages: u64,
 }
@@ -47,9 +50,11 @@ impl Client {
         // each connection has a full handshake
         context.set_session_cache_mode(SslSessionCacheMode::OFF);
         let ip = format!("127.0.1.{}", number + 1);
+        let body = reply(number).encode();
         Ok(Self {
             start_up: Prepared::new(&start_up(number, &ip).encode(), None)?,
-            reply: Prepared::new(&reply(number).encode(), Some(COOKIE))?,
+            replies: [Prepared::new(&body, Some(COOKIE))?, with_blank(&body, 0)?, with_blank(&body, 1)?],
+            varies: false,
             address: SocketAddr::new(ip.parse()?, 0),
             context: context.build(),
             answer: Vec::with_capacity(16 << 10),
@@ -86,8 +91,10 @@ impl Client {
     /// The second half; the length of the answer.
     pub(crate) async fn second(&mut self, stream: &mut Connection, cookie: &str) -> Outcome<usize> {
         self.messages += 1;
-        self.reply.stamp(self.messages, Some(cookie));
-        exchange(stream, &self.reply.bytes, &mut self.answer).await
+        let turn = if self.messages % 4 < 2 { 1 } else { 2 };
+        let reply = &mut self.replies[if self.varies { turn } else { 0 }];
+        reply.stamp(self.messages, Some(cookie));
+        exchange(stream, &reply.bytes, &mut self.answer).await
     }
 
     /// The body of the last answer.
@@ -120,6 +127,13 @@ impl Prepared {
             self.bytes[at..at + COOKIE.len()].copy_from_slice(cookie.as_bytes());
         }
     }
+}
+
+/// The reply with a blank more in the start tag of that item.
+fn with_blank(body: &str, item: usize) -> Outcome<Prepared> {
+    let (at, _) = body.match_indices("<Item ").nth(item).ok_or("no item")?;
+    let (front, rest) = body.split_at(at + "<Item".len());
+    Prepared::new(&format!("{front} {rest}"), Some(COOKIE))
 }
 
 /// Sends a request and reads the whole answer; its length.

@@ -24,7 +24,7 @@ use crate::{
     spec::Reach,
     wpi::{
         Item, ItemId, PhoneMessage, Reason, ReplyStatus,
-        phone_message::Fragment,
+        phone_message::{Fragment, Nonce},
         server_message::{MESSAGE_LIMIT, PreparedList},
     },
 };
@@ -57,8 +57,8 @@ pub(super) struct Questions(HashMap<u64, Weak<Question>>);
 
 /// Most different questions that are remembered; each takes some kilobytes.
 const QUESTIONS: usize = 1_024;
-/// A longer list may not fit into a message with any nonce.
-const LIST_LIMIT: usize = MESSAGE_LIMIT - 4_096;
+/// A longer list may not fit into a message with any nonce: each byte of one may take six.
+const LIST_LIMIT: usize = MESSAGE_LIMIT - 6 * Nonce::LIMIT - 1_024;
 
 impl Questions {
     fn share(&mut self, ids: &Arc<[ItemId]>, items: &[Item]) -> Option<Arc<Question>> {

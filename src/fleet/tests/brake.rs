@@ -34,26 +34,6 @@ fn braked(stage: &mut Stage, scope: Scope) -> Timestamp {
     set.brake.until
 }
 
-fn pending(stage: &Stage) -> (PendingReason, Option<Timestamp>) {
-    let view = stage.view(MAC);
-    let pending = view.pending.unwrap_or_else(|| panic!("{:?}", view.state));
-    (pending.reason, pending.next)
-}
-
-fn asked_and_called(stage: &mut Stage, phone: &mut Phone) -> super::stage::Transcript {
-    let (device, ticket) = stage.contact();
-    stage.fleet.contact_done(&device, ticket, true, stage.now);
-    phone.session(stage, Reason::Solicited)
-}
-
-fn say(stage: &mut Stage, phone: &mut Phone, message: PhoneMessage) -> Reply {
-    let mut reply = stage.say(phone, message);
-    if let Some(cookie) = reply.set_cookie.take() {
-        phone.cookie = Some(cookie);
-    }
-    reply
-}
-
 #[test]
 fn a_braked_phone_is_read_and_not_written_and_goes_on_when_the_brake_ends() {
     let mut stage = Stage::with(&quietly(ENFORCED));
@@ -62,13 +42,13 @@ fn a_braked_phone_is_read_and_not_written_and_goes_on_when_the_brake_ends() {
     let session = phone.session(&mut stage, Reason::StartUp);
     assert_eq!(session.actions(), [Action::ReadItems, Action::CleanUp]);
     assert!(!session.wish());
-    assert_eq!(pending(&stage), (PendingReason::Braked, Some(until)));
+    assert_eq!(stage.pending(), (PendingReason::Braked, Some(until)));
     assert_eq!(stage.view(MAC).drift_count, 3, "people see what waits");
     stage.pass(Duration::from_secs(2 * 3600 - 2));
     assert!(stage.contacts.is_empty(), "nobody is asked to call for a write that may not leave");
     assert!(!stage.service.brakes.is_empty());
     stage.pass(Duration::from_secs(3));
-    assert_eq!(asked_and_called(&mut stage, &mut phone).writes().len(), 1, "its end is a trigger");
+    assert_eq!(phone.asked_and_called(&mut stage).writes().len(), 1, "its end is a trigger");
     assert_eq!(stage.view(MAC).state, State::InSync);
     assert!(stage.service.brakes.is_empty(), "and it is forgotten");
 }
@@ -84,7 +64,7 @@ fn a_release_lets_what_waited_go_on_at_once() {
     assert_eq!(released.iter().map(|brake| brake.by.as_str()).collect::<Vec<_>>(), ["ada"]);
     stage.carry_out();
     stage.pass(Duration::from_secs(1));
-    assert_eq!(asked_and_called(&mut stage, &mut phone).writes().len(), 1);
+    assert_eq!(phone.asked_and_called(&mut stage).writes().len(), 1);
     assert!(stage.fleet.release_brakes(None, stage.now).is_empty());
 }
 
@@ -93,18 +73,18 @@ fn a_brake_between_two_messages_of_one_write_lets_nothing_more_out_and_what_was_
     let mut stage = Stage::with(&quietly(ENFORCED));
     let mut phone = Phone::new(MAC);
     let first = PhoneMessage { max_items: Some(2), ..phone.initial(Reason::StartUp, Vec::new()) };
-    let read = say(&mut stage, &mut phone, first);
+    let read = phone.say(&mut stage, first);
     let reply = phone.obey(&read.message);
-    let write = say(&mut stage, &mut phone, reply);
+    let write = phone.say(&mut stage, reply);
     assert_eq!((write.message.action, write.message.items.len()), (Action::WriteItems, 2));
     braked(&mut stage, Scope::All);
     let taken = phone.obey(&write.message);
-    let read_back = say(&mut stage, &mut phone, taken).message;
+    let read_back = phone.say(&mut stage, taken).message;
     assert_eq!(read_back.action, Action::ReadItems);
     let reply = phone.obey(&read_back);
-    let end = say(&mut stage, &mut phone, reply).message;
+    let end = phone.say(&mut stage, reply).message;
     assert_eq!((end.action, end.items.len()), (Action::CleanUp, 0));
-    assert_eq!((stage.view(MAC).drift_count, pending(&stage).0), (1, PendingReason::Braked));
+    assert_eq!((stage.view(MAC).drift_count, stage.pending().0), (1, PendingReason::Braked));
 }
 
 #[test]
@@ -112,7 +92,7 @@ fn a_brake_while_the_record_of_a_write_is_stored_holds_that_write_back() {
     let mut stage = Stage::with(&quietly(ENFORCED));
     let mut phone = Phone::new(MAC);
     let first = phone.initial(Reason::StartUp, Vec::new());
-    let read = say(&mut stage, &mut phone, first);
+    let read = phone.say(&mut stage, first);
     let reply = phone.obey(&read.message);
     let nonce = reply.nonce.clone().unwrap();
     let from = From { cookie: phone.cookie.as_deref(), peer: phone.peer, connection: phone.connection };
@@ -179,7 +159,7 @@ fn a_brake_holds_over_a_restart_and_over_a_new_revision() {
     stage.pass(Duration::from_secs(3600));
     assert!(stage.contacts.is_empty());
     assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty());
-    assert_eq!(pending(&stage), (PendingReason::Braked, Some(until)));
+    assert_eq!(stage.pending(), (PendingReason::Braked, Some(until)));
     let notes = stage.fleet.service_view(stage.now).notes;
     assert!(notes[0].starts_with("BRAKE on all phones until ") && notes[0].contains("by ada: ward 3"), "{notes:?}");
 }
@@ -192,7 +172,7 @@ fn several_brakes_stand_side_by_side_and_the_last_one_decides() {
     stage.now = after(stage.now, Duration::from_secs(60));
     let later = braked(&mut stage, Scope::Site(SiteName::default()));
     phone.session(&mut stage, Reason::StartUp);
-    assert_eq!(pending(&stage), (PendingReason::Braked, Some(later)));
+    assert_eq!(stage.pending(), (PendingReason::Braked, Some(later)));
     stage.fleet.release_brakes(Some(&Scope::Site(SiteName::default())), stage.now);
     assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty(), "the other one holds");
     braked(&mut stage, Scope::All);

@@ -13,7 +13,7 @@ use smol_str::SmolStr;
 use crate::{
     fleet::{
         self, Answer, Effect, Fleet, Settings, fingerprint::FingerprintKey, flow::From, history::Change,
-        record::PhoneRecord, schedule::after, service_record::ServiceRecord, view::PhoneView,
+        record::PhoneRecord, schedule::after, service_record::ServiceRecord, view::PhoneView, words::PendingReason,
     },
     spec::{self, Revision, SecretReader, SecretRef, Snapshot, Wanted},
     wpi::{
@@ -173,6 +173,13 @@ impl Stage {
     pub(super) fn contact(&mut self) -> (DeviceId, u64) {
         let (device, ticket, _) = self.contacts.pop().expect("a contact-me request");
         (device, ticket)
+    }
+
+    /// Why the one phone is pending, and its next attempt.
+    pub(super) fn pending(&self) -> (PendingReason, Option<Timestamp>) {
+        let view = self.view(MAC);
+        let pending = view.pending.unwrap_or_else(|| panic!("{:?}", view.state));
+        (pending.reason, pending.next)
     }
 
     pub(super) fn view(&self, id: &str) -> PhoneView {
@@ -350,6 +357,22 @@ impl Phone {
         self.cookie = read.set_cookie;
         let reply = self.obey(&read.message);
         stage.say(self, reply)
+    }
+
+    /// Hands in one message and keeps the cookie of its answer.
+    pub(super) fn say(&mut self, stage: &mut Stage, message: PhoneMessage) -> Reply {
+        let mut reply = stage.say(self, message);
+        if let Some(cookie) = reply.set_cookie.take() {
+            self.cookie = Some(cookie);
+        }
+        reply
+    }
+
+    /// It is asked, says yes and calls.
+    pub(super) fn asked_and_called(&mut self, stage: &mut Stage) -> Transcript {
+        let (device, ticket) = stage.contact();
+        stage.fleet.contact_done(&device, ticket, true, stage.now);
+        self.session(stage, Reason::Solicited)
     }
 
     /// One whole session, to its CleanUp.

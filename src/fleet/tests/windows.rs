@@ -42,28 +42,6 @@ fn pass_to(stage: &mut Stage, time: &str) {
     assert_eq!(stage.now, at(time), "time goes on");
 }
 
-fn pending(stage: &Stage) -> (PendingReason, Option<Timestamp>) {
-    let view = stage.view(MAC);
-    let pending = view.pending.unwrap_or_else(|| panic!("{:?}", view.state));
-    (pending.reason, pending.next)
-}
-
-/// The phone is asked, says yes and calls.
-fn asked_and_called(stage: &mut Stage, phone: &mut Phone) -> super::stage::Transcript {
-    let (device, ticket) = stage.contact();
-    stage.fleet.contact_done(&device, ticket, true, stage.now);
-    phone.session(stage, Reason::Solicited)
-}
-
-/// Hands in one message and keeps the phone's cookie.
-fn say(stage: &mut Stage, phone: &mut Phone, message: PhoneMessage) -> Reply {
-    let mut reply = stage.say(phone, message);
-    if let Some(cookie) = reply.set_cookie.take() {
-        phone.cookie = Some(cookie);
-    }
-    reply
-}
-
 #[test]
 fn outside_its_window_a_phone_is_read_and_compared_and_written_at_the_opening() {
     let mut stage = stage_at("2026-03-01T08:00:00Z", &policy(NIGHT));
@@ -72,13 +50,13 @@ fn outside_its_window_a_phone_is_read_and_compared_and_written_at_the_opening() 
     assert_eq!(session.actions(), [Action::ReadItems, Action::CleanUp]);
     assert!(!session.wish());
     let opening = at("2026-03-02T01:00:00Z");
-    assert_eq!(pending(&stage), (PendingReason::WindowClosed, Some(opening)));
+    assert_eq!(stage.pending(), (PendingReason::WindowClosed, Some(opening)));
     assert_eq!(stage.view(MAC).drift_count, 3, "people see what waits");
     pass_to(&mut stage, "2026-03-02T00:59:59Z");
     assert!(stage.contacts.is_empty());
     stage.pass(Duration::from_secs(1));
     assert_eq!(stage.contacts.len(), 1, "the opening is a trigger");
-    let session = asked_and_called(&mut stage, &mut phone);
+    let session = phone.asked_and_called(&mut stage);
     assert_eq!(session.writes().len(), 1);
     assert_eq!(stage.view(MAC).state, State::InSync);
 }
@@ -94,9 +72,9 @@ fn solicited_outside_the_window_gets_a_plain_clean_up_and_reads_only_what_is_wan
     stage.pass(2 * MINUTE);
     stage.fleet.ask_to_call(&DeviceId::new(MAC).unwrap(), stage.now);
     stage.pass(MINUTE);
-    let session = asked_and_called(&mut stage, &mut phone);
+    let session = phone.asked_and_called(&mut stage);
     assert_eq!(session.actions(), [Action::ReadItems, Action::CleanUp], "a person wanted a look");
-    assert_eq!(pending(&stage).0, PendingReason::WindowClosed);
+    assert_eq!(stage.pending().0, PendingReason::WindowClosed);
 }
 
 #[test]
@@ -111,13 +89,13 @@ fn local_changes_outside_the_window_are_seen_and_put_right_in_the_next_one() {
         vec![Item::plain(id("configuration-attached-flag"), "true"), Item::plain(id("sntp-addr"), "192.0.2.7")];
     let message = phone.initial(Reason::LocalChanges, attached);
     assert_eq!(phone.session_from(&mut stage, message).actions(), [Action::CleanUp]);
-    assert_eq!(pending(&stage), (PendingReason::WindowClosed, Some(at("2026-03-02T01:00:00Z"))));
+    assert_eq!(stage.pending(), (PendingReason::WindowClosed, Some(at("2026-03-02T01:00:00Z"))));
     let start_up = phone.session(&mut stage, Reason::StartUp);
     assert_eq!(start_up.actions(), [Action::ReadItems, Action::CleanUp], "read and compared, not written");
     pass_to(&mut stage, "2026-03-02T00:59:00Z");
     assert!(stage.contacts.is_empty());
     stage.pass(2 * MINUTE);
-    asked_and_called(&mut stage, &mut phone);
+    phone.asked_and_called(&mut stage);
     assert_eq!(phone.values[&id("sntp-addr")], "192.0.2.123");
 }
 
@@ -125,10 +103,10 @@ fn local_changes_outside_the_window_are_seen_and_put_right_in_the_next_one() {
 fn half_written(stage: &mut Stage, phone: &mut Phone) -> Reply {
     let mut first = phone.initial(Reason::StartUp, Vec::new());
     first.max_items = Some(2);
-    let read = say(stage, phone, first);
+    let read = phone.say(stage, first);
     assert_eq!(read.message.action, Action::ReadAllItems);
     let reply = phone.obey(&read.message);
-    let write = say(stage, phone, reply);
+    let write = phone.say(stage, reply);
     assert_eq!((write.message.action, write.message.items.len()), (Action::WriteItems, 2));
     write
 }
@@ -140,18 +118,18 @@ fn at_the_end_of_a_window_the_rest_waits_and_what_was_written_is_proven_in_the_s
     let write = half_written(&mut stage, &mut phone);
     stage.now = at("2026-03-01T04:00:00Z");
     let taken = phone.obey(&write.message);
-    let mut read_back = say(&mut stage, &mut phone, taken).message;
+    let mut read_back = phone.say(&mut stage, taken).message;
     assert_eq!(read_back.action, Action::ReadItems, "nothing more is written, what was is read");
     let sent: Vec<_> = write.message.items.iter().map(|item| &item.id).collect();
     assert_eq!(read_back.items.iter().map(|item| &item.id).collect::<Vec<_>>(), sent);
     let reply = phone.obey(&read_back);
-    read_back = say(&mut stage, &mut phone, reply).message;
+    read_back = phone.say(&mut stage, reply).message;
     assert_eq!((read_back.action, read_back.items.len()), (Action::CleanUp, 0));
     let view = stage.view(MAC);
     assert_eq!(view.drift_count, 1, "the rest");
-    assert_eq!(pending(&stage), (PendingReason::WindowClosed, Some(at("2026-03-02T01:00:00Z"))));
+    assert_eq!(stage.pending(), (PendingReason::WindowClosed, Some(at("2026-03-02T01:00:00Z"))));
     pass_to(&mut stage, "2026-03-02T01:00:01Z");
-    let session = asked_and_called(&mut stage, &mut phone);
+    let session = phone.asked_and_called(&mut stage);
     let written = session.writes().concat();
     assert_eq!(written.len(), 1, "only the rest: {written:?}");
     assert!(sent.iter().all(|id| !written.contains(&id.to_string())));
@@ -163,7 +141,7 @@ fn a_window_that_ends_while_the_record_is_stored_lets_nothing_out_and_leaves_no_
     let mut stage = stage_at("2026-03-01T03:59:59Z", &policy(NIGHT));
     let mut phone = Phone::new(MAC);
     let first = phone.initial(Reason::StartUp, Vec::new());
-    let read = say(&mut stage, &mut phone, first);
+    let read = phone.say(&mut stage, first);
     let reply = phone.obey(&read.message);
     let nonce = reply.nonce.clone().unwrap();
     let from = From { cookie: phone.cookie.as_deref(), peer: phone.peer, connection: phone.connection };
@@ -177,7 +155,7 @@ fn a_window_that_ends_while_the_record_is_stored_lets_nothing_out_and_leaves_no_
     stage.carry_out();
     let kept = &stage.saved[&DeviceId::new(MAC).unwrap()];
     assert!(kept.in_flight.is_none() && kept.before_images.is_empty());
-    assert_eq!(pending(&stage).0, PendingReason::WindowClosed);
+    assert_eq!(stage.pending().0, PendingReason::WindowClosed);
 }
 
 #[test]
@@ -190,12 +168,12 @@ fn a_group_is_written_whole_or_not_at_all() {
     let mut phone = Phone::new(MAC);
     let mut first = phone.initial(Reason::StartUp, Vec::new());
     first.max_items = Some(2);
-    let read = say(&mut stage, &mut phone, first);
+    let read = phone.say(&mut stage, first);
     let reply = phone.obey(&read.message);
-    let write = say(&mut stage, &mut phone, reply);
+    let write = phone.say(&mut stage, reply);
     stage.now = at("2026-03-01T04:00:00Z");
     let taken = phone.obey(&write.message);
-    let next = say(&mut stage, &mut phone, taken);
+    let next = phone.say(&mut stage, taken);
     assert_eq!(next.message.action, Action::ReadItems);
     for index in [1, 2] {
         let of = |name: &str| phone.values.contains_key(&id(&format!("{name}[{index}]")));
@@ -210,11 +188,11 @@ fn a_pause_holds_writes_and_its_end_is_a_trigger() {
     let mut phone = Phone::new(MAC);
     let session = phone.session(&mut stage, Reason::StartUp);
     assert_eq!(session.actions(), [Action::ReadItems, Action::CleanUp]);
-    assert_eq!(pending(&stage), (PendingReason::Paused, Some(at("2026-03-01T18:00:00Z"))));
+    assert_eq!(stage.pending(), (PendingReason::Paused, Some(at("2026-03-01T18:00:00Z"))));
     pass_to(&mut stage, "2026-03-01T17:59:59Z");
     assert!(stage.contacts.is_empty());
     stage.pass(Duration::from_secs(1));
-    asked_and_called(&mut stage, &mut phone);
+    phone.asked_and_called(&mut stage);
     assert_eq!(stage.view(MAC).state, State::InSync);
 }
 
@@ -223,12 +201,12 @@ fn a_pause_without_an_end_is_lifted_by_a_revision() {
     let mut stage = stage_at("2026-03-01T08:00:00Z", &policy("pause: {reason: fair, by: ada}"));
     let mut phone = Phone::new(MAC);
     phone.session(&mut stage, Reason::StartUp);
-    assert_eq!(pending(&stage), (PendingReason::Paused, None));
+    assert_eq!(stage.pending(), (PendingReason::Paused, None));
     stage.pass(20 * HOUR);
     assert!(stage.contacts.is_empty());
     stage.push(ENFORCED);
     stage.pass(Duration::from_secs(1));
-    asked_and_called(&mut stage, &mut phone);
+    phone.asked_and_called(&mut stage);
     assert_eq!(stage.view(MAC).state, State::InSync);
 }
 
@@ -239,13 +217,13 @@ fn a_pause_that_comes_in_an_open_session_stops_it_before_the_next_message() {
     let write = half_written(&mut stage, &mut phone);
     stage.push(&policy("pause: {reason: fair, by: ada}"));
     let taken = phone.obey(&write.message);
-    let mut answer = say(&mut stage, &mut phone, taken).message;
+    let mut answer = phone.say(&mut stage, taken).message;
     while answer.action != Action::CleanUp {
         assert!(matches!(answer.action, Action::ReadItems | Action::ReadAllItems), "{}", answer.action);
         let reply = phone.obey(&answer);
-        answer = say(&mut stage, &mut phone, reply).message;
+        answer = phone.say(&mut stage, reply).message;
     }
-    assert_eq!(pending(&stage).0, PendingReason::Paused);
+    assert_eq!(stage.pending().0, PendingReason::Paused);
     assert_eq!(stage.view(MAC).drift_count, 1);
 }
 
@@ -258,11 +236,11 @@ fn a_change_of_the_windows_is_a_trigger() {
     // open now, on the clock of Berlin
     stage.push(&policy(&NIGHT.replace("0 2", "0 9")));
     stage.pass(Duration::from_secs(1));
-    asked_and_called(&mut stage, &mut phone);
+    phone.asked_and_called(&mut stage);
     assert_eq!(stage.view(MAC).state, State::InSync);
     // and away from now: what waits, waits
     stage.push(&policy(&NIGHT.replace("0 2", "0 20")).replace("192.0.2.123", "192.0.2.124"));
-    assert_eq!(pending(&stage), (PendingReason::WindowClosed, Some(at("2026-03-01T19:00:00Z"))));
+    assert_eq!(stage.pending(), (PendingReason::WindowClosed, Some(at("2026-03-01T19:00:00Z"))));
     stage.pass(10 * HOUR);
     assert!(stage.contacts.is_empty());
 }
@@ -274,13 +252,13 @@ fn a_window_that_opens_while_the_phone_is_in_a_call_asks_it_at_once() {
     let mut phone = Phone::new(MAC);
     phone.in_call = true;
     assert!(phone.session(&mut stage, Reason::StartUp).wish());
-    assert_eq!(pending(&stage), (PendingReason::InCall, None));
+    assert_eq!(stage.pending(), (PendingReason::InCall, None));
     pass_to(&mut stage, "2026-03-01T04:01:00Z");
-    assert_eq!(pending(&stage), (PendingReason::WindowClosed, Some(at("2026-03-01T04:05:00Z"))));
+    assert_eq!(stage.pending(), (PendingReason::WindowClosed, Some(at("2026-03-01T04:05:00Z"))));
     assert!(stage.contacts.is_empty());
     pass_to(&mut stage, "2026-03-01T04:05:00Z");
     assert_eq!(stage.contacts.len(), 1, "not only when the wait for its call is over");
-    assert!(asked_and_called(&mut stage, &mut phone).wish(), "R-309: it calls, refuses the write, and will call again");
+    assert!(phone.asked_and_called(&mut stage).wish(), "R-309: it calls, refuses the write, and will call again");
     phone.in_call = false;
     phone.session(&mut stage, Reason::Solicited);
     assert_eq!(stage.view(MAC).state, State::InSync);
@@ -298,7 +276,7 @@ fn a_call_that_ends_after_the_window_gets_a_plain_clean_up_and_its_change_the_ne
     assert_eq!(session.actions(), [Action::CleanUp]);
     assert!(!session.wish());
     pass_to(&mut stage, "2026-03-02T01:00:01Z");
-    asked_and_called(&mut stage, &mut phone);
+    phone.asked_and_called(&mut stage);
     assert_eq!(stage.view(MAC).state, State::InSync);
 }
 
@@ -315,11 +293,11 @@ fn a_phone_that_could_not_be_reached_while_open_waits_for_the_next_window() {
         }
         stage.pass(MINUTE);
     }
-    assert_eq!(pending(&stage), (PendingReason::WindowClosed, Some(at("2026-03-03T01:00:00Z"))));
+    assert_eq!(stage.pending(), (PendingReason::WindowClosed, Some(at("2026-03-03T01:00:00Z"))));
     pass_to(&mut stage, "2026-03-03T00:59:59Z");
     assert!(stage.contacts.is_empty());
     stage.pass(MINUTE);
-    asked_and_called(&mut stage, &mut phone);
+    phone.asked_and_called(&mut stage);
     assert_eq!(stage.view(MAC).state, State::InSync);
 }
 
@@ -335,7 +313,7 @@ fn a_phone_that_missed_its_window_is_not_held_back_by_what_failed_before() {
             stage.fleet.contact_done(&device, ticket, false, stage.now);
         }
     }
-    assert_eq!(pending(&stage).0, PendingReason::WindowClosed, "and no word of Unreachable");
+    assert_eq!(stage.pending().0, PendingReason::WindowClosed, "and no word of Unreachable");
     pass_to(&mut stage, "2026-03-02T01:00:00Z");
     assert_eq!(stage.contacts.len(), 1, "at the opening, not some backoff later");
 }
@@ -346,13 +324,13 @@ fn reads_do_not_wait_for_windows() {
     let mut phone = Phone::new(MAC);
     phone.session(&mut stage, Reason::StartUp);
     pass_to(&mut stage, "2026-03-01T05:31:00Z");
-    let session = asked_and_called(&mut stage, &mut phone);
+    let session = phone.asked_and_called(&mut stage);
     assert_eq!(session.actions(), [Action::ReadItems, Action::CleanUp], "the sweep");
     phone.values.insert(id("sntp-addr"), "192.0.2.7".to_owned());
     stage.pass(4 * HOUR);
-    let session = asked_and_called(&mut stage, &mut phone);
+    let session = phone.asked_and_called(&mut stage);
     assert_eq!(session.actions(), [Action::ReadItems, Action::CleanUp], "the sweep finds a drift and does not write");
-    assert_eq!(pending(&stage).0, PendingReason::WindowClosed);
+    assert_eq!(stage.pending().0, PendingReason::WindowClosed);
     stage.pass(4 * HOUR);
     assert_eq!(stage.contacts.len(), 1, "the sweep goes on while a write waits");
 }
@@ -363,9 +341,9 @@ fn a_busy_read_outside_the_window_gets_no_wish() {
     let mut phone = Phone::new(MAC);
     phone.session(&mut stage, Reason::StartUp);
     let first = phone.initial(Reason::StartUp, Vec::new());
-    say(&mut stage, &mut phone, first);
+    phone.say(&mut stage, first);
     let busy = phone.reply(Action::ReadItems, ReplyStatus::Busy, Vec::new());
-    let end = say(&mut stage, &mut phone, busy).message;
+    let end = phone.say(&mut stage, busy).message;
     assert_eq!((end.action, end.items.len()), (Action::CleanUp, 0), "R-714");
     let view = stage.view(MAC).pending.unwrap();
     assert_eq!((view.reason, view.next), (PendingReason::WindowClosed, Some(at("2026-03-02T01:00:00Z"))), "promise 10");
@@ -465,10 +443,10 @@ fn a_restart_that_waits_for_the_opening_is_not_held_back_by_a_call_before_it() {
     stage.fleet.restart(&DeviceId::new(MAC).unwrap(), "ada", stage.now);
     phone.in_call = true;
     stage.pass(MINUTE);
-    asked_and_called(&mut stage, &mut phone);
-    assert_eq!(pending(&stage), (PendingReason::InCall, None));
+    phone.asked_and_called(&mut stage);
+    assert_eq!(stage.pending(), (PendingReason::InCall, None));
     pass_to(&mut stage, "2026-03-01T04:04:59Z");
-    assert_eq!(pending(&stage), (PendingReason::WindowClosed, Some(at("2026-03-01T04:05:00Z"))));
+    assert_eq!(stage.pending(), (PendingReason::WindowClosed, Some(at("2026-03-01T04:05:00Z"))));
     assert!(stage.contacts.is_empty());
     stage.pass(Duration::from_secs(1));
     assert_eq!(stage.contacts.len(), 1, "the opening is a trigger for a restart too");
