@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::stage::{ENFORCED, MAC, Phone, Reply, Stage};
+use super::stage::{ENFORCED, MAC, Phone, Stage};
 use crate::{
     fleet::{
         Answer,

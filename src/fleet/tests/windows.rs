@@ -11,7 +11,7 @@ use crate::{
         flow::From,
         words::{PendingReason, State},
     },
-    wpi::{Action, DeviceId, Item, PhoneMessage, Reason, ReplyStatus},
+    wpi::{Action, DeviceId, Item, Reason, ReplyStatus},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
