@@ -13,6 +13,7 @@ pub mod config;
 pub mod contact;
 pub mod demo;
 pub mod dhcp;
+pub mod gate;
 pub mod history;
 pub mod log;
 mod output;
@@ -44,6 +45,12 @@ enum Command {
     Audit(audit::Args),
     /// Stop all writes at once, until a time or a release
     Brake(brake::Args),
+    /// Show what waits at the gate, and what it would write
+    Gate(gate::Args),
+    /// Let a revision go on that waits at the gate
+    Approve(gate::Approve),
+    /// Have a revision that waits at the gate wait for another one
+    Reject(gate::Reject),
     /// Have a phone asked to call now
     Contact(contact::Args),
     /// Restart a phone, as soon as it is in no call
@@ -116,6 +123,9 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Status(args) => status::run(args),
         Command::Audit(args) => audit::run(&args),
         Command::Brake(args) => brake::run(args),
+        Command::Gate(args) => gate::show(&args),
+        Command::Approve(args) => gate::approve(args),
+        Command::Reject(args) => gate::reject(args),
         Command::Contact(args) => contact::run(args),
         Command::Restart(args) => restart::run(&args),
         Command::History(args) => history::run(&args),

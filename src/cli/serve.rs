@@ -100,6 +100,22 @@ pub struct Args {
     /// How long a phone may stay silent after items that can make it vanish; then its site stops
     #[arg(long, env = "PHONEOPS_LOCKOUT_WAIT", default_value = "15m", value_parser = some_time)]
     pub lockout_wait: Duration,
+    /// Phones that a revision may change at once; above, it waits for `phoneops approve`. The larger of this and
+    /// --gate-percent counts; 0 = off
+    #[arg(long, env = "PHONEOPS_GATE_PHONES", default_value_t = 25, value_name = "N")]
+    pub gate_phones: u32,
+    /// How many of a hundred declared phones a revision may change at once; 0 = off
+    #[arg(long, env = "PHONEOPS_GATE_PERCENT", default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(..=100))]
+    pub gate_percent: u32,
+    /// Phones on which a revision may change items of effect service, safety or lockout; 0 = off
+    #[arg(long, env = "PHONEOPS_GATE_RISKY", default_value_t = 3, value_name = "N")]
+    pub gate_risky: u32,
+    /// How many of a hundred declared phones may vanish with one revision; 0 = off
+    #[arg(long, env = "PHONEOPS_GATE_VANISH", default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(..=100))]
+    pub gate_vanish: u32,
+    /// A commit goes on by itself that says `Phoneops-Approved: N phones` and would change just so many
+    #[arg(long, env = "PHONEOPS_GATE_TRAILER", value_parser = BoolishValueParser::new())]
+    pub gate_trailer: bool,
     /// Contact-me requests a second for the whole service
     #[arg(long, env = "PHONEOPS_CONTACTS_PER_SECOND", default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub contacts_per_second: u32,
@@ -238,6 +254,13 @@ impl Args {
                 contact_spacing: self.contact_spacing,
                 contact_gap: self.contact_gap,
                 lockout_wait: self.lockout_wait,
+                gate: fleet::settings::GateSettings {
+                    phones: self.gate_phones,
+                    percent: self.gate_percent,
+                    risky: self.gate_risky,
+                    vanish: self.gate_vanish,
+                    trailer: self.gate_trailer,
+                },
                 contacts_per_second: self.contacts_per_second,
                 site_contacts_per_second: self.site_contacts_per_second,
                 contacts_per_day: self.contacts_per_day,

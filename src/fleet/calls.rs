@@ -40,6 +40,7 @@ impl Fleet {
             self.wake(&device, now);
         }
         self.end_brakes(now);
+        self.release_some(now);
         self.take_turns(now);
     }
 

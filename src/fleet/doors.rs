@@ -111,7 +111,7 @@ impl Phone {
     /// Whether something differs that is to be written, or a restart is wanted, now or at another time. `report_only` =
     /// the whole service is in Report.
     pub fn wants_write(&self, report_only: bool) -> bool {
-        let wants = !self.unsure && (self.assessment.writable || self.restart_wanted());
+        let wants = !self.unsure && !self.proposed() && (self.assessment.writable || self.restart_wanted());
         wants && self.declared() && self.mode() == Mode::Enforce && !report_only && self.hands_off().is_none()
     }
 

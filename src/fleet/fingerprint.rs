@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::wpi::{DeviceId, ItemId, ItemText, secret::MASK};
+use crate::wpi::{DeviceId, ItemId, ItemText, Secret, secret::MASK};
 
 /// Says what is hashed and how; a change of either makes other keys of all keys.
 const FORM: &[u8] = b"phoneops-fingerprint-1";
@@ -61,6 +61,15 @@ impl FingerprintKey {
             ItemText::Secret(secret) => secret.feed(&mut hash),
         }
         Fingerprint(cut(hash))
+    }
+}
+
+impl FingerprintKey {
+    /// What tells contents of secrets apart, as hex, and says nothing without the key.
+    pub fn of_secret(&self, secret: &Secret) -> String {
+        let mut hash = self.keyed.clone();
+        secret.feed(&mut hash);
+        to_hex(&cut::<16>(hash))
     }
 }
 

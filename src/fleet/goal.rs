@@ -12,6 +12,9 @@ use crate::{
     wpi::{ItemId, ItemStatus},
 };
 
+/// How many former desired states a phone may return to without being news.
+const FORMERS: usize = 16;
+
 /// The desired state that phoneops works towards, and the first revision that gave it.
 #[derive(Debug, Clone)]
 pub struct Goal {
@@ -47,18 +50,7 @@ impl Phone {
     pub fn take_goal(&mut self, new: Goal, catalogue: &Catalogue) {
         let old = self.goal.take();
         let decides = |old: &Goal| old.desired.undecided && !new.desired.undecided;
-        let due = |item: &&DesiredItem| {
-            let before = old.as_ref().filter(|_| !self.unsure).map(|old| (old, old.desired.get(&item.id)));
-            match before {
-                Some((old, Some(before))) if !decides(old) => {
-                    meaning(before, &old.desired) != meaning(item, &new.desired)
-                }
-                Some((old, None)) if !old.desired.undecided => true,
-                _ => self.fresh,
-            }
-        };
-        let uncompared = new.desired.items.iter().filter(|item| !catalogue.compares(item.id.name.as_str()));
-        let mut all: BTreeSet<ItemId> = uncompared.filter(due).map(|item| item.id.clone()).collect();
+        let mut all = self.newly_due(old.as_ref(), &new.desired, catalogue);
         all.extend(self.due.drain(..).filter(|id| new.desired.get(id).is_some()));
         self.due = all.into_iter().collect();
         self.refused.retain(|refused| {
@@ -87,8 +79,36 @@ impl Phone {
         self.cautious = false;
         self.doors.forget();
         self.keep_drifts(old.as_ref(), &new);
+        self.keep_formers(old.as_ref(), &new);
         self.unsaved = true;
         self.goal = Some(new);
+    }
+
+    /// Remembers what was in force, if the phone had it: nothing was left to be written. A return forgets all that came after what it returns to: going there again is news.
+    fn keep_formers(&mut self, old: Option<&Goal>, new: &Goal) {
+        if let Some(place) = self.formers.iter().position(|former| *former == new.desired.digest) {
+            self.formers.truncate(place);
+        } else if let Some(old) = old.filter(|_| self.read_at.is_some() && !self.assessment.writable) {
+            if self.formers.len() >= FORMERS {
+                self.formers.remove(0);
+            }
+            self.formers.push(old.desired.digest);
+        }
+    }
+
+    /// Which items that never compare become due when this is wanted in place of what was in force.
+    pub(super) fn newly_due(&self, old: Option<&Goal>, new: &Desired, catalogue: &Catalogue) -> BTreeSet<ItemId> {
+        let decides = |old: &Goal| old.desired.undecided && !new.undecided;
+        let due = |item: &&DesiredItem| {
+            let before = old.filter(|_| !self.unsure).map(|old| (old, old.desired.get(&item.id)));
+            match before {
+                Some((old, Some(before))) if !decides(old) => meaning(before, &old.desired) != meaning(item, new),
+                Some((old, None)) if !old.desired.undecided => true,
+                _ => self.fresh,
+            }
+        };
+        let uncompared = new.items.iter().filter(|item| !catalogue.compares(item.id.name.as_str()));
+        uncompared.filter(due).map(|item| item.id.clone()).collect()
     }
 
     /// Whether this item, as it is wanted now, was refused by the firmware that the phone has now.

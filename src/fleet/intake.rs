@@ -140,7 +140,8 @@ impl Fleet {
     fn surroundings<'a>(&'a self, site: &'a Site, phone: &Phone, peer: IpAddr, now: Timestamp) -> Surroundings<'a> {
         Surroundings {
             settings: &self.settings,
-            wanted: self.wanted.as_deref(),
+            documents: phone.documents(self.wanted.as_deref()),
+            documents_read: self.wanted.is_some(),
             classes_known: self.classes_known,
             key: self.key.as_ref(),
             catalogue: &self.catalogue,
@@ -200,7 +201,7 @@ impl Fleet {
             _ => phone.calling.step = CallStep::Idle,
         }
         if phone.facts.model != model && phone.declared() {
-            self.resolve(device, now);
+            self.learn_model(device, now);
         }
         self.follow_doubt(device, now);
         self.renew_doors(device, now);
@@ -256,7 +257,7 @@ impl Fleet {
             Reason::LocalChanges => true,
             _ => return Err((SessionResult::Nothing, None)),
         };
-        Ok(Session::open(phone, &goal, message, look, &around))
+        Ok(Session::open(phone, &goal, message, look || phone.proposed(), &around))
     }
 
     /// A `reply-to` or `clean-up`.

@@ -27,6 +27,8 @@ impl Phone {
         Self {
             newest: if declared { Newest::Declared } else { Newest::Gone },
             goal,
+            at_gate: None,
+            formers: record.formers,
             facts: record.facts,
             observed: record.observation.as_ref().map(ObservedSet::from_record).unwrap_or_default(),
             read_at: record.observation.map(|observation| observation.at),
@@ -74,7 +76,8 @@ impl Phone {
     pub fn record(&self) -> PhoneRecord {
         PhoneRecord {
             device: self.device.clone(),
-            in_force: self.goal.as_ref().map(|goal| Arc::new(in_force_of(goal))),
+            in_force: self.goal.as_ref().filter(|_| !self.proposed()).map(|goal| Arc::new(in_force_of(goal))),
+            formers: self.formers.clone(),
             facts: self.facts.clone(),
             observation: self.read_at.map(|at| self.observed.to_record(at)),
             refused: self.refused.clone(),

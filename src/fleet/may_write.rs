@@ -50,6 +50,9 @@ pub enum NoWrite {
         /// The next opening, if there ever is one.
         next: Option<Timestamp>,
     },
+    /// Nothing is in force: what is wanted waits at the gate.
+    #[error("what is wanted waits at the gate")]
+    Held,
     /// What the session works towards is not what is in force any more.
     #[error("another desired state is in force")]
     NotInForce,
@@ -93,7 +96,7 @@ impl NoWrite {
             Self::WrongSite | Self::Custody => Some(PendingReason::WrongSite),
             Self::HandsOff(why) => Some(why.pending()),
             Self::Turn => Some(PendingReason::Turn),
-            Self::NotInForce | Self::Undecided | Self::SessionLimit => Some(PendingReason::Queued),
+            Self::NotInForce | Self::Held | Self::Undecided | Self::SessionLimit => Some(PendingReason::Queued),
             Self::Report | Self::Off | Self::TooLarge | Self::Item(..) => None,
         }
     }
@@ -163,6 +166,8 @@ pub struct Ask<'a> {
     pub braked: Option<Timestamp>,
     /// Whether the store cannot be written.
     pub store_away: bool,
+    /// Whether what it is read towards is only proposed.
+    pub proposed: bool,
     /// What is in force for the phone now.
     pub in_force: Option<&'a Desired>,
     /// The seeds that are due.
@@ -225,6 +230,9 @@ impl Permit {
 pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Permit, NoWrite> {
     if let Some(until) = ask.braked {
         return Err(NoWrite::Braked { until });
+    }
+    if ask.proposed {
+        return Err(NoWrite::Held);
     }
     let goal = ask.in_force.filter(|desired| desired.digest == *ask.goal).ok_or(NoWrite::NotInForce)?;
     match goal.policy.mode {

@@ -15,6 +15,7 @@
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes; [`brake`]: stopped by a person; [`doors`]: whether the clock lets it
 //! - [`custody`]: to whom secrets are sent
+//! - [`plan`]: what a revision would write, [`gate`]: which of its phones wait for a person
 //! - [`ladder`]: how many phones of a site may be in [`doubt`] at once, [`climbing`]: what the fleet does with both
 //! - [`restart`]: restarting phones
 //! - [`call`], [`schedule`], [`turns`]: asking phones to call: how far it has come, timers and backoff, whose turn it is
@@ -44,6 +45,7 @@ pub mod drift;
 pub mod effect;
 pub mod fingerprint;
 pub mod flow;
+pub mod gate;
 pub mod goal;
 pub mod hands_off;
 pub mod history;
@@ -57,6 +59,7 @@ pub mod not_applicable;
 pub mod observed;
 mod overload;
 pub mod phone;
+pub mod plan;
 mod poll;
 mod proof;
 pub mod record;
@@ -103,6 +106,7 @@ use crate::{
 };
 use fingerprint::FingerprintKey;
 use flow::Flows;
+use gate::Gate;
 use ladder::Ladders;
 use phone::Phone;
 use record::PhoneRecord;
@@ -144,6 +148,8 @@ pub struct Counters {
 pub struct Fleet {
     settings: Settings,
     wanted: Option<Arc<Wanted>>,
+    /// The revision before that, while the newest is taken over.
+    before: Option<Arc<Wanted>>,
     /// The newest revision that all its phones have been resolved for, and how many of the next one are not yet.
     taken: Option<Revision>,
     unresolved: usize,
@@ -163,6 +169,7 @@ pub struct Fleet {
     key: Option<FingerprintKey>,
     /// What is kept of the service as a whole.
     service: ServiceRecord,
+    gate: Gate,
     ladders: Ladders,
     flows: Flows,
     timers: Timers,
@@ -185,6 +192,7 @@ impl Fleet {
             turns: Turns::new(&settings),
             settings,
             wanted: None,
+            before: None,
             taken: None,
             unresolved: 0,
             catalogue: Catalogue::builtin(),
@@ -196,6 +204,7 @@ impl Fleet {
             classes_known: false,
             key: None,
             service: ServiceRecord::default(),
+            gate: Gate::default(),
             ladders: Ladders::default(),
             flows: Flows::default(),
             timers: Timers::default(),
@@ -269,7 +278,7 @@ impl Fleet {
 
     /// When [`Self::tick`] has something to do.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        [self.timers.next(), self.turns.next(), self.brake_ends()].into_iter().flatten().min()
+        [self.timers.next(), self.turns.next(), self.brake_ends(), self.release_due()].into_iter().flatten().min()
     }
 
     /// How many entries wait in the timer queue or in a line, and how many flows are open.

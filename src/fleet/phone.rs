@@ -12,6 +12,7 @@ use super::{
     drift::Drifts,
     fingerprint::Fingerprints,
     flow::FlowId,
+    gate::AtGate,
     goal::Goal,
     ignore::Ignoring,
     may_write::bar,
@@ -28,7 +29,7 @@ use super::{
 };
 use crate::{
     catalogue::Catalogue,
-    spec::{DesiredItem, DesiredValue, Mode, Problem},
+    spec::{DesiredItem, DesiredValue, Digest, Mode, Problem},
     wpi::{DeviceId, FirmwareProfile, ItemId, PhoneMessage},
 };
 
@@ -83,6 +84,10 @@ pub struct Phone {
     pub newest: Newest,
     /// What is in force.
     pub goal: Option<Goal>,
+    /// What it waits at the gate with.
+    pub at_gate: Option<Box<AtGate>>,
+    /// Digests of what was in force before, the oldest first: returning to one of them is no news.
+    pub formers: Vec<Digest>,
     /// What it said of itself.
     pub facts: Facts,
     /// What it reported of its managed items.

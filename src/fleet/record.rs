@@ -22,6 +22,9 @@ pub struct PhoneRecord {
     /// What phoneops works towards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_force: Option<Arc<InForce>>,
+    /// Digests of what was in force before, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formers: Vec<Digest>,
     /// What the phone said of itself.
     #[serde(default)]
     pub facts: Facts,
@@ -86,6 +89,7 @@ impl PhoneRecord {
         Self {
             device,
             in_force: None,
+            formers: Vec::new(),
             facts: Facts::default(),
             observation: None,
             refused: Vec::new(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::brake::Brakes;
+use super::{brake::Brakes, gate::GateRecord};
 
 /// All that is kept of the service. A field that an older phoneops did not have is as it is by saying nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -11,4 +11,6 @@ pub struct ServiceRecord {
     /// The brakes.
     #[serde(skip_serializing_if = "Brakes::is_empty")]
     pub brakes: Brakes,
+    /// What waits at the gate, and what was approved.
+    pub gate: GateRecord,
 }

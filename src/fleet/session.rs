@@ -120,7 +120,9 @@ pub struct Surroundings<'a> {
     /// The service's settings.
     pub settings: &'a Settings,
     /// The documents, for the content of secrets.
-    pub wanted: Option<&'a Wanted>,
+    pub documents: Documents<'a>,
+    /// Whether documents were read since the start; else no write leaves.
+    pub documents_read: bool,
     /// Whether the catalogue is that of the source; else no write leaves.
     pub classes_known: bool,
     /// The catalogue in force.
@@ -141,10 +143,27 @@ pub struct Surroundings<'a> {
     pub now: Timestamp,
 }
 
+/// The documents that the secrets of a phone are read from.
+#[derive(Debug)]
+pub enum Documents<'a> {
+    /// The newest ones.
+    Newest(Option<&'a Wanted>),
+    /// Those in force for a phone that waits at the gate; none after a restart.
+    Kept(Option<Arc<Wanted>>),
+}
+
 impl Surroundings<'_> {
+    /// The documents in force for the phone.
+    pub(super) fn wanted(&self) -> Option<&Wanted> {
+        match &self.documents {
+            Documents::Newest(newest) => *newest,
+            Documents::Kept(kept) => kept.as_deref(),
+        }
+    }
+
     /// The documents, for the content of secrets; none for a phone that may not have any.
     pub(super) fn contents(&self) -> Option<&Wanted> {
-        self.wanted.filter(|_| may_have_secrets(self.site, self.peer))
+        self.wanted().filter(|_| may_have_secrets(self.site, self.peer))
     }
 }
 
@@ -486,11 +505,12 @@ impl Session {
             writer,
             settings: around.settings,
             braked: around.braked,
+            proposed: phone.proposed(),
             store_away: around.store_away,
             in_force: phone
                 .goal
                 .as_ref()
-                .filter(|_| phone.declared() && !phone.unsure && around.wanted.is_some() && around.classes_known)
+                .filter(|_| phone.declared() && !phone.unsure && around.documents_read && around.classes_known)
                 .map(|goal| &*goal.desired),
             seeds: phone.seeding.due(),
             goal: &self.goal,

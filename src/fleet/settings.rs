@@ -67,6 +67,34 @@ pub struct Settings {
     pub lockout_wait: Duration,
     /// How long a restart may take.
     pub restart_wait: Duration,
+    /// From when on a revision waits for a person.
+    pub gate: GateSettings,
+}
+
+/// From when on a revision waits at the gate. 0 = that one is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GateSettings {
+    /// How many phones a revision may change at once; the larger of this and `percent` counts.
+    pub phones: u32,
+    /// How many of a hundred declared phones a revision may change at once.
+    pub percent: u32,
+    /// On how many phones a revision may change items of effect service, safety or lockout.
+    pub risky: u32,
+    /// How many of a hundred declared phones may vanish at once; one phone always may.
+    pub vanish: u32,
+    /// Whether `Phoneops-Approved: N phones` in a commit message approves what it says.
+    pub trailer: bool,
+}
+
+impl Default for GateSettings {
+    fn default() -> Self {
+        Self { phones: 25, percent: 2, risky: 3, vanish: 5, trailer: false }
+    }
+}
+
+impl GateSettings {
+    /// A gate that holds nothing.
+    pub const OFF: Self = Self { phones: 0, percent: 0, risky: 0, vanish: 0, trailer: false };
 }
 
 impl Default for Settings {
@@ -100,6 +128,7 @@ impl Default for Settings {
             poll_url: None,
             lockout_wait: Duration::from_secs(15 * 60),
             restart_wait: Duration::from_secs(10 * 60),
+            gate: GateSettings::default(),
         }
     }
 }

@@ -61,6 +61,9 @@ impl Fleet {
         if matches!(phone.newest, Newest::Invalid { .. }) {
             return State::Invalid;
         }
+        if phone.at_gate.is_some() {
+            return State::Held;
+        }
         if phone.flow.is_some() {
             return State::Reconciling;
         }
@@ -267,7 +270,7 @@ impl Fleet {
             ignored: phone.ignored_view(now),
             ignored_count: phone.ignored_count(now),
             warnings: phone.ignore_warnings(now),
-            revision: goal.map(|goal| goal.revision.to_string()),
+            revision: goal.filter(|_| !phone.proposed()).map(|goal| goal.revision.to_string()),
             address: phone.facts.address.map(|address| address.to_string()),
             last_seen: phone.facts.last_seen,
             last_proof: phone.last_proof,
@@ -279,7 +282,13 @@ impl Fleet {
         let of_site = Self::hands_off_note(phone).into_iter().chain(self.poll_note(phone, &site, now));
         let of_site = of_site.chain(self.custody_note(phone, &site));
         let of_phone = phone.restart_notes().into_iter().chain(phone.due_note(&self.catalogue));
-        self.door_notes(phone, now).into_iter().chain(of_site).chain(self.ladder_notes(phone)).chain(of_phone).collect()
+        let held = phone.gate_note(self.held_revision().map(|(held, _)| held));
+        held.into_iter()
+            .chain(self.door_notes(phone, now))
+            .chain(of_site)
+            .chain(self.ladder_notes(phone))
+            .chain(of_phone)
+            .collect()
     }
 
     fn drift_view(&self, phone: &Phone, difference: &super::diff::Difference) -> DriftView {

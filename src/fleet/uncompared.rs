@@ -89,7 +89,7 @@ impl Phone {
             let refused = is_refused(id);
             let known = if refused { Known::Refused } else { Known::Confirmed };
             self.fingerprints.set(key.id(), id, known, *print);
-            let now = text_of(item, &goal.desired, around.wanted);
+            let now = text_of(item, &goal.desired, around.wanted());
             if refused || now.is_some_and(|content| key.fingerprint(&self.device, id, &content) != *print) {
                 self.make_due(id);
             }
@@ -104,7 +104,7 @@ impl Phone {
         let mut given_up = false;
         for id in self.due.clone() {
             let Some(item) = goal.desired.get(&id).filter(|_| !self.refused_as_is(&id)) else { continue };
-            let Some(content) = text_of(item, &goal.desired, around.wanted) else { continue };
+            let Some(content) = text_of(item, &goal.desired, around.wanted()) else { continue };
             let print = key.fingerprint(&self.device, &id, &content);
             if self.fingerprints.unanswered(&id, print) >= SENDS {
                 self.fingerprints.answered(&id);

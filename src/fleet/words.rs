@@ -158,5 +158,9 @@ words! {
         Brake,
         /// Released brakes.
         ReleaseBrake,
+        /// Let a revision go on that waited at the gate.
+        Approve,
+        /// Had it wait for another one.
+        Reject,
     }
 }

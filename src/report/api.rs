@@ -15,6 +15,9 @@
 //! | `GET /api/v1/brake` | a [`BrakeList`](brake::BrakeList) |
 //! | `POST /api/v1/brake` with a [`Wish`](brake::Wish) | 200 [`BrakeSet`](brake::BrakeSet), also while the store is away; 400, 404, 409 |
 //! | `POST /api/v1/brake/release` with a [`Wish`](brake::Wish) | 200 [`BrakesReleased`](brake::BrakesReleased) |
+//! | `GET /api/v1/gate` | a [`GateView`](crate::fleet::gate::view::GateView) |
+//! | `POST /api/v1/gate/approve` with a [`Wish`](gate::Wish) | 200 [`Approved`](crate::fleet::gate::Approved); 404, 409 |
+//! | `POST /api/v1/gate/reject` with a [`Wish`](gate::Wish) | 200 [`Approved`](crate::fleet::gate::Approved); 404, 409 |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 or 503, with reasons |
 //! | `GET /metrics` | `OpenMetrics` text |
@@ -37,7 +40,7 @@ use serde_json::json;
 use super::{
     ContactAnswer, FleetAccess,
     access::{Actor, Peer, admit},
-    act, brake,
+    act, brake, gate,
     metrics::CONTENT_TYPE,
     problem::Problem,
     retry,
@@ -79,6 +82,9 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/audit/verify", get(super::audit::verify))
         .route("/api/v1/brake", get(brake::list).post(brake::set))
         .route("/api/v1/brake/release", post(brake::release))
+        .route("/api/v1/gate", get(gate::show))
+        .route("/api/v1/gate/approve", post(gate::approve))
+        .route("/api/v1/gate/reject", post(gate::reject))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))

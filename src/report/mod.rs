@@ -10,7 +10,8 @@
 //! - [`server`]: accepts connections on TCP and on the Unix socket, within limits
 //! - [`socket`]: the Unix socket in the state folder and the name of the user behind it
 //! - [`audit`]: the routes to what people did
-//! - [`act`]: what acts of people have in common; [`brake`]: the one that stops all writes
+//! - [`act`]: what acts of people have in common; [`brake`]: the one that stops all writes;
+//!   [`gate`]: those that let a revision go on, or not
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
 use std::pin::Pin;
@@ -18,13 +19,17 @@ use std::pin::Pin;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::fleet::{
-    RestartAnswer,
-    audit::{AuditPage, AuditQuery, AuditVerdict, By},
-    brake::{Brake, BrakeError, Braked, Scope},
-    history::{HistoryPage, HistoryQuery},
-    service_view::ServiceView,
-    view::{Page, PhoneView, Query},
+use crate::{
+    fleet::{
+        RestartAnswer,
+        audit::{AuditPage, AuditQuery, AuditVerdict, By},
+        brake::{Brake, BrakeError, Braked, Scope},
+        gate::{Approved, GateError, view::GateView},
+        history::{HistoryPage, HistoryQuery},
+        service_view::ServiceView,
+        view::{Page, PhoneView, Query},
+    },
+    spec::SiteName,
 };
 
 pub mod access;
@@ -32,6 +37,7 @@ pub mod act;
 pub mod api;
 pub mod audit;
 pub mod brake;
+pub mod gate;
 pub mod history;
 pub mod metrics;
 pub mod problem;
@@ -74,6 +80,18 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn brake(&self, scope: Scope, length: SignedDuration, by: &By) -> Result<Braked, BrakeError>;
     /// Releases the brake of this scope, or all brakes.
     fn release_brakes(&self, scope: Option<&Scope>, by: &By) -> Vec<Brake>;
+    /// What waits at the gate.
+    fn gate(&self) -> GateView;
+    /// Lets what waits go on, for all phones or those of one site.
+    fn approve(
+        &self,
+        revision: &str,
+        digest: Option<&str>,
+        site: Option<&SiteName>,
+        by: &By,
+    ) -> Result<Approved, GateError>;
+    /// Has what waits wait for another revision.
+    fn reject(&self, revision: &str, digest: Option<&str>, by: &By) -> Result<Approved, GateError>;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.

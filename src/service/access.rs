@@ -11,6 +11,7 @@ use crate::{
         self, Counters,
         audit::{AuditEntry, AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
+        gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         retry::{Retried, RetryAnswer},
         service_view::ServiceView,
@@ -19,6 +20,7 @@ use crate::{
     },
     phone::{FailedHandshakes, HandshakeFailure},
     report::{ContactAnswer, FailedHandshake, FleetAccess, Kept, Readiness, Retry, Undeclared, metrics::FleetCounts},
+    spec::SiteName,
     store::Store,
 };
 
@@ -140,6 +142,33 @@ impl FleetAccess for Access {
             self.note(by, AuditAct::ReleaseBrake, &brake.scope.to_string(), "released");
         }
         released
+    }
+
+    fn gate(&self) -> GateView {
+        self.shared.with_fleet(|fleet, _| fleet.gate_view())
+    }
+
+    fn approve(
+        &self,
+        revision: &str,
+        digest: Option<&str>,
+        site: Option<&SiteName>,
+        by: &By,
+    ) -> Result<Approved, GateError> {
+        let done = self.shared.with_fleet(|fleet, now| fleet.approve(revision, digest, site, by, now));
+        if let Ok(done) = &done {
+            let of_site = site.map(|site| format!(" at site {site}")).unwrap_or_default();
+            self.note(by, AuditAct::Approve, &done.revision, &format!("{} phones let go{of_site}", done.phones));
+        }
+        done
+    }
+
+    fn reject(&self, revision: &str, digest: Option<&str>, by: &By) -> Result<Approved, GateError> {
+        let done = self.shared.with_fleet(|fleet, now| fleet.reject(revision, digest, by, now));
+        if let Ok(done) = &done {
+            self.note(by, AuditAct::Reject, &done.revision, &format!("{} phones keep what they have", done.phones));
+        }
+        done
     }
 
     fn can_keep(&self) -> bool {

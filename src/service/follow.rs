@@ -126,14 +126,30 @@ async fn take_over(shared: &Arc<Shared>, snapshot: Arc<Snapshot>, secrets: Arc<S
         let wanted = Arc::new(spec::load_knowing(&snapshot, &*secrets, &known));
         tell(&snapshot, &wanted);
         shared.metrics.source_fetch("taken");
-        let phones = shared.with_fleet(|fleet, now| fleet.announce(&wanted, now));
-        let mut phones = phones.into_iter();
+        let mut takeover = shared.with_fleet(|fleet, _| fleet.consider(&wanted));
         loop {
-            let portion: Vec<_> = phones.by_ref().take(PORTION).map(|phone| phone.resolve(&wanted)).collect();
+            let resolved = takeover.resolve_some(PORTION);
+            if resolved.is_empty() {
+                break;
+            }
+            shared.with_fleet(|fleet, _| fleet.plan(&mut takeover, resolved));
+        }
+        let mut phones = shared.with_fleet(|fleet, now| fleet.announce(takeover, now)).into_iter();
+        loop {
+            let portion: Vec<_> = phones.by_ref().take(PORTION).collect();
             if portion.is_empty() {
                 break;
             }
             shared.with_fleet(|fleet, now| fleet.apply(portion, now));
+        }
+        if let Some(held) = shared.with_fleet(|fleet, _| fleet.gate_view()).held {
+            let causes = held.causes.join("; ");
+            tracing::warn!(
+                revision = held.revision,
+                phones = held.phones,
+                causes,
+                "held at the gate until somebody approves it"
+            );
         }
         let count = |severity| wanted.problems().iter().filter(|problem| problem.severity == severity).count();
         let mut source = shared.source.lock().unwrap_or_else(PoisonError::into_inner);

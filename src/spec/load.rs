@@ -75,6 +75,7 @@ fn loaded(snapshot: &Snapshot, secrets: &dyn SecretReader, known: &Known, file_d
         masks: std::mem::take(&mut read.masks),
         secrets: HashMap::new(),
         catalogue_broken,
+        approved_phones: snapshot.commit.as_ref().and_then(|commit| commit.approved_phones),
     };
     let files = snapshot.files.iter().map(|file| file.path.clone()).collect();
     let others = phones::declare(&mut wanted, read, known, &files, &mut problems);

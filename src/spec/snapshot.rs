@@ -38,6 +38,8 @@ pub struct Commit {
     pub committer: String,
     /// First line of the message.
     pub subject: String,
+    /// How many phones it says that it may change (`Phoneops-Approved: N phones`).
+    pub approved_phones: Option<usize>,
 }
 
 /// All files of one revision, whole: only `*.yaml`, `*.yml` and `catalogue.csv` at the root.

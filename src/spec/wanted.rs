@@ -85,6 +85,7 @@ pub struct Wanted {
     pub(super) masks: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
     pub(super) secrets: Secrets,
     pub(super) catalogue_broken: bool,
+    pub(super) approved_phones: Option<usize>,
 }
 
 /// One declared device.
@@ -144,6 +145,26 @@ impl Wanted {
         }
         problems.truncate(PHONE_PROBLEM_LIMIT);
         invalid(problems.into())
+    }
+
+    /// All that a phone of unknown model may have to have, by model.
+    pub fn possible(&self, device: &DeviceId) -> Vec<Arc<Desired>> {
+        let models = self.phones.get(device).map(Phone::models).unwrap_or_default();
+        let ready = |model: Option<SmolStr>| match self.resolve(device, model.as_deref()) {
+            Resolution::Ready(desired) => Some(desired),
+            Resolution::Invalid { .. } | Resolution::Undeclared => None,
+        };
+        models.into_iter().filter_map(ready).collect()
+    }
+
+    /// All secrets that were read with this revision, in no order; those that could not be are none.
+    pub fn secrets_read(&self) -> impl Iterator<Item = (&SecretRef, Option<&Secret>)> {
+        self.secrets.iter().map(|(reference, secret)| (reference, secret.as_ref().ok()))
+    }
+
+    /// How many phones the commit itself says that it may change.
+    pub fn approved_phones(&self) -> Option<usize> {
+        self.approved_phones
     }
 
     /// The site of that name; one without networks when no document declares it.

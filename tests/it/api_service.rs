@@ -12,6 +12,7 @@ use phoneops::{
         RestartAnswer,
         audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
+        gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         service_view::ServiceView,
         view::{PAGE_LIMIT, Page, PhoneView, Query},
@@ -25,7 +26,7 @@ use phoneops::{
         socket,
         tokens::Tokens,
     },
-    spec::Mode,
+    spec::{Mode, SiteName},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -172,6 +173,18 @@ impl FleetAccess for MadeUp {
     fn release_brakes(&self, _: Option<&Scope>, by: &By) -> Vec<Brake> {
         self.contacts.lock().unwrap().push(("release".to_owned(), by.actor.clone()));
         Vec::new()
+    }
+
+    fn gate(&self) -> GateView {
+        GateView::default()
+    }
+
+    fn approve(&self, _: &str, _: Option<&str>, _: Option<&SiteName>, _: &By) -> Result<Approved, GateError> {
+        Err(GateError::Nothing)
+    }
+
+    fn reject(&self, _: &str, _: Option<&str>, _: &By) -> Result<Approved, GateError> {
+        Err(GateError::Nothing)
     }
 
     fn can_keep(&self) -> bool {

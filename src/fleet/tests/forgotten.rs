@@ -101,9 +101,9 @@ fn what_was_in_force_in_an_older_record_is_not_written() {
     phone.values.insert(id("sntp-addr"), "192.0.2.99".to_owned());
     let newer = ENFORCED.replace("192.0.2.123", "192.0.2.99");
     let wanted = stage.load(&[("fleet.yaml", &newer)]);
-    let phones = stage.fleet.announce(&wanted, stage.now);
+    let phones = stage.announce(&wanted);
     assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty(), "the documents are still being read");
-    stage.fleet.apply(phones.into_iter().map(|phone| phone.resolve(&wanted)).collect(), stage.now);
+    stage.fleet.apply(phones, stage.now);
     phone.values.insert(id("sntp-tz-offset"), "0".to_owned());
     assert_eq!(phone.session(&mut stage, Reason::StartUp).writes(), [["sntp-tz-offset"]]);
 }

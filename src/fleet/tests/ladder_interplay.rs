@@ -53,13 +53,13 @@ fn while_a_revision_is_taken_over_nobody_gets_the_values_of_the_last() {
     let yaml = documents(3, 0, "sntp-addr: 192.0.2.5, vlan-id: 8");
     let files = [("fleet.yaml", yaml.as_str())];
     let wanted = Arc::new(spec::load(&Snapshot::of_texts(Revision::new("next"), files), &SecretsUnread));
-    let mut phones = town.stage.fleet.announce(&wanted, town.stage.now);
-    let late = phones.iter().position(|phone| phone.device == mac(1)).unwrap();
+    let mut phones = town.stage.announce(&wanted);
+    let late = phones.iter().position(|phone| *phone.device() == mac(1)).unwrap();
     let late = phones.swap_remove(late);
-    town.stage.fleet.apply(phones.into_iter().map(|phone| phone.resolve(&wanted)).collect(), town.stage.now);
+    town.stage.fleet.apply(phones, town.stage.now);
     town.session(&mac(1), Reason::Solicited);
     assert_eq!(town.written().len(), 1, "the released ladder is for the new values");
-    town.stage.fleet.apply(vec![late.resolve(&wanted)], town.stage.now);
+    town.stage.fleet.apply(vec![late], town.stage.now);
     town.pass(10 * MINUTE);
     assert_eq!(town.written().len(), 3);
     assert!([1, 2].iter().all(|number| town.phones[&mac(*number)].values[&id("vlan-id")] == "8"));

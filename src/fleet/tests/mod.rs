@@ -7,6 +7,7 @@ mod drift;
 mod fairness;
 mod flows;
 mod forgotten;
+mod gate;
 mod hands_off;
 mod history;
 mod ignore;

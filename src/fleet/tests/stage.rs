@@ -13,7 +13,8 @@ use smol_str::SmolStr;
 use crate::{
     fleet::{
         self, Answer, Effect, Fleet, Settings, fingerprint::FingerprintKey, flow::From, history::Change,
-        record::PhoneRecord, schedule::after, service_record::ServiceRecord, view::PhoneView, words::PendingReason,
+        record::PhoneRecord, schedule::after, service_record::ServiceRecord, settings::GateSettings,
+        takeover::Resolved, view::PhoneView, words::PendingReason,
     },
     spec::{self, Revision, SecretReader, SecretRef, Snapshot, Wanted},
     wpi::{
@@ -66,14 +67,22 @@ pub(super) struct Stage {
     /// Which rotation of all secrets the next revision finds.
     pub(super) secrets: u32,
     revisions: u32,
+    gate: GateSettings,
 }
 
 impl Stage {
+    /// A fleet without a gate: what is pushed is in force.
     pub(super) fn empty(settings: Settings) -> Self {
+        Self::gated(Settings { gate: GateSettings::OFF, ..settings })
+    }
+
+    /// A fleet with the gate of these settings.
+    pub(super) fn gated(settings: Settings) -> Self {
         Self::with_key(settings, 9)
     }
 
     fn with_key(settings: Settings, key: u8) -> Self {
+        let gate = settings.gate;
         let now = "2026-03-01T08:00:00Z".parse().unwrap();
         let mut fleet = Fleet::new(settings, [7; 32]);
         fleet.set_fingerprint_key(FingerprintKey::new(&[key; 32]));
@@ -86,6 +95,7 @@ impl Stage {
             service: ServiceRecord::default(),
             secrets: 0,
             revisions: 0,
+            gate,
         }
     }
 
@@ -106,6 +116,26 @@ impl Stage {
         self.carry_out();
     }
 
+    /// The last revision once more, as it reads now.
+    pub(super) fn push_again(&mut self, yaml: &str) {
+        self.revisions -= 1;
+        self.push(yaml);
+    }
+
+    /// From now on there is this gate.
+    pub(super) fn gate_from_now_on(&mut self, gate: GateSettings) {
+        self.gate = gate;
+        self.fleet.settings.gate = gate;
+    }
+
+    /// Announces a revision: its phones, which are to be applied.
+    pub(super) fn announce(&mut self, wanted: &Arc<Wanted>) -> Vec<Resolved> {
+        let mut takeover = self.fleet.consider(wanted);
+        let resolved = takeover.resolve_some(usize::MAX);
+        self.fleet.plan(&mut takeover, resolved);
+        self.fleet.announce(takeover, self.now)
+    }
+
     /// The next revision, which nobody has taken over.
     pub(super) fn load(&mut self, files: &[(&str, &str)]) -> Arc<Wanted> {
         self.revisions += 1;
@@ -121,7 +151,7 @@ impl Stage {
 
     /// The same with another key of fingerprints.
     pub(super) fn restarted_with_key(&self, yaml: &str, key: u8) -> Self {
-        let mut stage = Self::with_key(Settings::default(), key);
+        let mut stage = Self::with_key(Settings { gate: self.gate, ..Settings::default() }, key);
         stage.secrets = self.secrets;
         stage.now = self.now;
         stage.saved = self.saved.clone();

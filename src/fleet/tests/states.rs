@@ -230,13 +230,13 @@ fn a_revision_counts_as_taken_over_when_all_its_phones_are() {
     let texts = [("fleet.yaml", ENFORCED)];
     let next = crate::spec::Snapshot::of_texts(crate::spec::Revision::new("next"), texts);
     let wanted = std::sync::Arc::new(crate::spec::load(&next, &crate::spec::SecretsUnread));
-    let phones = stage.fleet.announce(&wanted, stage.now);
+    let phones = stage.announce(&wanted);
     assert_eq!(
         stage.fleet.revision().map(crate::spec::Revision::as_str),
         Some("r1"),
         "its phones have the old one yet"
     );
-    stage.fleet.apply(phones.into_iter().map(|phone| phone.resolve(&wanted)).collect(), stage.now);
+    stage.fleet.apply(phones, stage.now);
     assert_eq!(stage.fleet.revision().map(crate::spec::Revision::as_str), Some("next"));
 }
 

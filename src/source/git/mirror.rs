@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     super::{SourceError, run::StopSwitch},
-    GitSettings,
+    GitSettings, approval,
     credentials::Credentials,
     hostkey, problem,
     url::{GitUrl, Kind},
@@ -41,6 +41,7 @@ pub(super) struct Mirror {
     known_hosts: PathBuf,
     branch: String,
     marks: String,
+    notes: String,
     stop: StopSwitch,
 }
 
@@ -58,12 +59,23 @@ impl Mirror {
         let marks = marks(&url, &branch);
         clear_leftovers(&settings.mirror, &marks);
         let known_hosts = settings.known_hosts.clone().unwrap_or_else(users_known_hosts);
-        Ok(Self { repository, settings, url, known_hosts, branch, marks, stop })
+        let notes = format!("{marks}/notes");
+        Ok(Self { repository, settings, url, known_hosts, branch, marks, notes, stop })
     }
 
     /// The object database.
     pub(super) fn repository(&self) -> &Repository {
         &self.repository
+    }
+
+    /// The reference under which the remote's notes are.
+    pub(super) fn notes(&self) -> &str {
+        &self.notes
+    }
+
+    /// How many phones the note of a commit says that it may change.
+    pub(super) fn note(&self, commit: Oid) -> Option<usize> {
+        approval::noted(&self.repository, commit, &self.notes)
     }
 
     /// The last commit that could be read, from this run or an earlier one.
@@ -133,7 +145,9 @@ impl Mirror {
         }
         let refspec = format!("+{}:{}/fetched", self.branch, self.marks);
         let mut remote = self.repository.remote_anonymous(self.url.raw()).map_err(|error| self.failed(&error))?;
-        let fetched = remote.fetch(&[&refspec], Some(&mut options), None);
+        // a remote without notes is fine
+        let notes = format!("+refs/notes/commits:{}", self.notes);
+        let fetched = remote.fetch(&[&refspec, &notes], Some(&mut options), None);
         drop(options);
         if self.stop.is_set() {
             return Err(SourceError::Stopped);

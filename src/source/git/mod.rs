@@ -6,6 +6,7 @@
 //! - [`hostkey`]: known hosts
 //! - [`mirror`]: the bare mirror and the fetch into it
 //! - [`tree`]: one commit's files
+//! - [`approval`]: what a commit says of how many phones it may change
 //! - [`problem`]: git's errors in this crate's words
 //!
 //! Guarantees: a force-pushed branch is followed; a revision is told only after all of it was read; the last revision
@@ -20,6 +21,7 @@ use super::{
 };
 use crate::spec::{Revision, Snapshot};
 
+mod approval;
 mod credentials;
 mod hostkey;
 mod mirror;
@@ -102,6 +104,8 @@ pub(super) struct GitReader {
     folder: Folder,
     mirror: Mirror,
     trusts_mirror: bool,
+    /// What the note of the last commit said that was told.
+    note: Option<usize>,
 }
 
 impl GitReader {
@@ -120,26 +124,29 @@ impl GitReader {
         })?;
         let trusts_mirror = settings.trusts_mirror;
         let mirror = Mirror::open(settings, url.clone(), switch.stop)?;
-        Ok(Self { url, folder, mirror, trusts_mirror })
+        Ok(Self { url, folder, mirror, trusts_mirror, note: None })
     }
 }
 
 impl Reader for GitReader {
     fn remembered(&mut self) -> Option<Snapshot> {
         let commit = self.mirror.last_good().filter(|_| self.trusts_mirror)?;
+        self.note = self.mirror.note(commit);
         self.folder
-            .read(self.mirror.repository(), commit, &self.url)
+            .read(self.mirror.repository(), commit, self.mirror.notes(), &self.url)
             .inspect_err(|error| tracing::warn!("git: the last good revision cannot be read from the mirror: {error}"))
             .ok()
     }
 
     fn look(&mut self, known: Option<&Revision>) -> Result<Option<Snapshot>, SourceError> {
         let commit = self.mirror.fetch()?;
-        if known.is_some_and(|known| known.as_str() == commit.to_string()) {
+        let note = self.mirror.note(commit);
+        if known.is_some_and(|known| known.as_str() == commit.to_string()) && note == self.note {
             self.mirror.mark_good(commit)?;
             return Ok(None);
         }
-        let snapshot = self.folder.read(self.mirror.repository(), commit, &self.url)?;
+        let snapshot = self.folder.read(self.mirror.repository(), commit, self.mirror.notes(), &self.url)?;
+        self.note = note;
         self.mirror.mark_good(commit)?;
         Ok(Some(snapshot))
     }

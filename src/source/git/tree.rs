@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use git2::{ObjectType, Oid, Repository, Signature, Tree};
 
-use super::{super::SourceError, url::GitUrl};
+use super::{super::SourceError, approval, url::GitUrl};
 use crate::{
     source::collect::{Collector, MAX_FILE_BYTES, is_hidden, is_wanted, join},
     spec::{Commit, FileContent, Revision, Snapshot},
@@ -51,7 +51,13 @@ impl Folder {
     }
 
     /// All wanted files of a commit, whole.
-    pub(super) fn read(&self, repository: &Repository, id: Oid, url: &GitUrl) -> Result<Snapshot, SourceError> {
+    pub(super) fn read(
+        &self,
+        repository: &Repository,
+        id: Oid,
+        notes: &str,
+        url: &GitUrl,
+    ) -> Result<Snapshot, SourceError> {
         let short = id.to_string().chars().take(12).collect::<String>();
         let place = || format!("revision {short} of {url}");
         let broken = |error: &git2::Error| SourceError::Mirror {
@@ -74,6 +80,7 @@ impl Folder {
                 author: person(&commit.author()),
                 committer: person(&commit.committer()),
                 subject: String::from_utf8_lossy(commit.summary_bytes().unwrap_or_default()).into_owned(),
+                approved_phones: approval::of(repository, &commit, notes),
             }),
             files: walk.files.finish(),
         })

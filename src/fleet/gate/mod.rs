@@ -1,0 +1,528 @@
+//! The gate: a revision that would change many phones, or risky items, waits until a person lets it go on.
+//!
+//! Before a revision is taken over, what it would write is [planned](super::plan) phone by phone and
+//! [judged](judge::judge) as a whole. Phones that it would write to are then held: what is in force stays in force for
+//! them, and a phone with nothing in force is read towards what is proposed and never written to. Phones that it would
+//! not write to take it over at once, so that a mode of Report, a pause or a brake in the documents never waits.
+//!
+//! What is held is known by a digest over the revision and the contents of its secrets. So an approval counts for
+//! exactly that, also after a restart, where the same is planned and held again.
+//!
+//! - [`judge`]: thresholds, and who waits
+//! - [`view`]: the plan as people read it
+
+pub mod judge;
+pub mod view;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use smol_str::SmolStr;
+
+use super::{
+    Fleet, audit::By, fingerprint::to_hex, goal::Goal, phone::Phone, plan::Writes, session::Documents,
+    takeover::Takeover,
+};
+use crate::{
+    catalogue::Catalogue,
+    spec::{Revision, SiteName, Wanted},
+    wpi::DeviceId,
+};
+use view::Plan;
+
+/// How many phones are let go at a time: others are answered in between.
+const PORTION: usize = 200;
+/// The fewest characters of a revision that name it.
+const SHORTEST_NAME: usize = 7;
+
+/// What a phone waits with.
+#[derive(Debug)]
+pub struct AtGate {
+    /// What is held.
+    pub what: Waiting,
+    /// What it would write.
+    pub writes: Writes,
+    /// The documents in force, for the content of secrets; none after a restart.
+    pub documents: Option<Arc<Wanted>>,
+    /// Whether nothing is in force: what the phone is read towards is only proposed.
+    pub proposed: bool,
+}
+
+/// What is held of a phone.
+#[derive(Debug)]
+pub enum Waiting {
+    /// Another desired state.
+    Change(Box<Goal>),
+    /// That no document names it any more.
+    Vanish,
+}
+
+/// What must not be forgotten of the gate.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GateRecord {
+    /// The newest revision that was held, also after it was approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldRevision>,
+    /// Approvals of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
+    /// Which catalogue is in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<SmolStr>,
+}
+
+/// A revision that is held, or was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldRevision {
+    /// How people name it.
+    pub name: String,
+    /// The revision.
+    pub revision: Revision,
+    /// Digest over the revision and the contents of its secrets.
+    pub digest: SmolStr,
+    /// Since when.
+    pub since: Timestamp,
+    /// The sites whose phones wait; absent = all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sites: Option<BTreeSet<SiteName>>,
+    /// Why, a sentence each.
+    pub causes: Vec<String>,
+    /// Whether the catalogue waits, too.
+    #[serde(default)]
+    pub catalogue: bool,
+    /// Who rejected it, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Said>,
+}
+
+/// What a person said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// For one site only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteName>,
+    /// Who and why.
+    #[serde(flatten)]
+    pub said: Said,
+}
+
+impl GateRecord {
+    /// Whether phones of this site are let through.
+    fn approves(&self, site: &SiteName) -> bool {
+        self.approvals.iter().any(|approval| approval.site.as_ref().is_none_or(|approved| approved == site))
+    }
+
+    fn approves_all(&self) -> bool {
+        self.approvals.iter().any(|approval| approval.site.is_none())
+    }
+
+    /// Whether a phone of this site waits, if it is written to.
+    fn holds(&self, site: &SiteName) -> bool {
+        let Some(held) = &self.held else { return false };
+        held.sites.as_ref().is_none_or(|sites| sites.contains(site)) && !self.approves(site)
+    }
+}
+
+/// The gate at work; what must not be forgotten of it is in the record of the service.
+#[derive(Debug, Default)]
+pub struct Gate {
+    plan: Option<Plan>,
+    releasing: VecDeque<DeviceId>,
+    since: Option<Timestamp>,
+}
+
+/// Why an act at the gate is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// Nothing waits.
+    #[error("no revision waits at the gate")]
+    Nothing,
+    /// Another one waits.
+    #[error("{asked} does not wait at the gate; what waits is {held}")]
+    Another {
+        /// What was asked for.
+        asked: String,
+        /// What waits.
+        held: String,
+    },
+    /// Something else stands behind the same name.
+    #[error("the plan of {0} has changed meanwhile; look at it with `phoneops gate` and say so again")]
+    Changed(String),
+    /// No phone of the site waits.
+    #[error("no phone of site {0} waits at the gate")]
+    NoSuchSite(SiteName),
+    /// It was rejected.
+    #[error("{by} rejected it ({reason}); push another revision")]
+    Rejected {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// A catalogue is for all sites.
+    #[error("it changes catalogue.csv, which holds for all sites: approve it without a site")]
+    WholeOnly,
+}
+
+/// An approval as it was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approved {
+    /// The revision as people name it.
+    pub revision: String,
+    /// How many phones are let go.
+    pub phones: usize,
+}
+
+impl Phone {
+    /// Whether what it is read towards is only proposed, and nothing is in force.
+    pub fn proposed(&self) -> bool {
+        self.at_gate.as_ref().is_some_and(|at_gate| at_gate.proposed)
+    }
+
+    /// Leaves the gate; what was only proposed is wanted no more.
+    pub(super) fn leave_gate(&mut self) -> Option<Box<AtGate>> {
+        let at_gate = self.at_gate.take()?;
+        if at_gate.proposed {
+            self.goal = None;
+            self.doors.forget();
+            self.unsaved = true;
+        }
+        Some(at_gate)
+    }
+
+    /// Waits at the gate with this desired state.
+    pub(super) fn wait_at_gate(&mut self, goal: Goal, writes: Writes, before: Option<&Arc<Wanted>>) {
+        let documents = match self.leave_gate() {
+            Some(at_gate) => at_gate.documents,
+            None => before.cloned(),
+        };
+        let proposed = self.goal.is_none();
+        if proposed {
+            let kept = goal.desired.items.iter().map(|item| &item.id);
+            self.observed = self.observed.restricted(kept);
+            self.goal = Some(goal.clone());
+        }
+        self.at_gate = Some(Box::new(AtGate { what: Waiting::Change(Box::new(goal)), writes, documents, proposed }));
+    }
+}
+
+impl Fleet {
+    /// The catalogue that a revision brings, and the one in force where that is another one.
+    pub(super) fn catalogues(&self, wanted: &Wanted) -> (Arc<Catalogue>, Option<Arc<Catalogue>>) {
+        if wanted.catalogue_broken() {
+            return (Arc::clone(&self.catalogue), None);
+        }
+        let new = Arc::clone(wanted.catalogue());
+        let before = if self.classes_known {
+            (self.catalogue.print() != new.print()).then(|| Arc::clone(&self.catalogue))
+        } else {
+            let known = self.service.gate.catalogue.as_ref();
+            known.is_some_and(|known| *known != new.print()).then(Catalogue::builtin)
+        };
+        (new, before)
+    }
+
+    /// What this revision and its secrets are known by.
+    fn gate_digest(&self, wanted: &Wanted) -> SmolStr {
+        let mut hash = Sha256::new();
+        hash.update(wanted.revision().as_str());
+        if let Some(key) = &self.key {
+            let mut prints: Vec<(String, String)> = wanted
+                .secrets_read()
+                .map(|(reference, secret)| (reference.to_string(), secret.map(|secret| key.of_secret(secret))))
+                .map(|(reference, print)| (reference, print.unwrap_or_default()))
+                .collect();
+            prints.sort();
+            for (reference, print) in prints {
+                hash.update(reference.len().to_le_bytes());
+                hash.update(reference);
+                hash.update(print);
+            }
+        }
+        let bytes = hash.finalize();
+        SmolStr::new(to_hex(bytes.get(..8).unwrap_or_default()))
+    }
+
+    /// Judges a revision that is about to be taken over: which of its phones wait.
+    pub(super) fn judge(&mut self, takeover: &Takeover, now: Timestamp) {
+        let digest = self.gate_digest(&takeover.wanted);
+        let wanted = &takeover.wanted;
+        let gate_of = |name: &SiteName| {
+            let new = wanted.declared_site(name).map(|site| site.gate).unwrap_or_default();
+            judge::careful(self.sites.get(name).map(|site| &site.gate), &new)
+        };
+        let settings = self.settings.gate;
+        let verdict = judge::judge(&takeover.tally, &settings, gate_of);
+        let written = takeover.tally.whole().written;
+        let again = self.service.gate.held.as_ref().is_some_and(|held| held.digest == digest);
+        let said = settings.trailer && wanted.approved_phones() == Some(written) && takeover.tally.gone == 0;
+        let before = self.service.gate.clone();
+        let record = &mut self.service.gate;
+        if !again {
+            record.approvals.clear();
+            record.held = None;
+        }
+        if !verdict.passes() && !again && said {
+            tracing::info!(revision = %wanted.revision(), phones = written, "the commit itself approves its plan");
+        } else if !verdict.passes() && !again {
+            let sites = verdict.all.is_empty().then(|| verdict.sites.keys().cloned().collect());
+            let causes = verdict.all.iter().map(ToString::to_string);
+            let of_site = |(name, causes): (&SiteName, &Vec<judge::Cause>)| {
+                causes.iter().map(|cause| format!("site {name}: {cause}")).collect::<Vec<_>>()
+            };
+            let causes = causes.chain(verdict.sites.iter().flat_map(of_site)).collect();
+            let revision = wanted.revision().clone();
+            let renamed = self.taken.as_ref() == Some(&revision);
+            let name = if renamed {
+                format!("{revision}+secrets-{}", digest.get(..8).unwrap_or_default())
+            } else {
+                revision.to_string()
+            };
+            let catalogue = takeover.before.is_some();
+            let sites = sites.filter(|_| !catalogue);
+            record.held =
+                Some(HeldRevision { name, revision, digest, since: now, sites, causes, catalogue, rejected: None });
+        } else if let Some(held) = record.held.as_mut().filter(|_| !verdict.passes()) {
+            // the same, counted anew after a restart: what was held stays held, and more may be
+            if verdict.all.is_empty() {
+                let more = verdict.sites.keys().cloned();
+                if let Some(sites) = &mut held.sites {
+                    sites.extend(more);
+                }
+            } else {
+                held.sites = None;
+            }
+        }
+        if !record.held.as_ref().is_some_and(|held| held.catalogue) || record.approves_all() {
+            record.catalogue = Some(takeover.catalogue.print());
+        }
+        if *record != before {
+            self.save_service();
+        }
+        self.gate.plan = None;
+        self.gate.releasing.clear();
+    }
+
+    /// Whether a phone of these sites waits if it is written to.
+    pub(super) fn gate_holds(&self, new: &SiteName, old: Option<&SiteName>) -> bool {
+        let record = &self.service.gate;
+        record.holds(new) || old.is_some_and(|old| record.holds(old) && !record.approves(new))
+    }
+
+    /// Whether the catalogue of the newest revision waits.
+    pub(super) fn gate_holds_catalogue(&self) -> bool {
+        let record = &self.service.gate;
+        record.held.as_ref().is_some_and(|held| held.catalogue) && !record.approves_all()
+    }
+
+    /// Whether phones that vanish stay.
+    pub(super) fn gate_holds_vanishing(&self, site: &SiteName) -> bool {
+        self.service.gate.holds(site)
+    }
+
+    /// Sets down the plan of what is held, for people.
+    pub(super) fn note_plan(&mut self, plan: Plan) {
+        self.gate.plan = (plan.phones > 0).then_some(plan);
+    }
+
+    /// The revision that waits, if one does.
+    pub(super) fn held_revision(&self) -> Option<(&HeldRevision, &Plan)> {
+        Some((self.service.gate.held.as_ref()?, self.gate.plan.as_ref()?))
+    }
+
+    fn find_held(&self, asked: &str, digest: Option<&str>) -> Result<&HeldRevision, GateError> {
+        let (held, _) = self.held_revision().ok_or(GateError::Nothing)?;
+        let is_meant = held.name == asked || (asked.len() >= SHORTEST_NAME && held.name.starts_with(asked));
+        if !is_meant {
+            return Err(GateError::Another { asked: asked.to_owned(), held: held.name.clone() });
+        }
+        if digest.is_some_and(|digest| digest != held.digest) {
+            return Err(GateError::Changed(held.name.clone()));
+        }
+        match &held.rejected {
+            Some(Said { by, reason, .. }) => Err(GateError::Rejected { by: by.clone(), reason: reason.clone() }),
+            None => Ok(held),
+        }
+    }
+
+    /// Lets what waits go on, for all phones or those of one site. `revision` may be its first characters.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub fn approve(
+        &mut self,
+        revision: &str,
+        digest: Option<&str>,
+        site: Option<&SiteName>,
+        by: &By,
+        now: Timestamp,
+    ) -> Result<Approved, GateError> {
+        let held = self.find_held(revision, digest)?;
+        if site.is_some() && held.catalogue {
+            return Err(GateError::WholeOnly);
+        }
+        let name = held.name.clone();
+        let phones: Vec<DeviceId> = self.waiting_at_gate(site).map(|phone| phone.device.clone()).collect();
+        if let Some(site) = site.filter(|_| phones.is_empty()) {
+            return Err(GateError::NoSuchSite(site.clone()));
+        }
+        let said = Said { by: by.actor.clone(), reason: by.reason.clone(), at: now };
+        self.service.gate.approvals.push(Approval { site: site.cloned(), said });
+        if self.service.gate.held.as_ref().is_some_and(|held| held.catalogue) {
+            self.take_catalogue(now);
+        }
+        self.save_service();
+        if let Some(wanted) = self.wanted.clone() {
+            self.keep_sites(None, &wanted, &self.sites_at_gate());
+        }
+        let count = phones.len();
+        self.gate.releasing.extend(phones);
+        self.gate.since = Some(now);
+        Ok(Approved { revision: name, phones: count })
+    }
+
+    /// Has what waits wait for good: another revision is to come. How many phones that are.
+    ///
+    /// # Errors
+    /// [`GateError`]
+    pub fn reject(
+        &mut self,
+        revision: &str,
+        digest: Option<&str>,
+        by: &By,
+        now: Timestamp,
+    ) -> Result<Approved, GateError> {
+        let name = self.find_held(revision, digest)?.name.clone();
+        let said = Said { by: by.actor.clone(), reason: by.reason.clone(), at: now };
+        if let Some(held) = &mut self.service.gate.held {
+            held.rejected = Some(said);
+        }
+        self.save_service();
+        Ok(Approved { revision: name, phones: self.waiting_at_gate(None).count() })
+    }
+
+    fn waiting_at_gate(&self, site: Option<&SiteName>) -> impl Iterator<Item = &Phone> {
+        let of_site = move |phone: &&Phone| site.is_none_or(|site| phone.gate_site() == Some(site));
+        self.phones.values().map(Box::as_ref).filter(|phone| phone.at_gate.is_some()).filter(of_site)
+    }
+
+    /// The sites that have phones at the gate which no approval lets go.
+    pub(super) fn sites_at_gate(&self) -> BTreeSet<SiteName> {
+        let held = self.waiting_at_gate(None).filter_map(Phone::gate_site);
+        held.filter(|site| self.service.gate.holds(site)).cloned().collect()
+    }
+
+    /// How many phones wait at the gate, by site.
+    pub fn held_by_site(&self) -> BTreeMap<SiteName, usize> {
+        let mut sites = BTreeMap::new();
+        for site in self.waiting_at_gate(None).filter_map(Phone::gate_site) {
+            *sites.entry(site.clone()).or_default() += 1;
+        }
+        sites
+    }
+
+    fn take_catalogue(&mut self, now: Timestamp) {
+        let Some(wanted) = self.wanted.clone() else { return };
+        self.catalogue = Arc::clone(wanted.catalogue());
+        self.classes_known = true;
+        self.service.gate.catalogue = Some(self.catalogue.print());
+        let all: Vec<DeviceId> = self.phones.keys().cloned().collect();
+        for device in all {
+            if let Some(phone) = self.phones.get_mut(&device) {
+                phone.assess(&self.catalogue);
+            }
+            self.schedule(&device, now);
+        }
+    }
+
+    /// When phones are let go that were approved.
+    pub(super) fn release_due(&self) -> Option<Timestamp> {
+        self.gate.since.filter(|_| !self.gate.releasing.is_empty())
+    }
+
+    /// Lets some of the approved phones go.
+    pub(super) fn release_some(&mut self, now: Timestamp) {
+        let some = self.gate.releasing.len().min(PORTION);
+        let devices: Vec<DeviceId> = self.gate.releasing.drain(..some).collect();
+        if devices.is_empty() {
+            return;
+        }
+        for device in devices {
+            self.release(&device, now);
+        }
+        if self.gate.releasing.is_empty() && self.waiting_at_gate(None).next().is_none() {
+            self.gate.plan = None;
+        }
+    }
+
+    fn release(&mut self, device: &DeviceId, now: Timestamp) {
+        let Some(wanted) = self.wanted.clone() else { return };
+        let Some(phone) = self.phones.get(device) else { return };
+        match phone.at_gate.as_ref().map(|at_gate| &at_gate.what) {
+            Some(Waiting::Change(_)) => self.let_go(device, &wanted, now),
+            Some(Waiting::Vanish) => self.vanish(device, &wanted, now),
+            None => {}
+        }
+    }
+}
+
+impl Phone {
+    /// The site that decides whether it waits: the one that it is to be of.
+    fn gate_site(&self) -> Option<&SiteName> {
+        match &self.at_gate.as_ref()?.what {
+            Waiting::Change(goal) => Some(&goal.desired.site),
+            Waiting::Vanish => self.goal.as_ref().map(|goal| &goal.desired.site),
+        }
+    }
+
+    /// The documents that its secrets are read from: those in force.
+    pub(super) fn documents<'a>(&self, newest: Option<&'a Wanted>) -> Documents<'a> {
+        match &self.at_gate {
+            Some(at_gate) => Documents::Kept(at_gate.documents.clone()),
+            None => Documents::Newest(newest),
+        }
+    }
+
+    /// What is to be said of what it waits with.
+    pub(super) fn gate_note(&self, held: Option<&HeldRevision>) -> Option<String> {
+        let at_gate = self.at_gate.as_ref()?;
+        let name = held.map_or("the newest revision", |held| held.name.as_str());
+        let rejected = held.and_then(|held| held.rejected.as_ref());
+        let what = match &at_gate.what {
+            Waiting::Vanish => "no document names it any more".to_owned(),
+            Waiting::Change(_) => {
+                let ids: Vec<_> = at_gate.writes.items.iter().map(|item| &item.id).collect();
+                if ids.is_empty() {
+                    "what it would write is not known before the phone says its model".to_owned()
+                } else {
+                    format!("it would write {}", super::show::some_names(&ids))
+                }
+            }
+        };
+        let rest = if at_gate.proposed { "nothing is in force, so it is only read" } else { "what is in force stays" };
+        Some(match rejected {
+            Some(Said { by, reason, .. }) => {
+                format!("held at the gate: {name}, which {by} rejected ({reason}): {what}; {rest}")
+            }
+            None => format!("held at the gate: {name}: {what}; {rest}"),
+        })
+    }
+}

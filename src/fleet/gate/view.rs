@@ -1,0 +1,172 @@
+//! The plan of what waits at the gate, as people read it: the same change on many phones is one line.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::{Approval, HeldRevision, Said};
+use crate::{
+    fleet::{
+        Fleet,
+        plan::{Writes, is_risky},
+        show::without_credentials,
+    },
+    spec::SiteName,
+    wpi::{ItemId, secret::MASK},
+};
+
+/// Most different changes that a plan keeps; beyond that they are counted.
+pub const CHANGES: usize = 200;
+/// Most phones that are named with one change.
+pub const NAMED: usize = 10;
+/// Most approvals that are shown.
+const APPROVALS: usize = 50;
+
+/// What a revision would change, as it is gathered.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Phones that wait.
+    pub phones: usize,
+    /// Phones among them that would vanish.
+    pub vanishing: usize,
+    /// Phones that only return to what they had, and do not wait.
+    pub returned: usize,
+    changes: BTreeMap<(ItemId, Option<SmolStr>), PlannedChange>,
+    more: usize,
+}
+
+impl Plan {
+    /// Adds a phone that waits.
+    pub fn add(&mut self, name: &str, writes: &Writes) {
+        self.phones += 1;
+        for item in &writes.items {
+            let key = (item.id.clone(), item.to.clone());
+            if self.changes.len() >= CHANGES && !self.changes.contains_key(&key) {
+                self.more += 1;
+                continue;
+            }
+            let change = self.changes.entry(key).or_insert_with(|| PlannedChange {
+                item: item.id.name.to_string(),
+                index: item.id.index.map(|index| index.0),
+                to: item.to.as_deref().map_or_else(|| MASK.to_owned(), without_credentials),
+                risky: is_risky(item.effect).then(|| item.effect.as_str().to_owned()),
+                phones: 0,
+                names: Vec::new(),
+            });
+            change.phones += 1;
+            if change.names.len() < NAMED {
+                change.names.push(name.to_owned());
+            }
+        }
+    }
+
+    /// Adds a phone that waits to vanish.
+    pub fn add_vanishing(&mut self) {
+        self.phones += 1;
+        self.vanishing += 1;
+    }
+}
+
+/// One change of a plan. Values of secrets are `***`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedChange {
+    /// The item.
+    pub item: String,
+    /// Its index.
+    pub index: Option<u32>,
+    /// What it is to be.
+    pub to: String,
+    /// Its effect, where that is service, safety or lockout.
+    pub risky: Option<String>,
+    /// On how many phones.
+    pub phones: usize,
+    /// The first ten of them.
+    pub names: Vec<String>,
+}
+
+/// What waits at the gate, as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldView {
+    /// The revision as people name it.
+    pub revision: String,
+    /// What an approval is bound to.
+    pub digest: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why it waits, a sentence each.
+    pub causes: Vec<String>,
+    /// Phones that wait now.
+    pub phones: usize,
+    /// Phones that would vanish, as it was planned.
+    pub vanishing: usize,
+    /// Phones that only return to what they had, and did not wait.
+    pub returned: usize,
+    /// Phones that wait, by site.
+    pub sites: BTreeMap<SiteName, usize>,
+    /// Whether `catalogue.csv` waits.
+    pub catalogue: bool,
+    /// What would be written, the changes of most phones first.
+    pub changes: Vec<PlannedChange>,
+    /// Changes beyond those, not grouped.
+    pub more: usize,
+    /// Who approved a part of it.
+    pub approvals: Vec<Approval>,
+    /// Who rejected it.
+    pub rejected: Option<Said>,
+}
+
+/// The gate as the API shows it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct GateView {
+    /// What waits; null = nothing.
+    pub held: Option<HeldView>,
+}
+
+impl Fleet {
+    /// What waits at the gate.
+    pub fn gate_view(&self) -> GateView {
+        let Some((held, plan)) = self.held_revision() else { return GateView::default() };
+        let mut changes: Vec<PlannedChange> = plan.changes.values().cloned().collect();
+        changes.sort_by(|a, b| (b.risky.is_some(), b.phones).cmp(&(a.risky.is_some(), a.phones)));
+        let sites = self.held_by_site();
+        let view = HeldView {
+            revision: held.name.clone(),
+            digest: held.digest.to_string(),
+            since: held.since,
+            causes: held.causes.clone(),
+            phones: sites.values().sum(),
+            vanishing: plan.vanishing,
+            returned: plan.returned,
+            sites,
+            catalogue: self.gate_holds_catalogue(),
+            changes,
+            more: plan.more,
+            approvals: self.service.gate.approvals.iter().take(APPROVALS).cloned().collect(),
+            rejected: held.rejected.clone(),
+        };
+        GateView { held: Some(view) }
+    }
+
+    /// What stands above `status` while something waits.
+    pub(in crate::fleet) fn gate_note(&self) -> Option<String> {
+        let (held, _) = self.held_revision()?;
+        let phones: usize = self.held_by_site().values().sum();
+        let HeldRevision { name, causes, rejected, .. } = held;
+        let what = causes.join("; ");
+        Some(match rejected {
+            Some(Said { by, reason, .. }) => {
+                format!(
+                    "REJECTED by {by}: {reason}. {phones} phones keep what they had before {name}; push another revision."
+                )
+            }
+            None => format!(
+                "HELD at the gate: {name}, {phones} phones: {what}. `phoneops gate` shows the plan, `phoneops approve {name}` \
+                 lets it go on."
+            ),
+        })
+    }
+}
