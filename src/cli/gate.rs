@@ -92,7 +92,8 @@ fn ask(server: &Server, act: &str, wish: Wish) -> miette::Result<Approved> {
     })?)
 }
 
-fn table(held: &HeldView, now: Timestamp) -> String {
+/// The plan of what waits, for people.
+pub(super) fn table(held: &HeldView, now: Timestamp) -> String {
     let mut lines = vec![format!("{} waits at the gate ({}):", clean(&held.revision), ago(held.since, now))];
     lines.extend(held.causes.iter().map(|cause| format!("  {}", clean(cause))));
     let sites: Vec<String> = held.sites.iter().map(|(site, phones)| format!("{site} {phones}")).collect();

@@ -18,7 +18,7 @@ use phoneops::{
 };
 
 /// Words of the vocabulary that no phone of this version can get.
-const LATER_STATES: [State; 1] = [State::Held];
+const LATER_STATES: [State; 0] = [];
 const LATER_PENDING: [PendingReason; 1] = [PendingReason::Recovering];
 const LATER_DEGRADED: [DegradedReason; 0] = [];
 

@@ -35,6 +35,7 @@ mod service_faults_phones;
 mod service_faults_report;
 mod service_flows;
 mod service_forgotten;
+mod service_gate;
 mod service_git;
 mod service_hands_off;
 mod service_handshake;

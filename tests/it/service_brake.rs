@@ -1,7 +1,5 @@
 //! The brake by its commands, with real phones, over a restart; and who set it, in the audit log.
 
-use std::{fs, path::PathBuf};
-
 use jiff::SignedDuration;
 use phoneops::{
     fleet::{
@@ -13,24 +11,12 @@ use phoneops::{
     spec::SiteName,
 };
 
-use crate::{
-    service_child::{phoneops, run},
-    service_stage::{ACT, Stage, configs, has, idle, profile, times_written, told, until},
-};
+use crate::service_stage::{Stage, command, configs, has, idle, profile, times_written, told, until};
 
 const PHONES: u32 = 3;
 
 fn documents(server: &str) -> String {
     profile("Enforce", &format!("sntp-addr: {server}")) + "---\n" + &configs(0..PHONES)
-}
-
-async fn command(stage: &Stage, words: &[&str]) -> (i32, String) {
-    let token: PathBuf = stage.path("token");
-    fs::write(&token, ACT).unwrap();
-    let server = format!("http://{}", stage.running().status_address);
-    let mut command = phoneops(words[0]);
-    command.args(&words[1..]).args(["--server", &server, "--token-file", token.to_str().unwrap()]);
-    run(command).await
 }
 
 async fn fleet(stage: &Stage) -> Vec<SimPhone> {

@@ -31,7 +31,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::listener_support::self_made;
+use crate::{
+    listener_support::self_made,
+    service_child::{phoneops, run},
+};
 
 /// Longest wait for anything that has to come; no test waits for it when all is well.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -203,6 +206,7 @@ impl Stage {
                 contact_ports: Vec::new(),
                 backoff_base: ms(40),
                 backoff_limit: ms(400),
+                gate: fleet::settings::GateSettings::OFF,
                 ..fleet::Settings::default()
             },
             xml: Limits::default(),
@@ -340,6 +344,16 @@ impl Stage {
             phone.stop().await;
         }
     }
+}
+
+/// Runs a command that asks this service, with a token that may act: its exit code and what it printed.
+pub(crate) async fn command(stage: &Stage, words: &[&str]) -> (i32, String) {
+    let token: PathBuf = stage.path("token");
+    fs::write(&token, ACT).unwrap();
+    let server = format!("http://{}", stage.running().status_address);
+    let mut command = phoneops(words[0]);
+    command.args(&words[1..]).args(["--server", &server, "--token-file", token.to_str().unwrap()]);
+    run(command).await
 }
 
 /// Replaces a file as editors do.

@@ -87,7 +87,12 @@ async fn phone_item_index_and_time_are_filters() {
 async fn who_made_a_revision_is_told_also_when_it_is_noted_later() {
     let (temp, store) = open();
     store.add_history(vec![change(0, "e164", None)]).await.unwrap();
-    let commit = Commit { author: "Ada".to_owned(), committer: "Bob".to_owned(), subject: "Numbers".to_owned() };
+    let commit = Commit {
+        author: "Ada".to_owned(),
+        committer: "Bob".to_owned(),
+        subject: "Numbers".to_owned(),
+        approved_phones: None,
+    };
     store.save_revision(Revision::new("abc"), Some(commit)).await.unwrap();
     store.close().await;
     drop(store);

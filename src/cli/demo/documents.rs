@@ -56,11 +56,13 @@ spec:
     )
 }
 
-/// The sites: simulated phones have loopback addresses.
-pub(super) fn sites() -> String {
+/// The sites: simulated phones have loopback addresses. `gate` = how many phones of berlin a commit may change at once.
+pub(super) fn sites(gate: Option<u32>) -> String {
     let documents = SITES.map(|site| {
+        let gate = gate.filter(|_| site == "berlin").map(|phones| format!(", gate: {{phones: {phones}}}"));
         format!(
-            "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {{name: \"{site}\"}}\nspec: {{networks: [\"127.0.0.0/8\"]}}\n"
+            "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {{name: \"{site}\"}}\nspec: {{networks: [\"127.0.0.0/8\"]{}}}\n",
+            gate.unwrap_or_default()
         )
     });
     documents.join("---\n")
@@ -98,7 +100,7 @@ mod tests {
             .map(|number| (format!("phones/{}.yaml", name(number)), phone(number, &crate::sim::mac(number), "Desk")))
             .collect();
         for armed in [false, true] {
-            let (fleet, berlin, sites) = (fleet_profile(armed), berlin_profile("192.0.2.7"), sites());
+            let (fleet, berlin, sites) = (fleet_profile(armed), berlin_profile("192.0.2.7"), sites(armed.then_some(2)));
             let mut texts: Vec<(&str, &str)> =
                 vec![("fleet.yaml", &fleet), ("berlin.yaml", &berlin), ("sites.yaml", &sites)];
             texts.extend(phones.iter().map(|(path, text)| (path.as_str(), text.as_str())));

@@ -7,7 +7,10 @@ use miette::{IntoDiagnostic, ensure};
 use super::{Args, documents, repository::Team, stage::Stage};
 use crate::{
     cli::Exit,
-    fleet::words::{PendingReason, State},
+    fleet::{
+        audit::By,
+        words::{PendingReason, State},
+    },
     sim,
     wpi::{ItemId, ItemName, ItemText},
 };
@@ -58,7 +61,7 @@ async fn end(stage: Stage) {
 fn write_documents(team: &Team) -> Result<(), super::repository::TeamError> {
     team.write("fleet.yaml", &documents::fleet_profile(false))?;
     team.write("site-berlin.yaml", &documents::berlin_profile("192.0.2.5"))?;
-    team.write("sites.yaml", &documents::sites())?;
+    team.write("sites.yaml", &documents::sites(None))?;
     for number in 0..documents::phones() {
         write_phone(team, number, &format!("Desk {}", number + 1))?;
     }
@@ -76,6 +79,7 @@ async fn steps(stage: &Stage, team: &Team) -> miette::Result<()> {
     change_one_site(stage, team).await?;
     change_a_phone_in_a_call(stage, team).await?;
     put_right_what_a_user_changed(stage).await?;
+    hold_and_approve(stage, team).await?;
     let violations = stage.phones.violations();
     ensure!(violations.is_empty(), "the simulated phones complain: {violations:?}");
     Ok(())
@@ -164,5 +168,35 @@ async fn put_right_what_a_user_changed(stage: &Stage) -> miette::Result<()> {
     let took = stage.in_sync("the drift is put right", stage.views().len()).await?;
     ensure!(phone.value(&item) == Some(ItemText::plain("true")), "the phone still has what its user set");
     stage.say(&format!("after {took:.1?}: put right in a session of its own, {name} is InSync"));
+    Ok(())
+}
+
+async fn hold_and_approve(stage: &Stage, team: &Team) -> miette::Result<()> {
+    const MOST: u32 = 2;
+    let berlin = usize::try_from(documents::PHONES_PER_SITE).into_diagnostic()?;
+    team.write("sites.yaml", &documents::sites(Some(MOST))).into_diagnostic()?;
+    let commit = team.push("Berlin: no more than two phones at once without a look").into_diagnostic()?;
+    stage.say(&format!("git push {commit}: a commit that changes more than {MOST} phones of berlin waits at the gate"));
+    stage.taken_over(&commit).await?;
+    let before = stage.writes();
+    team.write("site-berlin.yaml", &documents::berlin_profile("192.0.2.8")).into_diagnostic()?;
+    let commit = team.push("Berlin: yet another time server").into_diagnostic()?;
+    stage.say(&format!("git push {commit}: yet another time server for site berlin"));
+    let took = stage.until("the phones of berlin are held", |stage| stage.count(State::Held) == berlin).await?;
+    let gate = stage.running.shared().with_fleet(|fleet, _| fleet.gate_view());
+    let held = gate.held.ok_or_else(|| miette::miette!("nothing waits at the gate"))?;
+    stage.say(&format!("after {took:.1?}: {berlin} phones Held, nothing was written; `phoneops gate` says:"));
+    for line in crate::cli::gate::table(&held, jiff::Timestamp::now()).lines() {
+        println!("             {line}");
+    }
+    ensure!(stage.writes() == before, "something was written although it waits at the gate");
+    let by = By::new("demo", "looked at the plan").into_diagnostic()?;
+    let approved =
+        stage.running.shared().with_fleet(|fleet, now| fleet.approve(&commit, Some(&held.digest), None, &by, now));
+    stage.say(&format!("phoneops approve {commit}: {} phones go on", approved.into_diagnostic()?.phones));
+    let took = stage.in_sync("the phones of berlin are changed", before.len()).await?;
+    let written: Vec<bool> = stage.writes().iter().zip(&before).map(|(now, before)| now > before).collect();
+    ensure!(written.iter().filter(|written| **written).count() == berlin, "not just the phones of berlin were written");
+    stage.say(&format!("after {took:.1?}: the {berlin} phones of berlin have it"));
     Ok(())
 }

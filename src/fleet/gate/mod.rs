@@ -301,6 +301,12 @@ impl Fleet {
             record.held =
                 Some(HeldRevision { name, revision, digest, since: now, sites, causes, catalogue, rejected: None });
         } else if let Some(held) = record.held.as_mut().filter(|_| !verdict.passes()) {
+            if said && held.rejected.is_none() && record.approvals.iter().all(|approval| approval.site.is_some()) {
+                tracing::info!(revision = held.name, phones = written, "a note approves its plan");
+                let by = "git note".to_owned();
+                let said = Said { by, reason: "the number of its plan".to_owned(), at: now };
+                record.approvals.push(Approval { site: None, said });
+            }
             // the same, counted anew after a restart: what was held stays held, and more may be
             if verdict.all.is_empty() {
                 let more = verdict.sites.keys().cloned();

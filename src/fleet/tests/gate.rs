@@ -379,7 +379,7 @@ fn a_catalogue_that_lets_more_through_waits_for_all() {
     town.stage.push(&yaml);
     assert_eq!(town.all_call(), 0, "an unknown item may lock a phone out");
     town.stage.gate_from_now_on(SMALL);
-    let csv = "name,type,effect,owner\nhouse-item,text,,admin\n";
+    let csv = "name,effect,owner\nhouse-item,service,admin\n";
     town.stage.push_files(&[("fleet.yaml", &yaml), ("catalogue.csv", csv)]);
     assert!(town.stage.fleet.gate_view().held.is_some_and(|held| held.catalogue), "{:?}", town.states());
     assert_eq!((town.count(State::Held), town.all_call()), (5, 0));
