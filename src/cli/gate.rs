@@ -85,11 +85,11 @@ pub fn reject(args: Reject) -> miette::Result<Exit> {
 /// Binds the act to what waits now, so that nothing else is approved that comes in between.
 fn ask(server: &Server, act: &str, wish: Wish) -> miette::Result<Approved> {
     let path = format!("{PATH}/{act}");
-    Ok(server.ask(async |client| {
+    server.ask(async |client| {
         let view: GateView = client.get(PATH).await?;
         let digest = view.held.map(|held| held.digest);
         client.post(&path, &Wish { digest, ..wish }).await
-    })?)
+    })
 }
 
 /// The plan of what waits, for people.

@@ -18,8 +18,10 @@ const FORMERS: usize = 16;
 /// The desired state that phoneops works towards, and the first revision that gave it.
 #[derive(Debug, Clone)]
 pub struct Goal {
-    /// What is wanted.
+    /// What is wanted: the documents, with what is put back over them.
     pub desired: Arc<Desired>,
+    /// What the documents say.
+    pub documents: Arc<Desired>,
     /// The revision.
     pub revision: Revision,
 }
@@ -86,13 +88,13 @@ impl Phone {
 
     /// Remembers what was in force, if the phone had it: nothing was left to be written. A return forgets all that came after what it returns to: going there again is news.
     fn keep_formers(&mut self, old: Option<&Goal>, new: &Goal) {
-        if let Some(place) = self.formers.iter().position(|former| *former == new.desired.digest) {
+        if let Some(place) = self.formers.iter().position(|former| *former == new.documents.digest) {
             self.formers.truncate(place);
         } else if let Some(old) = old.filter(|_| self.read_at.is_some() && !self.assessment.writable) {
             if self.formers.len() >= FORMERS {
                 self.formers.remove(0);
             }
-            self.formers.push(old.desired.digest);
+            self.formers.push(old.documents.digest);
         }
     }
 

@@ -140,8 +140,7 @@ impl Fleet {
     fn surroundings<'a>(&'a self, site: &'a Site, phone: &Phone, peer: IpAddr, now: Timestamp) -> Surroundings<'a> {
         Surroundings {
             settings: &self.settings,
-            documents: phone.documents(self.wanted.as_deref()),
-            documents_read: self.wanted.is_some(),
+            documents: self.wanted.as_deref().map(|newest| phone.documents(newest)),
             classes_known: self.classes_known,
             key: self.key.as_ref(),
             catalogue: &self.catalogue,
@@ -370,6 +369,7 @@ impl Fleet {
             }
         };
         self.report(flow, result, problem, now);
+        self.finish_put_backs(&device);
         match ending {
             Ending::Done => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(NoWrite::Turn) => {
@@ -388,6 +388,15 @@ impl Fleet {
         }
         self.after_call(&device, now);
         cleanup(nonce, wish)
+    }
+
+    /// What was put back and read is managed no more.
+    fn finish_put_backs(&mut self, device: &DeviceId) {
+        if let Some(phone) = self.phones.get_mut(device)
+            && phone.finish_put_backs()
+        {
+            phone.assess(&self.catalogue);
+        }
     }
 
     /// A session came to its end: past failures are forgiven, unless it left undone what it could have done.

@@ -19,9 +19,9 @@ use crate::{spec::Desired, wpi::DeviceId};
 impl Phone {
     /// A phone as the store knew it; what was in force stays so until the documents are read.
     pub fn from_record(record: PhoneRecord) -> Self {
-        let goal = record.in_force.as_deref().map(|in_force| Goal {
-            desired: Arc::new(desired_of(&record.device, in_force)),
-            revision: in_force.revision.clone(),
+        let goal = record.in_force.as_deref().map(|in_force| {
+            let documents = Arc::new(desired_of(&record.device, in_force));
+            Goal::new(documents, &record.put_backs, in_force.revision.clone())
         });
         let declared = goal.is_some() && !record.abandoned;
         Self {
@@ -36,6 +36,7 @@ impl Phone {
             doubtful: Vec::new(),
             in_flight: record.in_flight,
             before_images: record.before_images,
+            put_backs: record.put_backs,
             due: record.due,
             fingerprints: record.fingerprints,
             seeding: record.seeding,
@@ -83,6 +84,7 @@ impl Phone {
             refused: self.refused.clone(),
             in_flight: self.in_flight.clone(),
             before_images: self.before_images.clone(),
+            put_backs: self.put_backs.clone(),
             due: self.due.clone(),
             fingerprints: self.fingerprints.clone(),
             seeding: self.seeding.clone(),
@@ -101,7 +103,7 @@ impl Phone {
 }
 
 fn in_force_of(goal: &Goal) -> InForce {
-    let desired = &goal.desired;
+    let desired = &goal.documents;
     InForce {
         name: Arc::clone(&desired.name),
         labels: Arc::clone(&desired.labels),

@@ -15,6 +15,7 @@
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes; [`brake`]: stopped by a person; [`doors`]: whether the clock lets it
 //! - [`custody`]: to whom secrets are sent
+//! - [`image`]: what items were before, [`put_back`]: values that become so again
 //! - [`plan`]: what a revision would write, [`gate`]: which of its phones wait for a person
 //! - [`ladder`]: how many phones of a site may be in [`doubt`] at once, [`climbing`]: what the fleet does with both
 //! - [`restart`]: restarting phones
@@ -50,6 +51,7 @@ pub mod goal;
 pub mod hands_off;
 pub mod history;
 mod ignore;
+pub mod image;
 mod intake;
 mod keep;
 pub mod ladder;
@@ -62,6 +64,7 @@ pub mod phone;
 pub mod plan;
 mod poll;
 mod proof;
+pub mod put_back;
 pub mod record;
 mod reported;
 pub mod reset;

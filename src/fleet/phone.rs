@@ -15,11 +15,13 @@ use super::{
     gate::AtGate,
     goal::Goal,
     ignore::Ignoring,
+    image::BeforeImages,
     may_write::bar,
     news::News,
     observed::{ObservedSet, Readings},
     poll::Polls,
-    record::{BeforeImage, Facts, InFlight, PhoneRecord, Refused},
+    put_back::PutBack,
+    record::{Facts, InFlight, PhoneRecord, Refused},
     reset::Reset,
     restart::Restart,
     seeding::Seeding,
@@ -100,8 +102,10 @@ pub struct Phone {
     pub doubtful: Vec<ItemId>,
     /// A write that is not known to have ended.
     pub in_flight: Option<InFlight>,
-    /// What items were before the first change.
-    pub before_images: Vec<BeforeImage>,
+    /// What items were before they were changed.
+    pub before_images: BeforeImages,
+    /// What is put back over the documents, sorted by item.
+    pub put_backs: Vec<PutBack>,
     /// Items that never compare and are to be written, sorted.
     pub due: Vec<ItemId>,
     /// What is known of the content of items that never compare.

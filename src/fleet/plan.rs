@@ -8,11 +8,12 @@ use std::{collections::BTreeSet, sync::Arc};
 use smol_str::SmolStr;
 
 use super::{
-    diff::compare,
+    diff::{Drift, compare},
     fingerprint::FingerprintKey,
     goal::{Goal, meaning},
     may_write::{bar, seed_bar},
     phone::Phone,
+    put_back::amended,
     sending::text_of,
 };
 use crate::{
@@ -30,7 +31,7 @@ pub struct Planned {
     pub to: Option<SmolStr>,
     /// What the item can do.
     pub effect: Effect,
-    /// Whether the phone had this value before phoneops or an earlier revision changed it.
+    /// Whether the phone had this value before phoneops changed it.
     pub returns: bool,
 }
 
@@ -78,7 +79,10 @@ impl Phone {
     /// the first one for a phone that is new.
     pub(super) fn would_write(&self, possible: &[Arc<Desired>], first: bool, prospect: &Prospect<'_>) -> Writes {
         let mut writes = Writes::default();
-        for desired in possible {
+        let before = self.goal.as_ref().filter(|_| self.declared() && !self.proposed());
+        for documents in possible {
+            let put_backs = self.put_backs_for(before, documents, prospect.catalogue);
+            let desired = &*amended(documents, &put_backs);
             let more = self.news_of(desired, first || self.fresh, prospect);
             writes.items.extend(more);
         }
@@ -102,7 +106,7 @@ impl Phone {
         }
         let carried = |item: &DesiredItem| before.is_some_and(|goal| carries(goal, desired, item, prospect));
         let found = compare(catalogue, &desired.items, &self.observed);
-        let drift = found.drift.iter().flat_map(|drift| drift.items()).map(|difference| &difference.id);
+        let drift = found.drift.iter().flat_map(Drift::items).map(|difference| &difference.id);
         let differing = drift.chain(&found.unread).filter_map(|id| desired.get(id));
         let same_rules = before.is_some_and(|goal| goal.desired.policy.ignore == desired.policy.ignore);
         let left_alone = |item: &DesiredItem| {
@@ -150,14 +154,20 @@ impl Phone {
                 DesiredValue::Text(text) if !catalogue.is_secret(name) => Some(text.clone()),
                 DesiredValue::Text(_) | DesiredValue::Secret(_) => None,
             };
-            let had = |image: &super::record::BeforeImage| {
-                image.id == id && catalogue.same(name, text.as_deref(), image.old.as_deref())
-            };
-            let returns = text.is_some() && self.before_images.iter().any(had);
+            let returns = text.is_some() && self.had(&id, text.as_deref(), catalogue);
             let effect = catalogue.effect(name);
             Some(Planned { id, to: text, effect, returns })
         };
         ids.filter_map(planned).collect()
+    }
+}
+
+impl Phone {
+    /// Whether an item had this value before phoneops changed it. What an earlier revision made of it is known by the
+    /// documents as a whole, for to go there again is news.
+    fn had(&self, id: &ItemId, text: Option<&str>, catalogue: &Catalogue) -> bool {
+        let first = self.before_images.first(id).filter(|image| !image.secret);
+        first.is_some_and(|image| catalogue.same(id.name.as_str(), text, image.old.as_deref()))
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
-use super::{drift::Drifts, fingerprint::Fingerprints, seeding::Seeding};
+use super::{drift::Drifts, fingerprint::Fingerprints, image::BeforeImages, put_back::PutBack, seeding::Seeding};
 use crate::{
     spec::{DesiredItem, DesiredValue, Digest, Labels, Policy, Revision, SiteName, desired::LayerValue},
     wpi::{DeviceId, ItemId, ItemStatus},
@@ -38,8 +38,11 @@ pub struct PhoneRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<InFlight>,
     /// What items were before phoneops first changed them.
+    #[serde(default, skip_serializing_if = "BeforeImages::is_empty")]
+    pub before_images: BeforeImages,
+    /// What is put back over the documents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub before_images: Vec<BeforeImage>,
+    pub put_backs: Vec<PutBack>,
     /// Items that never compare (R-1212), changed, and whose write is not confirmed yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub due: Vec<ItemId>,
@@ -94,7 +97,8 @@ impl PhoneRecord {
             observation: None,
             refused: Vec::new(),
             in_flight: None,
-            before_images: Vec::new(),
+            before_images: BeforeImages::default(),
+            put_backs: Vec::new(),
             due: Vec::new(),
             fingerprints: Fingerprints::default(),
             seeding: Seeding::default(),
@@ -312,7 +316,7 @@ pub struct InFlight {
     pub items: Vec<ItemId>,
 }
 
-/// How an item stood when phoneops was about to touch it for the first time.
+/// How an item stood when phoneops was about to change it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BeforeImage {
     /// Name and index.
@@ -323,4 +327,10 @@ pub struct BeforeImage {
     pub revision: Revision,
     /// When.
     pub at: Timestamp,
+    /// Whether nobody can read what it was.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub secret: bool,
+    /// Whether the item has its first value again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub returned: bool,
 }

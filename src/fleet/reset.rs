@@ -78,7 +78,7 @@ impl Phone {
 
     /// After a read of all managed items: concludes whether a suspected reset was one, and what follows from it.
     pub(super) fn look_for_reset(&mut self, around: &Surroundings<'_>) {
-        if self.reset != Reset::Suspected || !around.documents_read {
+        if self.reset != Reset::Suspected || around.documents.is_none() {
             return;
         }
         self.reset = Reset::No;

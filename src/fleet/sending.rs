@@ -42,7 +42,7 @@ impl Sending {
         if self.vanishing {
             phone.doubt_undone();
         }
-        phone.before_images.retain(|image| !self.images.contains(&image.id));
+        self.images.iter().for_each(|id| phone.before_images.take_back(id));
         phone.unsaved = true;
     }
 }
@@ -142,15 +142,18 @@ pub(super) fn record_in_flight(phone: &mut Phone, items: &[Item], around: &Surro
     let Some(goal) = phone.goal.clone() else { return Vec::new() };
     let revision = goal.revision.clone();
     let mut images = Vec::new();
-    for item in items.iter().filter(|item| around.catalogue.compares(item.id.name.as_str())) {
-        if goal.desired.get(&item.id).is_none() || phone.before_images.iter().any(|image| image.id == item.id) {
+    for item in items.iter().filter(|item| goal.desired.get(&item.id).is_some()) {
+        let secret = !around.catalogue.compares(item.id.name.as_str());
+        let old = phone.observed.get(&item.id).and_then(|seen| seen.text().map(smol_str::SmolStr::new));
+        // what puts drift right is no change of the revision
+        let again = phone.drifts.is_open(&item.id) && phone.before_images.first(&item.id).is_some();
+        if again || (!secret && old.as_deref() == item.text.as_plain()) {
             continue;
         }
-        let old = phone.observed.get(&item.id).and_then(|seen| seen.text().map(smol_str::SmolStr::new));
-        if old.as_deref() != item.text.as_plain() {
+        let old = old.filter(|_| !secret);
+        let (id, revision, at) = (item.id.clone(), revision.clone(), around.now);
+        if phone.before_images.take(BeforeImage { id, old, revision, at, secret, returned: false }) {
             images.push(item.id.clone());
-            let id = item.id.clone();
-            phone.before_images.push(BeforeImage { id, old, revision: revision.clone(), at: around.now });
         }
     }
     let ids = items.iter().map(|item| item.id.clone()).collect();

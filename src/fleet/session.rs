@@ -119,10 +119,8 @@ pub enum Ending {
 pub struct Surroundings<'a> {
     /// The service's settings.
     pub settings: &'a Settings,
-    /// The documents, for the content of secrets.
-    pub documents: Documents<'a>,
-    /// Whether documents were read since the start; else no write leaves.
-    pub documents_read: bool,
+    /// The documents, for the content of secrets; `None` = none were read since the start, and no write leaves.
+    pub documents: Option<Documents<'a>>,
     /// Whether the catalogue is that of the source; else no write leaves.
     pub classes_known: bool,
     /// The catalogue in force.
@@ -147,7 +145,7 @@ pub struct Surroundings<'a> {
 #[derive(Debug)]
 pub enum Documents<'a> {
     /// The newest ones.
-    Newest(Option<&'a Wanted>),
+    Newest(&'a Wanted),
     /// Those in force for a phone that waits at the gate; none after a restart.
     Kept(Option<Arc<Wanted>>),
 }
@@ -155,8 +153,8 @@ pub enum Documents<'a> {
 impl Surroundings<'_> {
     /// The documents in force for the phone.
     pub(super) fn wanted(&self) -> Option<&Wanted> {
-        match &self.documents {
-            Documents::Newest(newest) => *newest,
+        match self.documents.as_ref()? {
+            Documents::Newest(newest) => Some(newest),
             Documents::Kept(kept) => kept.as_deref(),
         }
     }
@@ -510,7 +508,7 @@ impl Session {
             in_force: phone
                 .goal
                 .as_ref()
-                .filter(|_| phone.declared() && !phone.unsure && around.documents_read && around.classes_known)
+                .filter(|_| phone.declared() && !phone.unsure && around.documents.is_some() && around.classes_known)
                 .map(|goal| &*goal.desired),
             seeds: phone.seeding.due(),
             goal: &self.goal,

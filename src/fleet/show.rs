@@ -282,6 +282,7 @@ impl Fleet {
         let of_site = Self::hands_off_note(phone).into_iter().chain(self.poll_note(phone, &site, now));
         let of_site = of_site.chain(self.custody_note(phone, &site));
         let of_phone = phone.restart_notes().into_iter().chain(phone.due_note(&self.catalogue));
+        let of_phone = of_phone.chain(phone.put_back_notes());
         let held = phone.gate_note(self.held_revision().map(|(held, _)| held));
         held.into_iter()
             .chain(self.door_notes(phone, now))

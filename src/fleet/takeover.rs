@@ -226,7 +226,7 @@ impl Fleet {
                 let arrived = self.taken.is_some();
                 self.take_resolution(&asked.device, resolution, held, arrived, now);
             } else {
-                self.resolve(&asked.device, held, now);
+                self.resolve(&asked.device, held.is_some(), now);
             }
         }
         self.finish_takeover(now);
@@ -244,18 +244,17 @@ impl Fleet {
 
     /// The model of a phone is known now: its desired state is resolved anew. One that waits at the gate goes on waiting.
     pub(super) fn learn_model(&mut self, device: &DeviceId, now: Timestamp) {
-        let writes =
-            self.phones.get(device).and_then(|phone| phone.at_gate.as_ref()).map(|at_gate| at_gate.writes.clone());
-        self.resolve(device, writes, now);
+        let held = self.phones.get(device).is_some_and(|phone| phone.at_gate.is_some());
+        self.resolve(device, held, now);
     }
 
-    /// Resolves one declared phone anew. `held` = it waits at the gate with what comes of it.
-    fn resolve(&mut self, device: &DeviceId, held: Option<Writes>, now: Timestamp) {
+    /// Resolves one declared phone anew. `was_held` = it waits at the gate, with what comes of it now.
+    fn resolve(&mut self, device: &DeviceId, was_held: bool, now: Timestamp) {
         let Some(wanted) = self.wanted.clone() else { return };
         let model = self.phones.get(device).and_then(|phone| phone.facts.model.clone());
         let resolution = wanted.resolve(device, model.as_deref());
         let held = match (&resolution, self.phones.get(device)) {
-            (Resolution::Ready(desired), Some(phone)) if held.is_some() => {
+            (Resolution::Ready(desired), Some(phone)) if was_held => {
                 let (catalogue, before) = self.catalogues(&wanted);
                 let (before, key) = (before.as_deref(), self.key.as_ref());
                 let prospect = Prospect { documents: &wanted, catalogue: &catalogue, before, key };
@@ -288,7 +287,8 @@ impl Fleet {
                 let revision = wanted.revision().clone();
                 match held {
                     Some(writes) if !self.approves(&phone, &desired) => {
-                        phone.wait_at_gate(Goal { desired, revision }, writes, self.before.as_ref());
+                        let goal = self.goal_of(&phone, desired, revision);
+                        phone.wait_at_gate(goal, writes, self.before.as_ref());
                     }
                     _ => peace = self.put_in_force(&mut phone, desired, revision, &wanted, arrived),
                 }
@@ -303,6 +303,13 @@ impl Fleet {
             }
         }
         self.settle_in(phone, was_abandoned, peace, now);
+    }
+
+    /// What a phone would work towards by these documents.
+    fn goal_of(&self, phone: &Phone, documents: Arc<Desired>, revision: Revision) -> Goal {
+        let old = phone.goal.as_ref().filter(|_| !phone.proposed());
+        let put_backs = phone.put_backs_for(old, &documents, &self.catalogue);
+        Goal::new(documents, &put_backs, revision)
     }
 
     /// Whether an approval came while the revision was taken over.
@@ -322,14 +329,16 @@ impl Fleet {
     ) -> Option<SiteName> {
         phone.leave_gate();
         let mut peace = None;
-        let same = phone.goal.as_ref().is_some_and(|goal| goal.desired.digest == desired.digest);
+        let same = phone.goal.as_ref().is_some_and(|goal| goal.documents.digest == desired.digest);
         if let Some(goal) = phone.goal.as_mut().filter(|_| same) {
-            goal.desired = desired;
+            *goal = Goal::new(desired, &phone.put_backs, goal.revision.clone());
         } else {
             let ends = self.tugs.is_ended_by(phone.goal.as_ref(), &desired);
             peace = ends.then(|| desired.site.clone());
             let before = phone.goal.as_ref().map(|goal| goal.vanishing(&self.catalogue)).unwrap_or_default();
-            let goal = Goal { desired, revision };
+            let put_backs = phone.put_backs_for(phone.goal.as_ref(), &desired, &self.catalogue);
+            phone.put_backs = put_backs;
+            let goal = Goal::new(desired, &phone.put_backs, revision);
             self.begin_ladder_anew(before, &goal, arrived.then_some(&goal.revision));
             phone.take_goal(goal, &self.catalogue);
             phone.calling.forgive();
@@ -345,8 +354,8 @@ impl Fleet {
         let mut peace = None;
         match phone.leave_gate().map(|at_gate| *at_gate) {
             Some(AtGate { what: Waiting::Change(goal), .. }) => {
-                let Goal { desired, revision } = *goal;
-                peace = self.put_in_force(&mut phone, desired, revision, wanted, true);
+                let Goal { documents, revision, .. } = *goal;
+                peace = self.put_in_force(&mut phone, documents, revision, wanted, true);
             }
             other => phone.at_gate = other.map(Box::new),
         }

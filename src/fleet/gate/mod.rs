@@ -500,7 +500,7 @@ impl Phone {
     }
 
     /// The documents that its secrets are read from: those in force.
-    pub(super) fn documents<'a>(&self, newest: Option<&'a Wanted>) -> Documents<'a> {
+    pub(super) fn documents<'a>(&self, newest: &'a Wanted) -> Documents<'a> {
         match &self.at_gate {
             Some(at_gate) => Documents::Kept(at_gate.documents.clone()),
             None => Documents::Newest(newest),

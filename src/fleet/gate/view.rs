@@ -131,7 +131,7 @@ impl Fleet {
     pub fn gate_view(&self) -> GateView {
         let Some((held, plan)) = self.held_revision() else { return GateView::default() };
         let mut changes: Vec<PlannedChange> = plan.changes.values().cloned().collect();
-        changes.sort_by(|a, b| (b.risky.is_some(), b.phones).cmp(&(a.risky.is_some(), a.phones)));
+        changes.sort_by_key(|change| std::cmp::Reverse((change.risky.is_some(), change.phones)));
         let sites = self.held_by_site();
         let view = HeldView {
             revision: held.name.clone(),

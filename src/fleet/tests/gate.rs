@@ -1,5 +1,7 @@
 //! The gate: a revision that would change many phones, or risky items, waits for a person; what is in force stays.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use super::stage::{Phone, Stage, id};
@@ -31,7 +33,8 @@ fn fleet(phones: usize, policy: &str, items: &str) -> String {
         "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneProfile\nmetadata: {{name: all}}\nspec:\n  policy: {policy}\n  items: {items}\n"
     );
     for number in 0..phones {
-        yaml += &format!(
+        let _ = write!(
+            yaml,
             "---\napiVersion: phoneops.dev/v1alpha1\nkind: PhoneConfig\nmetadata: {{name: phone-{number}}}\nspec:\n  \
              phone: {{mac: \"{}\"}}\n  site: site-{}\n  profiles: [all]\n",
             mac(number),

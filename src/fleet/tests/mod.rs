@@ -18,6 +18,7 @@ mod not_applicable;
 mod owners;
 mod poll;
 mod promise_one;
+mod put_back;
 mod refused_secrets;
 mod resets;
 mod restart;

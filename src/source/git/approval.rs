@@ -21,7 +21,7 @@ pub(super) fn noted(repository: &Repository, commit: Oid, notes: &str) -> Option
 fn in_message(message: &str) -> Option<usize> {
     let trailers = git2::message_trailers_strs(message).ok()?;
     let ours = trailers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(KEY));
-    ours.filter_map(|(_, value)| number(value)).last()
+    ours.filter_map(|(_, value)| number(value)).next_back()
 }
 
 fn line(line: &str) -> Option<usize> {
