@@ -126,7 +126,7 @@ pub(super) fn table(held: &HeldView, now: Timestamp) -> String {
     lines.join("\n")
 }
 
-fn change(change: &PlannedChange) -> String {
+pub(super) fn change(change: &PlannedChange) -> String {
     let PlannedChange { item, index, to, risky, phones, names } = change;
     let index = index.map(|index| format!("[{index}]")).unwrap_or_default();
     let risky = risky.as_ref().map(|effect| format!("  ({effect}!)")).unwrap_or_default();

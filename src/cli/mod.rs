@@ -17,11 +17,13 @@ pub mod gate;
 pub mod history;
 pub mod log;
 mod output;
+pub mod release;
 pub mod restart;
 pub mod retry;
 pub mod serve;
 pub mod sim;
 pub mod status;
+pub mod undo;
 pub mod validate;
 
 /// GitOps for OpenStage and OpenScape desk phones.
@@ -59,6 +61,14 @@ enum Command {
     History(history::Args),
     /// Try again what a phone refused, or write its passwords again
     Retry(retry::Args),
+    /// Put back what one revision changed
+    Undo(undo::Args),
+    /// List values on phones that nobody wants any more, or forget them
+    Leftovers(undo::LeftoversArgs),
+    /// Take the account off a phone that no document names any more
+    Release(release::Args),
+    /// Forget a phone that no document names any more, as it is
+    Dismiss(release::Args),
     /// Print what a DHCP server has to say so that phones find the service
     Dhcp(dhcp::Args),
     /// Print completions for a shell
@@ -129,6 +139,10 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Contact(args) => contact::run(args),
         Command::Restart(args) => restart::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Undo(args) => undo::run(args),
+        Command::Leftovers(args) => undo::leftovers(args),
+        Command::Release(args) => release::release(&args),
+        Command::Dismiss(args) => release::dismiss(&args),
         Command::Retry(args) => retry::run(&args),
         Command::Dhcp(args) => dhcp::run(&args),
         Command::Completions(args) => completions::completions(&args, Cli::command()),

@@ -35,6 +35,12 @@ impl BeforeImages {
         self.of(id).find(|image| !image.returned)
     }
 
+    /// The oldest image of each item that does not have its first value again.
+    pub fn firsts(&self) -> impl Iterator<Item = &BeforeImage> {
+        let mut seen = std::collections::HashSet::new();
+        self.0.iter().filter(move |image| !image.returned && seen.insert(&image.id))
+    }
+
     /// Takes an image, unless this revision has one of the item.
     pub(super) fn take(&mut self, image: BeforeImage) -> bool {
         if self.of(&image.id).any(|known| known.revision == image.revision && !known.returned) {
@@ -94,6 +100,7 @@ mod tests {
         BeforeImage {
             id: ItemId::new(ItemName::new(name).unwrap(), None),
             old: Some(SmolStr::new(old)),
+            new: None,
             revision: Revision::new(revision),
             at: Timestamp::UNIX_EPOCH,
             secret: false,

@@ -370,6 +370,7 @@ impl Fleet {
         };
         self.report(flow, result, problem, now);
         self.finish_put_backs(&device);
+        self.finish_release(&device, now);
         match ending {
             Ending::Done => self.settle(&device, flow.session.writes(), now),
             Ending::Waits(NoWrite::Turn) => {
@@ -478,7 +479,7 @@ impl Fleet {
     }
 
     /// Makes room for one more undeclared phone: the one not heard of for longest is forgotten.
-    fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self) {
         while self.undeclared.len() >= self.settings.undeclared.max(1) {
             let heard = |device: &&DeviceId| self.phones.get(*device).and_then(|phone| phone.facts.last_seen);
             let Some(oldest) = self.undeclared.iter().min_by_key(heard).cloned() else { return };

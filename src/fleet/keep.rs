@@ -25,7 +25,11 @@ impl Phone {
         });
         let declared = goal.is_some() && !record.abandoned;
         Self {
-            newest: if declared { Newest::Declared } else { Newest::Gone },
+            newest: match (record.released, declared) {
+                (true, _) => Newest::Released,
+                (false, true) => Newest::Declared,
+                (false, false) => Newest::Gone,
+            },
             goal,
             at_gate: None,
             formers: record.formers,
@@ -92,6 +96,7 @@ impl Phone {
             unsure: self.unsure,
             factory: self.factory,
             abandoned: self.goal.is_some() && !self.declared(),
+            released: self.newest == Newest::Released,
             unverified: self.unverified,
             doubt: self.doubt.clone(),
             restart: self.restart.clone(),

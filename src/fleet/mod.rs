@@ -55,6 +55,7 @@ pub mod image;
 mod intake;
 mod keep;
 pub mod ladder;
+pub mod leftovers;
 pub mod may_write;
 pub mod news;
 pub mod not_applicable;
@@ -66,6 +67,7 @@ mod poll;
 mod proof;
 pub mod put_back;
 pub mod record;
+pub mod release;
 mod reported;
 pub mod reset;
 pub mod restart;
@@ -84,6 +86,7 @@ mod tug_of_war;
 pub mod turns;
 pub mod unchanged;
 mod uncompared;
+pub mod undo;
 pub mod view;
 mod wire_names;
 pub mod words;
@@ -320,6 +323,11 @@ impl Fleet {
             self.named.remove(&(Arc::clone(name), phone.device.clone()));
         }
         self.undeclared.remove(&phone.device);
+    }
+
+    /// The phones that have a name, in the order of their names.
+    fn by_name(&self) -> impl Iterator<Item = &Phone> {
+        self.named.iter().filter_map(|(_, device)| self.phones.get(device).map(Box::as_ref))
     }
 
     /// Has what is kept of the service as a whole stored.

@@ -47,6 +47,8 @@ pub enum Newest {
         /// The errors.
         problems: Arc<[Problem]>,
     },
+    /// No document declares it, and a person has its account taken off it.
+    Released,
     /// No document declares it.
     #[default]
     Gone,

@@ -17,7 +17,7 @@ use super::{
     show::some_names,
 };
 use crate::{
-    catalogue::Catalogue,
+    catalogue::{Catalogue, Effect},
     spec::{Desired, DesiredItem, DesiredValue, Digest, OnRemove, Revision, desired::LayerValue},
     wpi::ItemId,
 };
@@ -83,6 +83,26 @@ pub(super) fn amended(documents: &Arc<Desired>, put_backs: &[PutBack]) -> Arc<De
     Arc::new(Desired { items, digest: Digest(hash.finalize().into()), ..(**documents).clone() })
 }
 
+/// Why a value cannot be put back.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoWayBack {
+    /// Booleans and enumerations (R-1204).
+    #[error("it had no value, and such an item cannot be cleared")]
+    NotCleared,
+    /// What decides over emergency calls.
+    #[error("it was empty, and what decides over emergency calls is never written empty")]
+    NeverEmpty,
+}
+
+/// The text that gives an item the value back that it had.
+pub(super) fn restored(name: &str, old: Option<&SmolStr>, catalogue: &Catalogue) -> Result<SmolStr, NoWayBack> {
+    match old.filter(|old| !catalogue.same(name, Some(old), None)) {
+        Some(old) => Ok(old.clone()),
+        None if catalogue.effect(name) == Effect::Safety => Err(NoWayBack::NeverEmpty),
+        None => catalogue.cleared(name).map(SmolStr::new).ok_or(NoWayBack::NotCleared),
+    }
+}
+
 impl Phone {
     /// What is put back once the documents say this in place of what is in force.
     pub(super) fn put_backs_for(&self, old: Option<&Goal>, new: &Desired, catalogue: &Catalogue) -> Vec<PutBack> {
@@ -114,8 +134,8 @@ impl Phone {
         }
         let first = self.before_images.first(id)?;
         match on_remove {
-            OnRemove::Previous => Some(first.old.clone().unwrap_or_default()),
-            OnRemove::Default => catalogue.get(name).and_then(|item| item.default.clone()),
+            OnRemove::Previous => restored(name, first.old.as_ref(), catalogue).ok(),
+            OnRemove::Default => catalogue.default_text(name).map(SmolStr::new),
             OnRemove::Leave => None,
         }
     }
@@ -150,10 +170,9 @@ impl Phone {
         self.unsaved = true;
     }
 
-    /// The items whose change was undone and whose value the phone was not read to have yet.
-    pub(super) fn undoing(&self) -> impl Iterator<Item = &ItemId> {
-        let undone = self.put_backs.iter().filter(|put_back| put_back.is_undone()).map(|put_back| &put_back.id);
-        undone.filter(|id| !self.assessment.comparison.right(id))
+    /// Whether the change of an item was undone.
+    pub(super) fn is_undone(&self, id: &ItemId) -> bool {
+        self.put_backs.iter().any(|put_back| put_back.id == *id && put_back.is_undone())
     }
 
     /// What is to be said of values that are put back.

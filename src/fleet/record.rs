@@ -66,6 +66,9 @@ pub struct PhoneRecord {
     /// Whether no document declares the phone any more.
     #[serde(default, skip_serializing_if = "is_false")]
     pub abandoned: bool,
+    /// Whether a person has its account taken off it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub released: bool,
     /// Whether something was written since the last read (promise 2).
     #[serde(default, skip_serializing_if = "is_false")]
     pub unverified: bool,
@@ -106,6 +109,7 @@ impl PhoneRecord {
             unsure: false,
             factory: false,
             abandoned: false,
+            released: false,
             unverified: false,
             doubt: None,
             restart: None,
@@ -323,6 +327,9 @@ pub struct BeforeImage {
     pub id: ItemId,
     /// The value; `None` = empty or absent.
     pub old: Option<SmolStr>,
+    /// What was written; `None` of a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<SmolStr>,
     /// The revision whose write changed it.
     pub revision: Revision,
     /// When.

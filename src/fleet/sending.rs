@@ -147,12 +147,14 @@ pub(super) fn record_in_flight(phone: &mut Phone, items: &[Item], around: &Surro
         let old = phone.observed.get(&item.id).and_then(|seen| seen.text().map(smol_str::SmolStr::new));
         // what puts drift right is no change of the revision
         let again = phone.drifts.is_open(&item.id) && phone.before_images.first(&item.id).is_some();
-        if again || (!secret && old.as_deref() == item.text.as_plain()) {
+        // nor is what a person has undone
+        if again || phone.is_undone(&item.id) || (!secret && old.as_deref() == item.text.as_plain()) {
             continue;
         }
         let old = old.filter(|_| !secret);
+        let new = item.text.as_plain().filter(|_| !secret).map(smol_str::SmolStr::new);
         let (id, revision, at) = (item.id.clone(), revision.clone(), around.now);
-        if phone.before_images.take(BeforeImage { id, old, revision, at, secret, returned: false }) {
+        if phone.before_images.take(BeforeImage { id, old, new, revision, at, secret, returned: false }) {
             images.push(item.id.clone());
         }
     }

@@ -49,7 +49,7 @@ impl Fleet {
         let Some(goal) = &phone.goal else {
             return match phone.newest {
                 Newest::Invalid { .. } => State::Invalid,
-                Newest::Declared | Newest::Gone => State::Undeclared,
+                Newest::Declared | Newest::Released | Newest::Gone => State::Undeclared,
             };
         };
         if phone.newest == Newest::Gone {
@@ -262,7 +262,7 @@ impl Fleet {
             notes: self.notes(phone, now),
             problems: match &phone.newest {
                 Newest::Invalid { problems, .. } => problems.iter().take(10).map(ToString::to_string).collect(),
-                Newest::Declared | Newest::Gone => Vec::new(),
+                Newest::Declared | Newest::Released | Newest::Gone => Vec::new(),
             },
             proven: phone.proven_items(&assumed),
             managed: phone.managed_items(),
@@ -282,7 +282,7 @@ impl Fleet {
         let of_site = Self::hands_off_note(phone).into_iter().chain(self.poll_note(phone, &site, now));
         let of_site = of_site.chain(self.custody_note(phone, &site));
         let of_phone = phone.restart_notes().into_iter().chain(phone.due_note(&self.catalogue));
-        let of_phone = of_phone.chain(phone.put_back_notes());
+        let of_phone = of_phone.chain(phone.put_back_notes()).chain(phone.release_note());
         let held = phone.gate_note(self.held_revision().map(|(held, _)| held));
         held.into_iter()
             .chain(self.door_notes(phone, now))

@@ -93,7 +93,8 @@ impl Fleet {
         let to_resolve = wanted.devices().into_iter().map(|device| ToResolve { model: model(&device), device });
         let to_resolve: Vec<ToResolve> = to_resolve.collect();
         let mut tally = Tally::default();
-        for phone in self.phones.values().filter(|phone| phone.declared() && phone.goal.is_some()) {
+        let counts = |phone: &Phone| phone.declared() && phone.goal.is_some() && phone.newest != Newest::Released;
+        for phone in self.phones.values().filter(|phone| counts(phone)) {
             tally.before += 1;
             tally.gone += usize::from(!wanted.declares(&phone.device) && broken_file(phone, wanted).is_none());
         }
@@ -155,7 +156,10 @@ impl Fleet {
                 resolved.held = Some(writes);
             }
         }
-        let gone = |phone: &Phone| (phone.declared() || phone.goal.is_some()) && !wanted.declares(&phone.device);
+        let gone = |phone: &Phone| {
+            let known = (phone.declared() || phone.goal.is_some()) && phone.newest != Newest::Released;
+            known && !wanted.declares(&phone.device)
+        };
         let gone: Vec<DeviceId> =
             self.phones.values().filter(|phone| gone(phone)).map(|phone| phone.device.clone()).collect();
         let stays = |phone: &Phone| {
@@ -297,6 +301,7 @@ impl Fleet {
                 phone.leave_gate();
                 phone.newest = Newest::Invalid { name, problems };
             }
+            Resolution::Undeclared if phone.newest == Newest::Released => {}
             Resolution::Undeclared => {
                 phone.leave_gate();
                 phone.newest = Newest::Gone;

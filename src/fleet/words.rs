@@ -162,5 +162,13 @@ words! {
         Approve,
         /// Had it wait for another one.
         Reject,
+        /// Had put back what a revision changed.
+        Undo,
+        /// Had values forgotten that nobody wants any more.
+        DropLeftovers,
+        /// Had the account of an Abandoned phone taken off it.
+        Release,
+        /// Had an Abandoned phone forgotten as it is.
+        Dismiss,
     }
 }

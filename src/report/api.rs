@@ -7,6 +7,8 @@
 //! | `POST /api/v1/phones/{name-or-mac}/contact` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
 //! | `POST /api/v1/phones/{name-or-mac}/restart` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}` (`at` is null for a phone that cannot be asked to call), 200 `{"result": "AlreadyUnderWay"}`; 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/retry` with `{"secrets": bool, "reason": "…"}` | 202 [`Retried`](super::retry::Retried); 404, 409 |
+//! | `POST /api/v1/phones/{name-or-mac}/release` with a [`Reasoned`](super::act::Reasoned) | 202 [`Released`](super::release::Released); 404, 409 |
+//! | `POST /api/v1/phones/{name-or-mac}/dismiss` with a [`Reasoned`](super::act::Reasoned) | 200 `{"result": "Dismissed"}`; 404, 409 |
 //! | `GET /api/v1/undeclared` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
 //! | `GET /api/v1/history?phone=&item=&since=&limit=&continue=` | a [`HistoryPage`](crate::fleet::history::HistoryPage) |
 //! | `GET /api/v1/service` | a [`ServiceView`](crate::fleet::service_view::ServiceView) |
@@ -18,6 +20,10 @@
 //! | `GET /api/v1/gate` | a [`GateView`](crate::fleet::gate::view::GateView) |
 //! | `POST /api/v1/gate/approve` with a [`Wish`](gate::Wish) | 200 [`Approved`](crate::fleet::gate::Approved); 404, 409 |
 //! | `POST /api/v1/gate/reject` with a [`Wish`](gate::Wish) | 200 [`Approved`](crate::fleet::gate::Approved); 404, 409 |
+//! | `GET /api/v1/undo?revision=&site=` | what an undo would do: an [`Undo`](crate::fleet::undo::Undo); 404, 409 |
+//! | `POST /api/v1/undo` with a [`Wish`](undo::Wish) | 200 [`Undo`](crate::fleet::undo::Undo); 404, 409 |
+//! | `GET /api/v1/leftovers?site=` | [`Leftovers`](crate::fleet::leftovers::Leftovers) |
+//! | `POST /api/v1/leftovers/drop` with a [`Drop`](undo::Drop) | 200 [`Dropped`](undo::Dropped) |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 or 503, with reasons |
 //! | `GET /metrics` | `OpenMetrics` text |
@@ -43,8 +49,9 @@ use super::{
     act, brake, gate,
     metrics::CONTENT_TYPE,
     problem::Problem,
-    retry,
+    release, retry,
     tokens::Tokens,
+    undo,
 };
 use crate::fleet::{
     RestartAnswer,
@@ -75,6 +82,8 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/phones/{id}/contact", post(contact))
         .route("/api/v1/phones/{id}/restart", post(restart))
         .route("/api/v1/phones/{id}/retry", post(retry::retry))
+        .route("/api/v1/phones/{id}/release", post(release::release))
+        .route("/api/v1/phones/{id}/dismiss", post(release::dismiss))
         .route("/api/v1/undeclared", get(undeclared))
         .route("/api/v1/history", get(super::history::history))
         .route("/api/v1/service", get(service))
@@ -85,6 +94,9 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/gate", get(gate::show))
         .route("/api/v1/gate/approve", post(gate::approve))
         .route("/api/v1/gate/reject", post(gate::reject))
+        .route("/api/v1/undo", get(undo::dry_run).post(undo::undo))
+        .route("/api/v1/leftovers", get(undo::leftovers))
+        .route("/api/v1/leftovers/drop", post(undo::drop_leftovers))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))

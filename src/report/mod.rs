@@ -11,7 +11,8 @@
 //! - [`socket`]: the Unix socket in the state folder and the name of the user behind it
 //! - [`audit`]: the routes to what people did
 //! - [`act`]: what acts of people have in common; [`brake`]: the one that stops all writes;
-//!   [`gate`]: those that let a revision go on, or not
+//!   [`gate`]: those that let a revision go on, or not; [`undo`]: the one that takes a revision back;
+//!   [`release`]: those that end an Abandoned phone
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
 use std::pin::Pin;
@@ -26,9 +27,13 @@ use crate::{
         brake::{Brake, BrakeError, Braked, Scope},
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
+        leftovers::Leftovers,
+        release::DismissAnswer,
         service_view::ServiceView,
+        undo::{Undo, UndoError},
         view::{Page, PhoneView, Query},
     },
+    report::release::Release,
     spec::SiteName,
 };
 
@@ -41,10 +46,12 @@ pub mod gate;
 pub mod history;
 pub mod metrics;
 pub mod problem;
+pub mod release;
 pub mod retry;
 pub mod server;
 pub mod socket;
 pub mod tokens;
+pub mod undo;
 
 /// Tells whether what was decided until now is on disk.
 pub type Kept = Pin<Box<dyn Future<Output = bool> + Send>>;
@@ -92,6 +99,16 @@ pub trait FleetAccess: Send + Sync + 'static {
     ) -> Result<Approved, GateError>;
     /// Has what waits wait for another revision.
     fn reject(&self, revision: &str, digest: Option<&str>, by: &By) -> Result<Approved, GateError>;
+    /// Puts back what a revision changed; without `by` it is only told what would be put back.
+    fn undo(&self, revision: &str, site: Option<&SiteName>, by: Option<&By>) -> Result<Undo, UndoError>;
+    /// What phoneops wrote and nobody wants any more.
+    fn leftovers(&self, site: Option<&SiteName>) -> Leftovers;
+    /// Forgets it.
+    fn drop_leftovers(&self, site: Option<&SiteName>, by: &By) -> usize;
+    /// Has the account of an Abandoned phone taken off it.
+    fn release(&self, id: &str, by: &By) -> Release;
+    /// Forgets an Abandoned phone as it is.
+    fn dismiss(&self, id: &str, by: &By) -> DismissAnswer;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.

@@ -63,7 +63,7 @@ pub(super) async fn retry(
     }
 }
 
-fn words(contact: ContactAnswer) -> (&'static str, Option<Timestamp>, Option<String>) {
+pub(super) fn words(contact: ContactAnswer) -> (&'static str, Option<Timestamp>, Option<String>) {
     let word = contact.as_str();
     match contact {
         ContactAnswer::Queued { at } => (word, Some(at), None),

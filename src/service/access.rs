@@ -13,13 +13,19 @@ use crate::{
         brake::{Brake, BrakeError, Braked, Scope},
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
+        leftovers::Leftovers,
+        release::{DismissAnswer, ReleaseAnswer},
         retry::{Retried, RetryAnswer},
         service_view::ServiceView,
+        undo::{Undo, UndoError},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
         words::AuditAct,
     },
     phone::{FailedHandshakes, HandshakeFailure},
-    report::{ContactAnswer, FailedHandshake, FleetAccess, Kept, Readiness, Retry, Undeclared, metrics::FleetCounts},
+    report::{
+        ContactAnswer, FailedHandshake, FleetAccess, Kept, Readiness, Retry, Undeclared, metrics::FleetCounts,
+        release::Release,
+    },
     spec::SiteName,
     store::Store,
 };
@@ -169,6 +175,56 @@ impl FleetAccess for Access {
             self.note(by, AuditAct::Reject, &done.revision, &format!("{} phones keep what they have", done.phones));
         }
         done
+    }
+
+    fn undo(&self, revision: &str, site: Option<&SiteName>, by: Option<&By>) -> Result<Undo, UndoError> {
+        let done = self.shared.with_fleet(|fleet, now| fleet.undo(revision, site, by.is_some(), now));
+        if let (Ok(undo), Some(by)) = (&done, by) {
+            let of_site = site.map(|site| format!(" at site {site}")).unwrap_or_default();
+            let outcome = format!("put back on {} phones{of_site}, {} cannot be", undo.phones, undo.cannot.len());
+            self.note(by, AuditAct::Undo, &undo.revision, &outcome);
+        }
+        done
+    }
+
+    fn leftovers(&self, site: Option<&SiteName>) -> Leftovers {
+        self.shared.with_fleet(|fleet, _| fleet.leftovers(site))
+    }
+
+    fn drop_leftovers(&self, site: Option<&SiteName>, by: &By) -> usize {
+        let dropped = self.shared.with_fleet(|fleet, now| fleet.drop_leftovers(site, now));
+        let target = site.map_or_else(|| "all sites".to_owned(), |site| format!("site {site}"));
+        self.note(by, AuditAct::DropLeftovers, &target, &format!("{dropped} dropped"));
+        dropped
+    }
+
+    fn release(&self, id: &str, by: &By) -> Release {
+        let target = self.named(id);
+        let answer = self.shared.with_fleet(|fleet, now| match fleet.device(id) {
+            Some(device) => fleet.release(&device, now),
+            None => ReleaseAnswer::NotFound,
+        });
+        let (release, outcome) = match answer {
+            ReleaseAnswer::Taken(contact) => (Release::Taken(told(contact)), "its account is taken off it".to_owned()),
+            ReleaseAnswer::Refused(why) => (Release::Refused(why), format!("refused: {why}")),
+            ReleaseAnswer::NotFound => return Release::NotFound,
+        };
+        self.note(by, AuditAct::Release, &target, &outcome);
+        release
+    }
+
+    fn dismiss(&self, id: &str, by: &By) -> DismissAnswer {
+        let target = self.named(id);
+        let answer = self.shared.with_fleet(|fleet, now| match fleet.device(id) {
+            Some(device) => fleet.dismiss(&device, now),
+            None => DismissAnswer::NotFound,
+        });
+        match &answer {
+            DismissAnswer::Done => self.note(by, AuditAct::Dismiss, &target, "forgotten"),
+            DismissAnswer::Refused(why) => self.note(by, AuditAct::Dismiss, &target, &format!("refused: {why}")),
+            DismissAnswer::NotFound => {}
+        }
+        answer
     }
 
     fn can_keep(&self) -> bool {

@@ -14,7 +14,10 @@ use phoneops::{
         brake::{Brake, BrakeError, Braked, Scope},
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
+        leftovers::Leftovers,
+        release::DismissAnswer,
         service_view::ServiceView,
+        undo::{Undo, UndoError},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
         words::State,
     },
@@ -22,6 +25,7 @@ use phoneops::{
         ContactAnswer, FailedHandshake, FleetAccess, Kept, Readiness, Retry, Undeclared,
         api::{ApiSettings, router},
         metrics::ServiceMetrics,
+        release::Release,
         server::{ServerLimits, serve, serve_unix},
         socket,
         tokens::Tokens,
@@ -185,6 +189,26 @@ impl FleetAccess for MadeUp {
 
     fn reject(&self, _: &str, _: Option<&str>, _: &By) -> Result<Approved, GateError> {
         Err(GateError::Nothing)
+    }
+
+    fn undo(&self, revision: &str, _: Option<&SiteName>, _: Option<&By>) -> Result<Undo, UndoError> {
+        Err(UndoError::Unknown(revision.to_owned()))
+    }
+
+    fn leftovers(&self, _: Option<&SiteName>) -> Leftovers {
+        Leftovers::default()
+    }
+
+    fn drop_leftovers(&self, _: Option<&SiteName>, _: &By) -> usize {
+        0
+    }
+
+    fn release(&self, _: &str, _: &By) -> Release {
+        Release::NotFound
+    }
+
+    fn dismiss(&self, _: &str, _: &By) -> DismissAnswer {
+        DismissAnswer::NotFound
     }
 
     fn can_keep(&self) -> bool {

@@ -53,6 +53,7 @@ mod service_secrets_changed;
 mod service_stage;
 mod service_status;
 mod service_store_away;
+mod service_undo;
 mod service_windows;
 mod sim_aftermath;
 mod sim_dcmp;

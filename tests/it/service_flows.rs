@@ -103,7 +103,7 @@ async fn a_changed_document_is_carried_to_the_phone_by_contact_me() {
     //
     let stage = Stage::with(&enforced(WANTED)).await;
     let phone = stage.phone_in(1, Model::OpenStage40V3R5, State::InSync).await;
-    stage.change("all.yaml", &enforced("sntp-addr: 192.0.2.200, sntp-tz-offset: 60")).await;
+    stage.change("all.yaml", &enforced(&WANTED.replace("192.0.2.123", "192.0.2.200"))).await;
     phone.wait_for(|view| view.counts().writes == 2 && view.is_idle(), LONG).await.unwrap();
     stage.reaches(1, State::InSync).await;
     assert_eq!(told(&phone, 4), ["solicited: ReadItems WriteItems ReadItems CleanUp"]);

@@ -64,8 +64,15 @@ fn record_of(number: usize, managed: u32) -> PhoneRecord {
         other_form: true,
     }];
     record.in_flight = Some(InFlight { at, revision: revision.clone(), items: vec![item("e164", None)] });
-    let image =
-        BeforeImage { id: item("e164", None), old: Some("4930".into()), revision, at, secret: false, returned: false };
+    let image = BeforeImage {
+        id: item("e164", None),
+        old: Some("4930".into()),
+        new: None,
+        revision,
+        at,
+        secret: false,
+        returned: false,
+    };
     record.before_images = [image].into_iter().collect();
     record.due = vec![item("sip-pwd", None)];
     record.last_write = Some(at);

@@ -472,14 +472,14 @@ impl Fleet {
             return;
         }
         for device in devices {
-            self.release(&device, now);
+            self.open_gate_for(&device, now);
         }
         if self.gate.releasing.is_empty() && self.waiting_at_gate(None).next().is_none() {
             self.gate.plan = None;
         }
     }
 
-    fn release(&mut self, device: &DeviceId, now: Timestamp) {
+    fn open_gate_for(&mut self, device: &DeviceId, now: Timestamp) {
         let Some(wanted) = self.wanted.clone() else { return };
         let Some(phone) = self.phones.get(device) else { return };
         match phone.at_gate.as_ref().map(|at_gate| &at_gate.what) {

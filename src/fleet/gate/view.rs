@@ -62,6 +62,13 @@ impl Plan {
         }
     }
 
+    /// Its changes, those of most phones first, and how many are beyond them.
+    pub(in crate::fleet) fn into_changes(self) -> (Vec<PlannedChange>, usize) {
+        let mut changes: Vec<PlannedChange> = self.changes.into_values().collect();
+        changes.sort_by_key(|change| std::cmp::Reverse((change.risky.is_some(), change.phones)));
+        (changes, self.more)
+    }
+
     /// Adds a phone that waits to vanish.
     pub fn add_vanishing(&mut self) {
         self.phones += 1;
@@ -130,8 +137,8 @@ impl Fleet {
     /// What waits at the gate.
     pub fn gate_view(&self) -> GateView {
         let Some((held, plan)) = self.held_revision() else { return GateView::default() };
-        let mut changes: Vec<PlannedChange> = plan.changes.values().cloned().collect();
-        changes.sort_by_key(|change| std::cmp::Reverse((change.risky.is_some(), change.phones)));
+        let (vanishing, returned) = (plan.vanishing, plan.returned);
+        let (changes, more) = plan.clone().into_changes();
         let sites = self.held_by_site();
         let view = HeldView {
             revision: held.name.clone(),
@@ -139,12 +146,12 @@ impl Fleet {
             since: held.since,
             causes: held.causes.clone(),
             phones: sites.values().sum(),
-            vanishing: plan.vanishing,
-            returned: plan.returned,
+            vanishing,
+            returned,
             sites,
             catalogue: self.gate_holds_catalogue(),
             changes,
-            more: plan.more,
+            more,
             approvals: self.service.gate.approvals.iter().take(APPROVALS).cloned().collect(),
             rejected: held.rejected.clone(),
         };

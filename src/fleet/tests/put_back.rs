@@ -63,7 +63,10 @@ fn with_leave_it_stays_and_with_default_it_becomes_what_the_catalogue_says() {
     stage.push(&with(default, "{sntp-addr: 192.0.2.123}"));
     phone.session(&mut stage, Reason::StartUp);
     let catalogue = crate::catalogue::Catalogue::builtin();
-    let known = catalogue.get("keyset-reservation-timer").and_then(|item| item.default.clone()).expect("a default that is known");
+    let known = catalogue
+        .get("keyset-reservation-timer")
+        .and_then(|item| item.default.clone())
+        .expect("a default that is known");
     assert_eq!(phone.values[&id("keyset-reservation-timer")], known.as_str());
 }
 

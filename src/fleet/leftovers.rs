@@ -1,0 +1,122 @@
+//! Leftovers: values on phones that phoneops wrote and that no document wants any more. They stay listed, with what was
+//! there before, until they are wanted again, put back, or a person drops them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::{Fleet, gate::view::NAMED, phone::Phone, record::BeforeImage, show::without_credentials};
+use crate::{
+    spec::SiteName,
+    wpi::{DeviceId, ItemId, secret::MASK},
+};
+
+/// Most lines of a list; beyond that they are counted.
+const LIMIT: usize = 1_000;
+
+/// The same leftover on some phones. Values of secrets are `***`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Leftover {
+    /// The item.
+    pub item: String,
+    /// Its index.
+    pub index: Option<u32>,
+    /// What phoneops wrote last.
+    pub written: String,
+    /// What it was before phoneops first changed it; null = nothing.
+    pub before: Option<String>,
+    /// The revision that first changed it.
+    pub revision: String,
+    /// On how many phones.
+    pub phones: usize,
+    /// The first ten of them.
+    pub names: Vec<String>,
+}
+
+/// All leftovers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftovers {
+    /// The list, sorted by item.
+    pub leftovers: Vec<Leftover>,
+    /// Lines beyond it.
+    pub more: usize,
+}
+
+impl Fleet {
+    /// The leftovers on the phones of a site, or on all.
+    pub fn leftovers(&self, site: Option<&SiteName>) -> Leftovers {
+        type Key = (ItemId, Option<SmolStr>, Option<SmolStr>, SmolStr);
+        let mut found: BTreeMap<Key, Leftover> = BTreeMap::new();
+        let mut more = 0;
+        for phone in self.by_name().filter(|phone| is_of(phone, site)) {
+            let name = phone.name().map_or_else(|| phone.device.to_string(), ToString::to_string);
+            for (first, newest) in phone.leftovers() {
+                let revision = SmolStr::new(first.revision.as_str());
+                let key = (first.id.clone(), newest.new.clone(), first.old.clone(), revision);
+                if found.len() >= LIMIT && !found.contains_key(&key) {
+                    more += 1;
+                    continue;
+                }
+                let leftover = found.entry(key).or_insert_with(|| leftover(first, newest));
+                leftover.phones += 1;
+                if leftover.names.len() < NAMED {
+                    leftover.names.push(name.clone());
+                }
+            }
+        }
+        Leftovers { leftovers: found.into_values().collect(), more }
+    }
+
+    /// Forgets the leftovers of a site, or all. How many there were, an item of a phone each.
+    pub fn drop_leftovers(&mut self, site: Option<&SiteName>, now: Timestamp) -> usize {
+        let mut dropped = 0;
+        let with: Vec<DeviceId> = self
+            .phones
+            .values()
+            .filter(|phone| is_of(phone, site) && phone.leftovers().next().is_some())
+            .map(|phone| phone.device.clone())
+            .collect();
+        for device in with {
+            let Some(phone) = self.phones.get_mut(&device) else { continue };
+            let ids: Vec<ItemId> = phone.leftovers().map(|(first, _)| first.id.clone()).collect();
+            dropped += phone.before_images.drop_of(|id| ids.contains(id));
+            self.save(&device, now);
+        }
+        dropped
+    }
+}
+
+fn is_of(phone: &Phone, site: Option<&SiteName>) -> bool {
+    phone.goal.as_ref().is_some_and(|goal| site.is_none_or(|site| goal.desired.site == *site))
+}
+
+fn leftover(first: &BeforeImage, newest: &BeforeImage) -> Leftover {
+    let shown = |text: Option<&SmolStr>| text.map(|text| without_credentials(text));
+    let (written, before) = if first.secret {
+        (MASK.to_owned(), Some(MASK.to_owned()))
+    } else {
+        (shown(newest.new.as_ref()).unwrap_or_default(), shown(first.old.as_ref()))
+    };
+    Leftover {
+        item: first.id.name.to_string(),
+        index: first.id.index.map(|index| index.0),
+        written,
+        before,
+        revision: first.revision.to_string(),
+        phones: 0,
+        names: Vec::new(),
+    }
+}
+
+impl Phone {
+    /// The oldest and the newest image of each item that is not wanted any more.
+    fn leftovers(&self) -> impl Iterator<Item = (&BeforeImage, &BeforeImage)> {
+        let wanted =
+            |id: &ItemId| self.declared() && self.goal.as_ref().is_some_and(|goal| goal.desired.get(id).is_some());
+        let firsts = self.before_images.firsts().filter(move |first| !wanted(&first.id));
+        firsts.filter_map(|first| Some((first, self.before_images.of(&first.id).next_back()?)))
+    }
+}

@@ -1,0 +1,73 @@
+//! `POST /api/v1/phones/{name-or-mac}/release` and `/dismiss`: what becomes of an Abandoned phone.
+
+use axum::{
+    Extension, Json,
+    body::Bytes,
+    extract::{Path, State as Shared},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    access::Actor,
+    act,
+    api::{Fleet, no_phone},
+    problem::Problem,
+    retry::words,
+};
+use crate::fleet::release::DismissAnswer;
+
+/// What becomes of the wish to release a phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Release {
+    /// Its account is taken off it; when it is asked to call.
+    Taken(super::ContactAnswer),
+    /// It is not released, and why.
+    Refused(&'static str),
+    /// There is no such phone.
+    NotFound,
+}
+
+/// The answer to a wish that is taken up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// `Queued`, `AlreadyUnderWay`, `RateLimited` or `CannotBeReached`; then it is done when the phone calls by itself.
+    pub contact: String,
+    /// When the phone is asked to call.
+    pub at: Option<Timestamp>,
+    /// Why it cannot be reached.
+    pub why: Option<String>,
+}
+
+pub(super) async fn release(
+    Shared(fleet): Shared<Fleet>,
+    Path(id): Path<String>,
+    Extension(actor): Extension<Actor>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let by = act::reasoned(&*fleet, &actor, &body)?;
+    match act::kept(&*fleet, fleet.release(&id, &by)).await? {
+        Release::Taken(contact) => {
+            let (contact, at, why) = words(contact);
+            Ok((StatusCode::ACCEPTED, Json(Released { contact: contact.to_owned(), at, why })).into_response())
+        }
+        Release::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, "not-released", why)),
+        Release::NotFound => Err(no_phone()),
+    }
+}
+
+pub(super) async fn dismiss(
+    Shared(fleet): Shared<Fleet>,
+    Path(id): Path<String>,
+    Extension(actor): Extension<Actor>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let by = act::reasoned(&*fleet, &actor, &body)?;
+    match act::kept(&*fleet, fleet.dismiss(&id, &by)).await? {
+        DismissAnswer::Done => Ok(Json(serde_json::json!({ "result": "Dismissed" })).into_response()),
+        DismissAnswer::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, "not-dismissed", why)),
+        DismissAnswer::NotFound => Err(no_phone()),
+    }
+}
