@@ -6,6 +6,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettab
 use miette::IntoDiagnostic;
 
 pub mod asking;
+pub mod assert;
 pub mod audit;
 pub mod brake;
 pub mod completions;
@@ -69,6 +70,8 @@ enum Command {
     Release(release::Args),
     /// Forget a phone that no document names any more, as it is
     Dismiss(release::Args),
+    /// Check that what decides over emergency calls is on the phones as it is wanted
+    Assert(assert::Args),
     /// Print what a DHCP server has to say so that phones find the service
     Dhcp(dhcp::Args),
     /// Print completions for a shell
@@ -144,6 +147,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Release(args) => release::release(&args),
         Command::Dismiss(args) => release::dismiss(&args),
         Command::Retry(args) => retry::run(&args),
+        Command::Assert(args) => assert::run(&args),
         Command::Dhcp(args) => dhcp::run(&args),
         Command::Completions(args) => completions::completions(&args, Cli::command()),
         Command::Man(args) => completions::man(&args, Cli::command()),

@@ -159,11 +159,11 @@ fn listed(list: &Leftovers) -> String {
     lines.join("\n")
 }
 
-fn indexed(item: &str, index: Option<u32>) -> String {
+pub(super) fn indexed(item: &str, index: Option<u32>) -> String {
     index.map_or_else(|| item.to_owned(), |index| format!("{item}[{index}]"))
 }
 
-fn on(phones: usize, names: &[String]) -> String {
+pub(super) fn on(phones: usize, names: &[String]) -> String {
     let rest = phones.saturating_sub(names.len());
     let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     format!("{phones}: {}{rest}", names.join(", "))

@@ -14,8 +14,18 @@ use crate::{
     wpi::{Item, ItemText},
 };
 
-/// Whether secrets may be sent to a phone of this site that calls from that address.
-pub fn may_have_secrets(site: &Site, peer: IpAddr) -> bool {
+/// Whether a phone may be sent secrets where it calls from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Custody {
+    /// It may.
+    Near,
+    /// It is outside the networks of its site, or far from everything where the site has none.
+    Far,
+    /// It calls from an address that is taken for a proxy's.
+    Proxied,
+}
+
+fn may_have_secrets(site: &Site, peer: IpAddr) -> bool {
     if site.networks.is_empty() { is_near(peer) } else { site.contains(peer) }
 }
 
@@ -37,14 +47,27 @@ pub(super) fn holds_secret(items: &[Item], catalogue: &Catalogue) -> bool {
 impl Fleet {
     /// Says of a phone that its secrets wait, and what would help.
     pub(super) fn custody_note(&self, phone: &Phone, site: &Site) -> Option<String> {
-        let peer = phone.facts.address.filter(|peer| !may_have_secrets(site, *peer))?;
+        let peer = phone.facts.address?;
+        let why = match self.custody(site, peer) {
+            Custody::Near => return None,
+            Custody::Far => {
+                format!("is no private address, and site {} has no `networks` that say it belongs there", site.name)
+            }
+            Custody::Proxied => "is taken for a proxy's address, for phones of several sites call from it".to_owned(),
+        };
         let waits = phone.due.iter().any(|id| self.catalogue.is_secret(id.name.as_str()));
-        let note = format!(
-            "its passwords wait: it calls from {peer}, which is no private address, and site {} has no `networks` that say \
-             it belongs there",
-            site.name
-        );
-        waits.then_some(note)
+        waits.then(|| format!("its passwords wait: it calls from {peer}, which {why}"))
+    }
+
+    /// Whether a phone of this site may be sent secrets at that address.
+    pub(super) fn custody(&self, site: &Site, peer: IpAddr) -> Custody {
+        if self.crowds.is_proxy(peer) {
+            Custody::Proxied
+        } else if may_have_secrets(site, peer) {
+            Custody::Near
+        } else {
+            Custody::Far
+        }
     }
 
     /// Says that no site tells where phones call from.

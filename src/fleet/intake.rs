@@ -146,6 +146,7 @@ impl Fleet {
             catalogue: &self.catalogue,
             site,
             peer: peer.to_canonical(),
+            custody: self.custody(site, peer.to_canonical()),
             braked: self.braked(phone, now),
             store_away: self.store_away,
             turn: self.has_turn(phone, &site.name),
@@ -183,6 +184,8 @@ impl Fleet {
             self.heard_at.remove(&old);
         }
         self.heard_at.insert(peer, device.clone());
+        self.moved(device, before.1, peer);
+        let Some(phone) = self.phones.get_mut(device) else { return false };
         let found = phone.declared() && before != (phone.facts.contact_me_uri.clone(), Some(peer));
         phone.facts.last_seen = Some(now);
         phone.calling.heard();
@@ -396,6 +399,7 @@ impl Fleet {
         if let Some(phone) = self.phones.get_mut(device)
             && phone.finish_put_backs()
         {
+            phone.note_safety(&self.catalogue);
             phone.assess(&self.catalogue);
         }
     }
@@ -473,7 +477,9 @@ impl Fleet {
 
     /// This phone is not at its address any more.
     fn leaves(&mut self, facts: &Facts, device: &DeviceId) {
-        if let Some(address) = facts.address.filter(|address| self.heard_at.get(address) == Some(device)) {
+        let Some(address) = facts.address else { return };
+        self.left(device, address);
+        if self.heard_at.get(&address) == Some(device) {
             self.heard_at.remove(&address);
         }
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::{
-    custody::{holds_secret, may_have_secrets},
+    custody::{Custody, holds_secret},
     doors::Held,
     drift::Drifts,
     hands_off::{HandsOff, hands_off},
@@ -71,6 +71,9 @@ pub enum NoWrite {
     /// A secret, for a phone of which nothing says that it is near.
     #[error("passwords go to private addresses only, where the site has no networks")]
     Custody,
+    /// A secret, for a phone behind an address that says nothing of where it is.
+    #[error("phones of several sites call from this address, so that no password is sent there")]
+    Proxied,
     /// The flow has had its share of actions or of time (R-1403).
     #[error("the session has reached its limit")]
     SessionLimit,
@@ -93,7 +96,7 @@ impl NoWrite {
             Self::StoreAway => Some(PendingReason::StoreAway),
             Self::Paused { .. } => Some(PendingReason::Paused),
             Self::WindowClosed { .. } => Some(PendingReason::WindowClosed),
-            Self::WrongSite | Self::Custody => Some(PendingReason::WrongSite),
+            Self::WrongSite | Self::Custody | Self::Proxied => Some(PendingReason::WrongSite),
             Self::HandsOff(why) => Some(why.pending()),
             Self::Turn => Some(PendingReason::Turn),
             Self::NotInForce | Self::Held | Self::Undecided | Self::SessionLimit => Some(PendingReason::Queued),
@@ -180,6 +183,8 @@ pub struct Ask<'a> {
     pub facts: &'a Facts,
     /// Where the phone calls from.
     pub peer: IpAddr,
+    /// Whether it may be sent passwords there.
+    pub custody: Custody,
     /// Whether it is the phone's turn for items that can make it vanish.
     pub turn: bool,
     /// The catalogue in force.
@@ -268,8 +273,8 @@ pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Perm
     if let Some((item, bar)) = items.iter().find_map(|item| Some((item, item_bar(ask, goal, item)?))) {
         return Err(NoWrite::Item(item.id.clone(), bar));
     }
-    if holds_secret(&items, ask.catalogue) && !may_have_secrets(ask.site, ask.peer) {
-        return Err(NoWrite::Custody);
+    if ask.custody != Custody::Near && holds_secret(&items, ask.catalogue) {
+        return Err(if ask.custody == Custody::Far { NoWrite::Custody } else { NoWrite::Proxied });
     }
     let vanishing = |item: &Item| ask.catalogue.can_vanish(item.id.name.as_str()) && !is_poll_url(ask, goal, item);
     if !ask.turn && items.iter().any(vanishing) {

@@ -32,12 +32,14 @@
 //! - [`effect`]: what it wants done
 
 mod again;
+pub mod alert;
 pub mod audit;
 pub mod batch;
 pub mod brake;
 pub mod call;
 mod calls;
 mod climbing;
+mod crowd;
 pub mod custody;
 pub mod diff;
 pub mod doors;
@@ -72,6 +74,7 @@ mod reported;
 pub mod reset;
 pub mod restart;
 pub mod retry;
+pub mod safety;
 pub mod schedule;
 pub mod seeding;
 mod sending;
@@ -110,6 +113,8 @@ use crate::{
     spec::{Revision, Site, SiteName, Wanted},
     wpi::DeviceId,
 };
+use alert::Standing;
+use crowd::Crowds;
 use fingerprint::FingerprintKey;
 use flow::Flows;
 use gate::Gate;
@@ -167,6 +172,9 @@ pub struct Fleet {
     undeclared: BTreeSet<DeviceId>,
     /// The phone last heard of at an address.
     heard_at: HashMap<IpAddr, DeviceId>,
+    /// All phones last heard of at an address.
+    crowds: Crowds,
+    standing: Standing,
     /// The last good document of each site: one that cannot be read any more does not open its networks.
     sites: HashMap<SiteName, Arc<Site>>,
     /// Whether the catalogue is the source's: with a broken overlay since the start, classes are not known.
@@ -206,6 +214,8 @@ impl Fleet {
             named: BTreeSet::new(),
             undeclared: BTreeSet::new(),
             heard_at: HashMap::new(),
+            crowds: Crowds::default(),
+            standing: Standing::default(),
             sites: HashMap::new(),
             classes_known: false,
             key: None,
@@ -239,6 +249,7 @@ impl Fleet {
             voided += usize::from(phone.fingerprints.void_unless(self.key.as_ref().map(FingerprintKey::id)));
             phone.calling.last_request = Some(now);
             phone.apply_ignore_rules(now);
+            phone.note_safety(&self.catalogue);
             phone.assess(&self.catalogue);
             self.tugs.remember(&phone);
             self.restore_doubt(&mut phone, now);
@@ -247,7 +258,11 @@ impl Fleet {
             if let Some(address) = phone.facts.address {
                 self.heard_at.insert(address, device.clone());
             }
+            let address = phone.facts.address;
             self.phones.insert(device.clone(), Box::new(phone));
+            if let Some(address) = address {
+                self.moved(&device, None, address);
+            }
             self.schedule(&device, now);
         }
         voided

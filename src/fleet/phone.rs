@@ -24,6 +24,7 @@ use super::{
     record::{Facts, InFlight, PhoneRecord, Refused},
     reset::Reset,
     restart::Restart,
+    safety::READ_EVERY,
     seeding::Seeding,
     sweep,
     unchanged::Unchanged,
@@ -106,6 +107,10 @@ pub struct Phone {
     pub in_flight: Option<InFlight>,
     /// What items were before they were changed.
     pub before_images: BeforeImages,
+    /// Whether items of effect safety are wanted of it.
+    pub safety: bool,
+    /// Since when it is declared, as far as is known.
+    pub wanted_since: Option<Timestamp>,
     /// What is put back over the documents, sorted by item.
     pub put_backs: Vec<PutBack>,
     /// Items that never compare and are to be written, sorted.
@@ -343,6 +348,7 @@ impl Phone {
     /// When the next read without cause is due.
     pub fn sweep_at(&self) -> Option<Timestamp> {
         let interval = self.goal.as_ref()?.desired.policy.interval;
+        let interval = if self.safety { interval.min(READ_EVERY) } else { interval };
         Some(sweep::next(&self.device, self.read_at?, interval))
     }
 

@@ -40,6 +40,9 @@ pub struct PhoneRecord {
     /// What items were before phoneops first changed them.
     #[serde(default, skip_serializing_if = "BeforeImages::is_empty")]
     pub before_images: BeforeImages,
+    /// Since when it is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted_since: Option<Timestamp>,
     /// What is put back over the documents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub put_backs: Vec<PutBack>,
@@ -101,6 +104,7 @@ impl PhoneRecord {
             refused: Vec::new(),
             in_flight: None,
             before_images: BeforeImages::default(),
+            wanted_since: None,
             put_backs: Vec::new(),
             due: Vec::new(),
             fingerprints: Fingerprints::default(),

@@ -66,6 +66,7 @@ impl Fleet {
         phone.put_backs.clear();
         phone.goal = Some(goal);
         phone.take_goal(Goal::new(documents, &[], Revision::new(RELEASE)), &self.catalogue);
+        phone.note_safety(&self.catalogue);
         phone.assess(&self.catalogue);
         phone.calling.forgive();
         self.save(device, now);

@@ -28,6 +28,7 @@ impl Fleet {
             notes.push("Report only: nothing is written to any phone (--report-only).".to_owned());
         }
         notes.extend(self.gate_note());
+        notes.extend(self.proxy_notes());
         notes.extend(self.open_sites_note());
         let revision = self.revision().map(ToString::to_string);
         ServiceView { revision, report_only, brakes: self.brakes(now), notes }

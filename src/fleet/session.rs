@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::{
     batch,
-    custody::may_have_secrets,
+    custody::Custody,
     fingerprint::FingerprintKey,
     goal::Goal,
     hands_off::{checks_servers, server_item},
@@ -131,6 +131,8 @@ pub struct Surroundings<'a> {
     pub site: &'a Site,
     /// Where the phone calls from.
     pub peer: std::net::IpAddr,
+    /// Whether it may be sent passwords there.
+    pub custody: Custody,
     /// Until when the phone is braked.
     pub braked: Option<Timestamp>,
     /// Whether the store cannot be written.
@@ -161,7 +163,7 @@ impl Surroundings<'_> {
 
     /// The documents, for the content of secrets; none for a phone that may not have any.
     pub(super) fn contents(&self) -> Option<&Wanted> {
-        self.wanted().filter(|_| may_have_secrets(self.site, self.peer))
+        self.wanted().filter(|_| self.custody == Custody::Near)
     }
 }
 
@@ -515,6 +517,7 @@ impl Session {
             site: around.site,
             facts: &phone.facts,
             peer: around.peer,
+            custody: around.custody,
             turn: around.turn,
             catalogue: around.catalogue,
             drifts: &phone.drifts,

@@ -241,6 +241,7 @@ impl Fleet {
         if self.unresolved == 0 {
             self.before = None;
             self.taken = self.wanted.as_ref().map(|wanted| wanted.revision().clone());
+            self.look_at_crowds();
             self.turns_after_takeover(now);
             self.forget_empty_sites();
         }
@@ -370,6 +371,8 @@ impl Fleet {
     /// A phone is as the newest revision has it: what follows from that.
     fn settle_in(&mut self, mut phone: Box<Phone>, changed: bool, peace: Option<SiteName>, now: Timestamp) {
         phone.apply_ignore_rules(now);
+        phone.note_safety(&self.catalogue);
+        phone.wanted_since = phone.wanted_since.or(Some(now)).filter(|_| phone.declared());
         phone.assess(&self.catalogue);
         let save = phone.unsaved || changed;
         let device = phone.device.clone();

@@ -169,6 +169,7 @@ impl Fleet {
         phone.put_backs.extend(put_backs);
         phone.put_backs.sort_by(|a, b| a.id.cmp(&b.id));
         phone.amend(goal.documents, goal.revision);
+        phone.note_safety(&self.catalogue);
         phone.assess(&self.catalogue);
         phone.look_wanted = true;
         phone.calling.forgive();

@@ -146,6 +146,47 @@ words! {
 }
 
 words! {
+    /// What is wrong with an item that decides over emergency calls.
+    SafetyProblem {
+        /// The phone has another value.
+        Wrong,
+        /// The phone has none.
+        Empty,
+        /// The phone refused it.
+        Refused,
+        /// The phone says that it has no such item.
+        Lacking,
+        /// It was not read for 48 h.
+        Unread,
+    }
+}
+
+impl SafetyProblem {
+    /// The end of a sentence that begins with the item.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Wrong => "has another value than is wanted",
+            Self::Empty => "is empty",
+            Self::Refused => "was refused",
+            Self::Lacking => "is not there: the phone has no such item",
+            Self::Unread => "was not read for 48 hours",
+        }
+    }
+}
+
+words! {
+    /// What an alert is about.
+    AlertKind {
+        /// An item that decides over emergency calls is not as it should be.
+        Safety,
+        /// Calls in the name of phones come from outside their site's networks.
+        WrongSite,
+        /// Phones of several sites call from one address.
+        Proxy,
+    }
+}
+
+words! {
     /// What a person did outside git, in the audit log.
     AuditAct {
         /// Had a phone asked to call.

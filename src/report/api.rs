@@ -24,6 +24,8 @@
 //! | `POST /api/v1/undo` with a [`Wish`](undo::Wish) | 200 [`Undo`](crate::fleet::undo::Undo); 404, 409 |
 //! | `GET /api/v1/leftovers?site=` | [`Leftovers`](crate::fleet::leftovers::Leftovers) |
 //! | `POST /api/v1/leftovers/drop` with a [`Drop`](undo::Drop) | 200 [`Dropped`](undo::Dropped) |
+//! | `GET /api/v1/alerts` | an [`AlertList`](crate::fleet::alert::AlertList) |
+//! | `GET /api/v1/safety?site=` | a [`SafetyList`](crate::fleet::safety::SafetyList) |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 or 503, with reasons |
 //! | `GET /metrics` | `OpenMetrics` text |
@@ -46,7 +48,7 @@ use serde_json::json;
 use super::{
     ContactAnswer, FleetAccess,
     access::{Actor, Peer, admit},
-    act, brake, gate,
+    act, alert, brake, gate,
     metrics::CONTENT_TYPE,
     problem::Problem,
     release, retry,
@@ -97,6 +99,8 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/undo", get(undo::dry_run).post(undo::undo))
         .route("/api/v1/leftovers", get(undo::leftovers))
         .route("/api/v1/leftovers/drop", post(undo::drop_leftovers))
+        .route("/api/v1/alerts", get(alert::alerts))
+        .route("/api/v1/safety", get(alert::safety))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))

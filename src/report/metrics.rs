@@ -9,7 +9,7 @@ use prometheus_client::{
 };
 
 use crate::{
-    fleet::words::{PendingReason, State},
+    fleet::words::{AlertKind, PendingReason, State},
     store::Stats,
 };
 
@@ -38,6 +38,8 @@ pub mod name {
     pub const BRAKES: &str = "phoneops_brakes";
     /// Declared phones that are braked.
     pub const BRAKED_PHONES: &str = "phoneops_braked_phones";
+    /// Alerts that stand, by `kind`.
+    pub const ALERTS: &str = "phoneops_alerts";
     /// Ended sessions by `reason` of the first message and `result`.
     pub const SESSIONS: &str = "phoneops_sessions_total";
     /// Factory resets that phones showed; their passwords and seeds are written again.
@@ -67,6 +69,7 @@ pub mod name {
         STOPPED_LADDERS,
         BRAKES,
         BRAKED_PHONES,
+        ALERTS,
         HISTORY_LOST,
         NOT_APPLICABLE,
         SESSIONS,
@@ -107,6 +110,8 @@ pub struct FleetCounts {
     pub brakes: usize,
     /// Declared phones that are braked.
     pub braked_phones: usize,
+    /// Alerts by kind.
+    pub alerts: BTreeMap<AlertKind, usize>,
 }
 
 /// What the service counts. Words that become labels are `&'static str`: nothing from outside can make new ones.
@@ -123,6 +128,7 @@ pub struct ServiceMetrics {
     stopped_ladders: Gauge,
     brakes: Gauge,
     braked_phones: Gauge,
+    alerts: Family<One, Gauge>,
     sessions: Family<Two, Counter>,
     resets: Counter,
     contacts: Family<One, Counter>,
@@ -161,6 +167,7 @@ impl ServiceMetrics {
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
             brakes: register(&mut registry, name::BRAKES, "Brakes that hold"),
             braked_phones: register(&mut registry, name::BRAKED_PHONES, "Declared phones that are braked"),
+            alerts: register(&mut registry, name::ALERTS, "Alerts that stand, by kind"),
             resets: register(&mut registry, name::RESETS, "Factory resets that phones showed"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
             fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),
@@ -199,6 +206,10 @@ impl ServiceMetrics {
         self.stopped_ladders.set(signed(counts.stopped_ladders));
         self.brakes.set(signed(counts.brakes));
         self.braked_phones.set(signed(counts.braked_phones));
+        for kind in AlertKind::ALL {
+            let count = counts.alerts.get(kind).copied().unwrap_or_default();
+            self.alerts.get_or_create(&[("kind", kind.as_str())]).set(signed(count));
+        }
     }
 
     /// A session ended.

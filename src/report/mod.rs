@@ -13,6 +13,7 @@
 //! - [`act`]: what acts of people have in common; [`brake`]: the one that stops all writes;
 //!   [`gate`]: those that let a revision go on, or not; [`undo`]: the one that takes a revision back;
 //!   [`release`]: those that end an Abandoned phone
+//! - [`alert`]: the routes of alerts, and of what decides over emergency calls
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
 use std::pin::Pin;
@@ -23,12 +24,14 @@ use serde::{Deserialize, Serialize};
 use crate::{
     fleet::{
         RestartAnswer,
+        alert::AlertList,
         audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
         release::DismissAnswer,
+        safety::SafetyList,
         service_view::ServiceView,
         undo::{Undo, UndoError},
         view::{Page, PhoneView, Query},
@@ -39,6 +42,7 @@ use crate::{
 
 pub mod access;
 pub mod act;
+pub mod alert;
 pub mod api;
 pub mod audit;
 pub mod brake;
@@ -109,6 +113,10 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn release(&self, id: &str, by: &By) -> Release;
     /// Forgets an Abandoned phone as it is.
     fn dismiss(&self, id: &str, by: &By) -> DismissAnswer;
+    /// What somebody should look at.
+    fn alerts(&self) -> AlertList;
+    /// What is not as it should be with items that decide over emergency calls.
+    fn safety(&self, site: Option<&SiteName>) -> SafetyList;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.

@@ -68,7 +68,7 @@ pub struct Dropped {
     pub dropped: usize,
 }
 
-fn site_name(site: Option<&str>) -> Option<SiteName> {
+pub(super) fn site_name(site: Option<&str>) -> Option<SiteName> {
     site.filter(|site| !site.is_empty()).map(SiteName::new)
 }
 

@@ -8,7 +8,8 @@ use tokio::time::timeout;
 use super::{STORE_PATIENCE, shared::Shared};
 use crate::{
     fleet::{
-        self, Counters,
+        self, Counters, Fleet,
+        alert::AlertList,
         audit::{AuditEntry, AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         gate::{Approved, GateError, view::GateView},
@@ -16,6 +17,7 @@ use crate::{
         leftovers::Leftovers,
         release::{DismissAnswer, ReleaseAnswer},
         retry::{Retried, RetryAnswer},
+        safety::SafetyList,
         service_view::ServiceView,
         undo::{Undo, UndoError},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
@@ -227,6 +229,14 @@ impl FleetAccess for Access {
         answer
     }
 
+    fn alerts(&self) -> AlertList {
+        self.shared.with_fleet(Fleet::alerts)
+    }
+
+    fn safety(&self, site: Option<&SiteName>) -> SafetyList {
+        self.shared.with_fleet(|fleet, now| fleet.safety(site, now))
+    }
+
     fn can_keep(&self) -> bool {
         *self.store.writable().borrow()
     }
@@ -260,6 +270,7 @@ impl FleetAccess for Access {
         let (census, counters, forgotten) = self
             .shared
             .with_fleet(|fleet, now| (fleet.census(now), fleet.counters().clone(), fleet.sightings_forgotten()));
+        let alerts = self.alerts();
         let metrics = &self.shared.metrics;
         metrics.set_fleet(&FleetCounts {
             states: census.states,
@@ -271,6 +282,7 @@ impl FleetAccess for Access {
             stopped_ladders: census.stopped_ladders,
             brakes: census.brakes,
             braked_phones: census.braked_phones,
+            alerts: alerts.by_kind(),
         });
         metrics.set_bound("sightings-forgotten", forgotten);
         metrics.set_history_lost(self.shared.history.lost());

@@ -10,12 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use phoneops::{
     fleet::{
         RestartAnswer,
+        alert::AlertList,
         audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
         release::DismissAnswer,
+        safety::SafetyList,
         service_view::ServiceView,
         undo::{Undo, UndoError},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
@@ -209,6 +211,14 @@ impl FleetAccess for MadeUp {
 
     fn dismiss(&self, _: &str, _: &By) -> DismissAnswer {
         DismissAnswer::NotFound
+    }
+
+    fn alerts(&self) -> AlertList {
+        AlertList::default()
+    }
+
+    fn safety(&self, _: Option<&SiteName>) -> SafetyList {
+        SafetyList::default()
     }
 
     fn can_keep(&self) -> bool {

@@ -48,6 +48,7 @@ mod service_owners;
 mod service_poll;
 mod service_report;
 mod service_reset;
+mod service_safety;
 mod service_secret;
 mod service_secrets_changed;
 mod service_stage;

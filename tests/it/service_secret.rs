@@ -124,6 +124,8 @@ async fn everywhere(program: &Program) -> Vec<String> {
         "/api/v1/phones?state=Invalid",
         "/api/v1/undeclared",
         "/api/v1/gate",
+        "/api/v1/alerts",
+        "/api/v1/safety",
         "/api/v1/leftovers",
         "/api/v1/undo?revision=dir-",
         "/metrics",

@@ -2,6 +2,7 @@
 
 mod brake;
 mod calls;
+mod crowd;
 mod custody;
 mod drift;
 mod fairness;
@@ -24,6 +25,7 @@ mod release;
 mod resets;
 mod restart;
 mod retries;
+mod safety;
 mod secrets;
 mod seeds;
 mod sessions;
