@@ -22,7 +22,9 @@ use std::{
 use deployment::{MANAGED, files, mac, reply, start_up};
 use jiff::Timestamp;
 use phoneops::{
-    fleet::{Answer, Effect, Fleet, SessionResult, Settings, flow::From},
+    fleet::{
+        Answer, Effect, Fleet, SessionResult, Settings, flow::From, recovery::RecoverySettings, settings::GateSettings,
+    },
     spec::{self, Revision, Snapshot, snapshot::SecretsUnread},
     wpi::{Action, PhoneMessage, ServerMessage},
 };
@@ -78,7 +80,10 @@ impl Held {
 fn main() -> ExitCode {
     let now: Timestamp = "2026-03-01T08:00:00Z".parse().expect("a time");
     // what is there once, however many phones there are
-    let mut fleet = Fleet::new(Settings::default(), [7; 32]);
+    let mut fleet = Fleet::new(
+        Settings { gate: GateSettings::OFF, recovery: RecoverySettings::OFF, ..Settings::default() },
+        [7; 32],
+    );
     fleet.take_wanted(&Arc::new(load(0, "r0")), now);
 
     let before = Held::now();

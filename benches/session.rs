@@ -120,7 +120,11 @@ async fn serve(folder: &Path) -> Outcome<Running> {
         fingerprint_key: None,
         history: HistorySettings::default(),
         status: StatusSettings { listen: any, hosts: Vec::new(), tokens: None },
-        fleet: fleet::Settings::default(),
+        fleet: fleet::Settings {
+            gate: fleet::settings::GateSettings::OFF,
+            recovery: fleet::recovery::RecoverySettings::OFF,
+            ..fleet::Settings::default()
+        },
         xml: Limits::default(),
     })
     .await?;

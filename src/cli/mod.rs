@@ -8,6 +8,7 @@ use miette::IntoDiagnostic;
 pub mod asking;
 pub mod assert;
 pub mod audit;
+pub mod back;
 pub mod brake;
 pub mod completions;
 pub mod config;
@@ -70,6 +71,8 @@ enum Command {
     Release(release::Args),
     /// Forget a phone that no document names any more, as it is
     Dismiss(release::Args),
+    /// List phones that have not come back after an outage
+    Back(back::Args),
     /// Check that what decides over emergency calls is on the phones as it is wanted
     Assert(assert::Args),
     /// Print what a DHCP server has to say so that phones find the service
@@ -147,6 +150,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Release(args) => release::release(&args),
         Command::Dismiss(args) => release::dismiss(&args),
         Command::Retry(args) => retry::run(&args),
+        Command::Back(args) => back::run(&args),
         Command::Assert(args) => assert::run(&args),
         Command::Dhcp(args) => dhcp::run(&args),
         Command::Completions(args) => completions::completions(&args, Cli::command()),

@@ -116,6 +116,21 @@ pub struct Args {
     /// A commit goes on by itself that says `Phoneops-Approved: N phones` and would change just so many
     #[arg(long, env = "PHONEOPS_GATE_TRAILER", value_parser = BoolishValueParser::new())]
     pub gate_trailer: bool,
+    /// Phones of a site that start within a minute before it counts as coming back from an outage; 0 = off
+    #[arg(long, env = "PHONEOPS_STORM_STARTS", default_value_t = 10, value_name = "N")]
+    pub storm_starts: u32,
+    /// And how many of a hundred phones of the site
+    #[arg(long, env = "PHONEOPS_STORM_PERCENT", default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(..=100))]
+    pub storm_percent: u32,
+    /// How long after the last start known phones of that site are left alone
+    #[arg(long, env = "PHONEOPS_STORM_REST", default_value = "15m", value_parser = some_time)]
+    pub storm_rest: Duration,
+    /// From when on the service counts as having been away; 0s = never
+    #[arg(long, env = "PHONEOPS_ABSENCE", default_value = "30m", value_parser = duration)]
+    pub absence: Duration,
+    /// For how long after that only new and reset phones are written
+    #[arg(long, env = "PHONEOPS_CATCH_UP", default_value = "10m", value_parser = duration)]
+    pub catch_up: Duration,
     /// Contact-me requests a second for the whole service
     #[arg(long, env = "PHONEOPS_CONTACTS_PER_SECOND", default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub contacts_per_second: u32,
@@ -260,6 +275,13 @@ impl Args {
                     risky: self.gate_risky,
                     vanish: self.gate_vanish,
                     trailer: self.gate_trailer,
+                },
+                recovery: fleet::recovery::RecoverySettings {
+                    starts: self.storm_starts,
+                    percent: self.storm_percent,
+                    rest: self.storm_rest,
+                    absence: self.absence,
+                    catch_up: self.catch_up,
                 },
                 contacts_per_second: self.contacts_per_second,
                 site_contacts_per_second: self.site_contacts_per_second,

@@ -81,6 +81,7 @@ impl Fleet {
         let mut causes: BTreeMap<(AlertKind, String), Cause> = BTreeMap::new();
         self.safety_causes(&mut causes, now);
         self.site_causes(&mut causes);
+        self.outage_causes(&mut causes, now);
         let more = causes.len().saturating_sub(LIMIT);
         let before = std::mem::take(&mut self.standing.0);
         let mut alerts = Vec::with_capacity(causes.len().min(LIMIT));
@@ -101,6 +102,22 @@ impl Fleet {
             let text = format!("{item}, which decides over emergency calls, {}", problem.problem.sentence());
             let site = Some(SiteName::new(&problem.site));
             causes.insert(key, Cause { site, item: Some(item), phones: problem.phones, names: problem.names, text });
+        }
+    }
+
+    fn outage_causes(&self, causes: &mut BTreeMap<(AlertKind, String), Cause>, now: Timestamp) {
+        for (site, since) in self.after_storms() {
+            let Ok(view) = self.back(Some(site), Some(since), now) else { continue };
+            let phones = view.missing.len() + view.more;
+            if phones == 0 {
+                continue;
+            }
+            let names = view.missing.iter().take(NAMED).map(|phone| phone.name.clone()).collect();
+            let text = format!(
+                "phones of site {site} have not come back since many of it started; `phoneops back --site {site}` lists them"
+            );
+            let cause = Cause { site: Some(site.clone()), item: None, phones, names, text };
+            causes.insert((AlertKind::NotBack, format!("not-back/{site}")), cause);
         }
     }
 

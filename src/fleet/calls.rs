@@ -40,6 +40,8 @@ impl Fleet {
             self.wake(&device, now);
         }
         self.end_brakes(now);
+        self.end_storms(now);
+        self.note_alive(now);
         self.release_some(now);
         self.take_turns(now);
     }
@@ -106,6 +108,7 @@ impl Fleet {
         self.contact_uri(phone)?;
         let rank = match need {
             _ if phone.look_wanted || phone.is_awaited() => Rank::Person,
+            _ if phone.recovering.is_some() && phone.comes_first() => Rank::Person,
             Need::Sweep => Rank::Sweep,
             Need::Write | Need::Read if phone.calling.failure.is_some() => Rank::Silent,
             Need::Write | Need::Read => Rank::Due,

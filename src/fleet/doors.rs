@@ -16,6 +16,8 @@ use crate::{
 pub enum Held {
     /// The brake is on until then.
     Braked(Timestamp),
+    /// Its site or the service comes back; until then, or longer.
+    Recovering(Timestamp),
     /// A pause; its end, if it has one.
     Paused(Option<Timestamp>),
     /// Outside the windows; the next opening, if there ever is one.
@@ -43,7 +45,7 @@ impl Held {
     /// When it ends.
     pub fn until(self) -> Option<Timestamp> {
         match self {
-            Self::Braked(until) => Some(until),
+            Self::Braked(until) | Self::Recovering(until) => Some(until),
             Self::Paused(until) | Self::Closed(until) => until,
         }
     }
@@ -52,6 +54,7 @@ impl Held {
     pub fn reason(self) -> PendingReason {
         match self {
             Self::Braked(_) => PendingReason::Braked,
+            Self::Recovering(_) => PendingReason::Recovering,
             Self::Paused(_) => PendingReason::Paused,
             Self::Closed(_) => PendingReason::WindowClosed,
         }
@@ -62,6 +65,7 @@ impl From<Held> for NoWrite {
     fn from(held: Held) -> Self {
         match held {
             Held::Braked(until) => Self::Braked { until },
+            Held::Recovering(until) => Self::Recovering { until },
             Held::Paused(until) => Self::Paused { until },
             Held::Closed(next) => Self::WindowClosed { next },
         }
@@ -98,6 +102,9 @@ impl Phone {
         if let Some(until) = self.braked.filter(|until| now < *until) {
             return Some(Held::Braked(until));
         }
+        if let Some(until) = self.left_alone(now) {
+            return Some(Held::Recovering(until));
+        }
         let policy = &self.goal.as_ref()?.desired.policy;
         if policy.windows.is_empty() && policy.pause.is_none() {
             None
@@ -126,6 +133,7 @@ impl Fleet {
     /// whatever failed before, and also when it is in a call, for only a write that it refused makes it call after it.
     pub(super) fn renew_doors(&mut self, device: &DeviceId, now: Timestamp) {
         self.renew_brake(device, now);
+        self.renew_recovery(device, now);
         let report_only = self.settings.report_only;
         let Some(phone) = self.phones.get_mut(device) else { return };
         let Some(policy) = phone.goal.as_ref().map(|goal| &goal.desired.policy) else { return };
@@ -147,6 +155,18 @@ impl Fleet {
         let Some(phone) = self.phones.get_mut(device) else { return };
         let before = std::mem::replace(&mut phone.braked, braked);
         if before.is_some() && braked.is_none() && phone.held_up(report_only, now).is_none() {
+            phone.calling.forgive();
+            phone.calling.call_is_over();
+        }
+    }
+
+    /// Notes whether a phone is left alone because its site or the service comes back. The end of that is a trigger, too.
+    fn renew_recovery(&mut self, device: &DeviceId, now: Timestamp) {
+        let Some(recovering) = self.phones.get(device).map(|phone| self.recovering(phone, now)) else { return };
+        let report_only = self.settings.report_only;
+        let Some(phone) = self.phones.get_mut(device) else { return };
+        let before = std::mem::replace(&mut phone.recovering, recovering);
+        if before.is_some() && recovering.is_none() && phone.held_up(report_only, now).is_none() {
             phone.calling.forgive();
             phone.calling.call_is_over();
         }
@@ -176,10 +196,15 @@ impl Fleet {
 
     /// When the doors of a phone that wants a write open or close next.
     pub(super) fn doors_turn(&self, phone: &Phone, now: Timestamp) -> Option<Timestamp> {
+        let recovers = phone.recovering.filter(|_| phone.declared()).map(|recovering| recovering.until);
         if !phone.wants_write(self.settings.report_only) {
-            return None;
+            return recovers.filter(|until| *until > now);
         }
         let door = phone.doors.holds.map(|(_, until)| until);
-        door.into_iter().chain(phone.braked).filter(|until| *until > now && *until < Timestamp::MAX).min()
+        door.into_iter()
+            .chain(phone.braked)
+            .chain(recovers)
+            .filter(|until| *until > now && *until < Timestamp::MAX)
+            .min()
     }
 }

@@ -192,6 +192,7 @@ impl Fleet {
         let started = message.reason == Reason::StartUp;
         phone.doubt_heard(started, self.settings.contact_spacing, now);
         if started {
+            phone.passed_over = false;
             phone.wishes = 0;
             phone.set_poll_url(false);
             phone.started();
@@ -206,6 +207,9 @@ impl Fleet {
             self.learn_model(device, now);
         }
         self.follow_doubt(device, now);
+        if started {
+            self.note_start(device, now);
+        }
         self.renew_doors(device, now);
         if found {
             // a service that is killed in this session has to know where to ask it
@@ -235,10 +239,15 @@ impl Fleet {
         }
         let site = self.site_of(phone);
         let around = self.surroundings(&site, phone, peer, now);
+        let storm = phone.storm_over(now).filter(|_| !around.owes_poll_url(phone, &goal));
         let look = match &message.reason {
             Reason::StartUp if unchanged(phone, &goal, message, &around) => {
                 phone.last_proof = Some(now);
                 return Err((SessionResult::InSync, None));
+            }
+            Reason::StartUp if storm.is_some() => {
+                phone.passed_over = true;
+                return Err((SessionResult::Waits, storm.map(|until| NoWrite::Recovering { until }.to_string())));
             }
             Reason::Solicited if phone.need(self.settings.report_only, now).is_none() => {
                 if let Some(held) = phone.held_up(self.settings.report_only, now) {

@@ -59,6 +59,12 @@ pub enum NoWrite {
     /// The phone does not say its model, and a layer of certain models may say otherwise: another mode, a pause, a window.
     #[error("it does not say its model (`device-type`), which decides what is wanted of it")]
     Undecided,
+    /// Its site, or the service, comes back from an outage.
+    #[error("its site or the service comes back from an outage, until {until:.0} or longer")]
+    Recovering {
+        /// Until when, if no more phones start.
+        until: Timestamp,
+    },
     /// The store cannot take the record of the write.
     #[error("the store cannot be written")]
     StoreAway,
@@ -94,6 +100,7 @@ impl NoWrite {
         match self {
             Self::Braked { .. } => Some(PendingReason::Braked),
             Self::StoreAway => Some(PendingReason::StoreAway),
+            Self::Recovering { .. } => Some(PendingReason::Recovering),
             Self::Paused { .. } => Some(PendingReason::Paused),
             Self::WindowClosed { .. } => Some(PendingReason::WindowClosed),
             Self::WrongSite | Self::Custody | Self::Proxied => Some(PendingReason::WrongSite),
@@ -106,7 +113,14 @@ impl NoWrite {
 
     /// Whether the messages behind the last one wait for another time, and what was written stays as it is.
     pub fn leaves_the_rest(&self) -> bool {
-        matches!(self, Self::Braked { .. } | Self::Paused { .. } | Self::WindowClosed { .. } | Self::Turn)
+        matches!(
+            self,
+            Self::Braked { .. }
+                | Self::Recovering { .. }
+                | Self::Paused { .. }
+                | Self::WindowClosed { .. }
+                | Self::Turn
+        )
     }
 }
 
@@ -167,6 +181,8 @@ pub struct Ask<'a> {
     pub settings: &'a Settings,
     /// Until when the phone is braked.
     pub braked: Option<Timestamp>,
+    /// Until when the phone is left alone because its site or the service comes back.
+    pub left_alone: Option<Timestamp>,
     /// Whether the store cannot be written.
     pub store_away: bool,
     /// Whether what it is read towards is only proposed.
@@ -249,7 +265,8 @@ pub fn may_write(ask: &Ask<'_>, leaving: Leaving, now: Timestamp) -> Result<Perm
     if goal.undecided {
         return Err(NoWrite::Undecided);
     }
-    if let Some(held) = Held::now(&goal.policy, now).filter(|held| !passes(ask, goal, &leaving, *held)) {
+    let held = ask.left_alone.map(Held::Recovering).or_else(|| Held::now(&goal.policy, now));
+    if let Some(held) = held.filter(|held| !passes(ask, goal, &leaving, *held)) {
         return Err(held.into());
     }
     if !ask.site.contains(ask.peer) {
@@ -302,11 +319,13 @@ fn item_bar(ask: &Ask<'_>, goal: &Desired, item: &Item) -> Option<Bar> {
     Some(Bar::NotWanted)
 }
 
-/// Whether this is the one message that goes out also while windows are closed: without the address to poll at, which
+/// Whether this is the one message that goes out also while windows are closed or a site comes back: without the address to poll at, which
 /// a phone may lose with each start, it could not be told of the next opening. A pause holds that back too.
 fn passes(ask: &Ask<'_>, goal: &Desired, leaving: &Leaving, held: Held) -> bool {
     let Leaving::Items(items) = leaving else { return false };
-    matches!(held, Held::Closed(_)) && !items.is_empty() && items.iter().all(|item| is_poll_url(ask, goal, item))
+    matches!(held, Held::Closed(_) | Held::Recovering(_))
+        && !items.is_empty()
+        && items.iter().all(|item| is_poll_url(ask, goal, item))
 }
 
 /// Whether this is the one value that is the service's own: without it nobody could reach the phone, and no

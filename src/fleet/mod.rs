@@ -69,6 +69,7 @@ mod poll;
 mod proof;
 pub mod put_back;
 pub mod record;
+pub mod recovery;
 pub mod release;
 mod reported;
 pub mod reset;
@@ -121,6 +122,7 @@ use gate::Gate;
 use ladder::Ladders;
 use phone::Phone;
 use record::PhoneRecord;
+use recovery::Recovery;
 use schedule::Timers;
 use service_record::ServiceRecord;
 use turns::Turns;
@@ -190,6 +192,7 @@ pub struct Fleet {
     turns: Turns,
 
     tugs: TugsOfWar,
+    recovery: Recovery,
     questions: Questions,
     tickets: u64,
     store_away: bool,
@@ -225,6 +228,7 @@ impl Fleet {
             flows: Flows::default(),
             timers: Timers::default(),
             tugs: TugsOfWar::default(),
+            recovery: Recovery::default(),
             questions: Questions::default(),
             tickets: 0,
             store_away: false,
@@ -248,6 +252,7 @@ impl Fleet {
             let mut phone = Phone::from_record(record);
             voided += usize::from(phone.fingerprints.void_unless(self.key.as_ref().map(FingerprintKey::id)));
             phone.calling.last_request = Some(now);
+            phone.back_since = self.back_since();
             phone.apply_ignore_rules(now);
             phone.note_safety(&self.catalogue);
             phone.assess(&self.catalogue);
@@ -269,8 +274,9 @@ impl Fleet {
     }
 
     /// Takes over what the store kept of the service as a whole; to be called before [`Self::restore`].
-    pub fn restore_service(&mut self, record: ServiceRecord) {
+    pub fn restore_service(&mut self, record: ServiceRecord, now: Timestamp) {
         self.service = record;
+        self.note_return(now);
     }
 
     /// What the edges are to do; empties the list.
@@ -299,7 +305,8 @@ impl Fleet {
 
     /// When [`Self::tick`] has something to do.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        [self.timers.next(), self.turns.next(), self.brake_ends(), self.release_due()].into_iter().flatten().min()
+        let of_all = [self.brake_ends(), self.release_due(), self.storm_ends(), self.alive_due()];
+        [self.timers.next(), self.turns.next()].into_iter().chain(of_all).flatten().min()
     }
 
     /// How many entries wait in the timer queue or in a line, and how many flows are open.

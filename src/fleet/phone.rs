@@ -22,6 +22,7 @@ use super::{
     poll::Polls,
     put_back::PutBack,
     record::{Facts, InFlight, PhoneRecord, Refused},
+    recovery::Recovering,
     reset::Reset,
     restart::Restart,
     safety::READ_EVERY,
@@ -157,6 +158,12 @@ pub struct Phone {
     pub cautious: bool,
     /// Until when it is braked, as of when it was last scheduled.
     pub braked: Option<Timestamp>,
+    /// Whether its site or the service comes back, as of when it was last scheduled.
+    pub recovering: Option<Recovering>,
+    /// Since when the service is back from a long absence; what was read before is old.
+    pub back_since: Option<Timestamp>,
+    /// It started while its site came back, and is to be read after that.
+    pub passed_over: bool,
     /// Whether windows and pauses hold writes back, as last asked.
     pub doors: Doors,
     /// What is remembered of its reads, while it is quiet.
@@ -337,7 +344,10 @@ impl Phone {
 
     /// What wants a session that only reads.
     pub(super) fn need_to_read(&self, now: Timestamp) -> Option<Need> {
-        let unknown = self.read_at.is_none() || !self.assessment.comparison.unread.is_empty();
+        if self.storm_over(now).is_some() && !self.look_wanted {
+            return None;
+        }
+        let unknown = self.read_at.is_none() || self.passed_over || !self.assessment.comparison.unread.is_empty();
         let awaited = self.doubt.is_some() || self.restart_awaited();
         if unknown || self.in_flight.is_some() || self.unverified || self.look_wanted || awaited {
             return Some(Need::Read);
@@ -349,7 +359,9 @@ impl Phone {
     pub fn sweep_at(&self) -> Option<Timestamp> {
         let interval = self.goal.as_ref()?.desired.policy.interval;
         let interval = if self.safety { interval.min(READ_EVERY) } else { interval };
-        Some(sweep::next(&self.device, self.read_at?, interval))
+        let read_at = self.read_at?;
+        let from = self.back_since.map_or(read_at, |back| back.max(read_at));
+        Some(sweep::next(&self.device, from, interval))
     }
 
     /// The contact gap of this phone: what it said (a minute to a day), else the service's setting.

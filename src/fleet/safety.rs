@@ -105,7 +105,10 @@ impl Phone {
 
     fn safety_problems(&self, catalogue: &Catalogue, now: Timestamp) -> Vec<(&ItemId, SafetyProblem)> {
         let Some(goal) = &self.goal else { return Vec::new() };
-        let known = self.read_at.or(self.wanted_since);
+        if self.is_old_news() && !self.unread_since_return(now) {
+            return Vec::new();
+        }
+        let known = self.read_at.or(self.wanted_since).max(self.back_since);
         let unread = known.is_none_or(|known| after(known, UNREAD) <= now);
         let of_effect = |id: &ItemId| {
             let name = id.name.as_str();
@@ -113,6 +116,15 @@ impl Phone {
         };
         let ids = goal.desired.items.iter().map(|item| &item.id).filter(|id| of_effect(id));
         ids.filter_map(|id| Some((id, self.safety_problem(id, unread, catalogue)?))).collect()
+    }
+
+    /// Whether the service was away for long, and the phone was not read since.
+    pub(super) fn is_old_news(&self) -> bool {
+        self.back_since.is_some_and(|back| self.read_at.is_none_or(|read| read < back))
+    }
+
+    fn unread_since_return(&self, now: Timestamp) -> bool {
+        self.back_since.is_some_and(|back| after(back, UNREAD) <= now)
     }
 
     fn safety_problem(&self, id: &ItemId, unread: bool, catalogue: &Catalogue) -> Option<SafetyProblem> {

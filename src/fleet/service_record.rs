@@ -1,5 +1,6 @@
 //! What must not be forgotten of the service as a whole, beside its phones (stored by `store` as one object).
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{brake::Brakes, gate::GateRecord};
@@ -13,4 +14,7 @@ pub struct ServiceRecord {
     pub brakes: Brakes,
     /// What waits at the gate, and what was approved.
     pub gate: GateRecord,
+    /// When the service was last there, to within some minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_alive: Option<Timestamp>,
 }

@@ -27,6 +27,7 @@ impl Fleet {
         if report_only {
             notes.push("Report only: nothing is written to any phone (--report-only).".to_owned());
         }
+        notes.extend(self.recovery_notes(now));
         notes.extend(self.gate_note());
         notes.extend(self.proxy_notes());
         notes.extend(self.open_sites_note());

@@ -406,6 +406,7 @@ impl Session {
         phone.in_flight = None;
         phone.unverified = false;
         phone.look_wanted = false;
+        phone.passed_over = false;
         if self.reason != Reason::StartUp {
             phone.restart_found(lost);
         }
@@ -506,6 +507,7 @@ impl Session {
             settings: around.settings,
             braked: around.braked,
             proposed: phone.proposed(),
+            left_alone: phone.left_alone(around.now),
             store_away: around.store_away,
             in_force: phone
                 .goal

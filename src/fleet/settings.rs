@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 
+use super::recovery::RecoverySettings;
 use crate::spec::Site;
 
 /// The bounds and times of a fleet. [`Default`] gives what one gets by saying nothing.
@@ -69,6 +70,8 @@ pub struct Settings {
     pub restart_wait: Duration,
     /// From when on a revision waits for a person.
     pub gate: GateSettings,
+    /// When a site counts as coming back, and the service as having been away.
+    pub recovery: RecoverySettings,
 }
 
 /// From when on a revision waits at the gate. 0 = that one is off.
@@ -129,6 +132,7 @@ impl Default for Settings {
             lockout_wait: Duration::from_secs(15 * 60),
             restart_wait: Duration::from_secs(10 * 60),
             gate: GateSettings::default(),
+            recovery: RecoverySettings::default(),
         }
     }
 }

@@ -41,6 +41,8 @@ pub struct Census {
     pub brakes: usize,
     /// Declared phones that are braked.
     pub braked_phones: usize,
+    /// Sites that come back from an outage.
+    pub recovering_sites: usize,
 }
 
 impl Fleet {
@@ -71,7 +73,9 @@ impl Fleet {
         if phone.facts.last_seen.is_none() {
             return if phone.wrong_site { State::Pending } else { State::Unknown };
         }
-        let held_up = phone.held_up(self.settings.report_only, now).is_some() || self.waits_for_turn(phone);
+        let passed_over = phone.passed_over && phone.storm_over(now).is_some();
+        let held_up =
+            phone.held_up(self.settings.report_only, now).is_some() || self.waits_for_turn(phone) || passed_over;
         if held_up || phone.hands_off().is_some() || need.is_some_and(|need| need != Need::Sweep) {
             return State::Pending;
         }
@@ -99,6 +103,9 @@ impl Fleet {
             why.pending()
         } else if let Some(held) = phone.held_up(self.settings.report_only, now) {
             return PendingView { reason: held.reason(), since: phone.waiting_since, next: held.until() };
+        } else if let Some(until) = phone.storm_over(now).filter(|_| phone.passed_over) {
+            let next = Some(until);
+            return PendingView { reason: PendingReason::Recovering, since: phone.waiting_since, next };
         } else if matches!(phone.calling.step, CallStep::InCall { .. }) {
             return PendingView { reason: PendingReason::InCall, since: None, next: None };
         } else if need == Some(Need::Write) && self.store_away {
@@ -230,6 +237,7 @@ impl Fleet {
         }
         census.stopped_ladders = self.ladders.stopped();
         census.brakes = self.brakes(now).len();
+        census.recovering_sites = self.recovering_sites();
         census.braked_phones = self.braked_phones(now);
         census
     }

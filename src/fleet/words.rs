@@ -183,6 +183,8 @@ words! {
         WrongSite,
         /// Phones of several sites call from one address.
         Proxy,
+        /// Phones of a site have not come back after many of it started.
+        NotBack,
     }
 }
 

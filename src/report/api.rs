@@ -25,6 +25,7 @@
 //! | `GET /api/v1/leftovers?site=` | [`Leftovers`](crate::fleet::leftovers::Leftovers) |
 //! | `POST /api/v1/leftovers/drop` with a [`Drop`](undo::Drop) | 200 [`Dropped`](undo::Dropped) |
 //! | `GET /api/v1/alerts` | an [`AlertList`](crate::fleet::alert::AlertList) |
+//! | `GET /api/v1/back?site=&since=` | a [`BackView`](crate::fleet::recovery::BackView); 404 |
 //! | `GET /api/v1/safety?site=` | a [`SafetyList`](crate::fleet::safety::SafetyList) |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 or 503, with reasons |
@@ -48,7 +49,7 @@ use serde_json::json;
 use super::{
     ContactAnswer, FleetAccess,
     access::{Actor, Peer, admit},
-    act, alert, brake, gate,
+    act, alert, back, brake, gate,
     metrics::CONTENT_TYPE,
     problem::Problem,
     release, retry,
@@ -100,6 +101,7 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/leftovers", get(undo::leftovers))
         .route("/api/v1/leftovers/drop", post(undo::drop_leftovers))
         .route("/api/v1/alerts", get(alert::alerts))
+        .route("/api/v1/back", get(back::back))
         .route("/api/v1/safety", get(alert::safety))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))

@@ -38,6 +38,8 @@ pub mod name {
     pub const BRAKES: &str = "phoneops_brakes";
     /// Declared phones that are braked.
     pub const BRAKED_PHONES: &str = "phoneops_braked_phones";
+    /// Sites that come back from an outage.
+    pub const RECOVERING_SITES: &str = "phoneops_recovering_sites";
     /// Alerts that stand, by `kind`.
     pub const ALERTS: &str = "phoneops_alerts";
     /// Ended sessions by `reason` of the first message and `result`.
@@ -69,6 +71,7 @@ pub mod name {
         STOPPED_LADDERS,
         BRAKES,
         BRAKED_PHONES,
+        RECOVERING_SITES,
         ALERTS,
         HISTORY_LOST,
         NOT_APPLICABLE,
@@ -110,6 +113,8 @@ pub struct FleetCounts {
     pub brakes: usize,
     /// Declared phones that are braked.
     pub braked_phones: usize,
+    /// Sites that come back from an outage.
+    pub recovering_sites: usize,
     /// Alerts by kind.
     pub alerts: BTreeMap<AlertKind, usize>,
 }
@@ -128,6 +133,7 @@ pub struct ServiceMetrics {
     stopped_ladders: Gauge,
     brakes: Gauge,
     braked_phones: Gauge,
+    recovering_sites: Gauge,
     alerts: Family<One, Gauge>,
     sessions: Family<Two, Counter>,
     resets: Counter,
@@ -167,6 +173,7 @@ impl ServiceMetrics {
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
             brakes: register(&mut registry, name::BRAKES, "Brakes that hold"),
             braked_phones: register(&mut registry, name::BRAKED_PHONES, "Declared phones that are braked"),
+            recovering_sites: register(&mut registry, name::RECOVERING_SITES, "Sites that come back from an outage"),
             alerts: register(&mut registry, name::ALERTS, "Alerts that stand, by kind"),
             resets: register(&mut registry, name::RESETS, "Factory resets that phones showed"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
@@ -206,6 +213,7 @@ impl ServiceMetrics {
         self.stopped_ladders.set(signed(counts.stopped_ladders));
         self.brakes.set(signed(counts.brakes));
         self.braked_phones.set(signed(counts.braked_phones));
+        self.recovering_sites.set(signed(counts.recovering_sites));
         for kind in AlertKind::ALL {
             let count = counts.alerts.get(kind).copied().unwrap_or_default();
             self.alerts.get_or_create(&[("kind", kind.as_str())]).set(signed(count));

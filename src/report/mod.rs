@@ -13,6 +13,7 @@
 //! - [`act`]: what acts of people have in common; [`brake`]: the one that stops all writes;
 //!   [`gate`]: those that let a revision go on, or not; [`undo`]: the one that takes a revision back;
 //!   [`release`]: those that end an Abandoned phone
+//! - [`back`]: the route that tells who has come back after an outage
 //! - [`alert`]: the routes of alerts, and of what decides over emergency calls
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
@@ -30,6 +31,7 @@ use crate::{
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        recovery::{BackView, NothingHappened},
         release::DismissAnswer,
         safety::SafetyList,
         service_view::ServiceView,
@@ -45,6 +47,7 @@ pub mod act;
 pub mod alert;
 pub mod api;
 pub mod audit;
+pub mod back;
 pub mod brake;
 pub mod gate;
 pub mod history;
@@ -117,6 +120,8 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn alerts(&self) -> AlertList;
     /// What is not as it should be with items that decide over emergency calls.
     fn safety(&self, site: Option<&SiteName>) -> SafetyList;
+    /// Which phones have come back from a storm or an absence, and which have not.
+    fn back(&self, site: Option<&SiteName>, since: Option<Timestamp>) -> Result<BackView, NothingHappened>;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
 use super::{STORE_PATIENCE, shared::Shared};
@@ -15,6 +15,7 @@ use crate::{
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        recovery::{BackView, NothingHappened},
         release::{DismissAnswer, ReleaseAnswer},
         retry::{Retried, RetryAnswer},
         safety::SafetyList,
@@ -237,6 +238,10 @@ impl FleetAccess for Access {
         self.shared.with_fleet(|fleet, now| fleet.safety(site, now))
     }
 
+    fn back(&self, site: Option<&SiteName>, since: Option<Timestamp>) -> Result<BackView, NothingHappened> {
+        self.shared.with_fleet(|fleet, now| fleet.back(site, since, now))
+    }
+
     fn can_keep(&self) -> bool {
         *self.store.writable().borrow()
     }
@@ -283,6 +288,7 @@ impl FleetAccess for Access {
             brakes: census.brakes,
             braked_phones: census.braked_phones,
             alerts: alerts.by_kind(),
+            recovering_sites: census.recovering_sites,
         });
         metrics.set_bound("sightings-forgotten", forgotten);
         metrics.set_history_lost(self.shared.history.lost());

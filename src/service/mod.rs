@@ -146,7 +146,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     // beside an older store the mirror may be as old: what it has would be written, and what came since look new
     let doubted = restored.records.iter().any(|record| record.unsure && !record.abandoned);
     let void = shared.with_fleet(|fleet, now| {
-        fleet.restore_service(restored.service);
+        fleet.restore_service(restored.service, now);
         fleet.restore(restored.records, now)
     });
     if void > 0 {

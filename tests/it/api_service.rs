@@ -16,6 +16,7 @@ use phoneops::{
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        recovery::{BackView, NothingHappened},
         release::DismissAnswer,
         safety::SafetyList,
         service_view::ServiceView,
@@ -219,6 +220,10 @@ impl FleetAccess for MadeUp {
 
     fn safety(&self, _: Option<&SiteName>) -> SafetyList {
         SafetyList::default()
+    }
+
+    fn back(&self, _: Option<&SiteName>, _: Option<Timestamp>) -> Result<BackView, NothingHappened> {
+        Err(NothingHappened)
     }
 
     fn can_keep(&self) -> bool {

@@ -13,7 +13,10 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use phoneops::{
-    fleet::{Answer, Effect, Fleet, Settings, flow::From, settings::GateSettings, view::PhoneView},
+    fleet::{
+        Answer, Effect, Fleet, Settings, flow::From, recovery::RecoverySettings, settings::GateSettings,
+        view::PhoneView,
+    },
     spec::{self, Revision, SecretReader, SecretRef, Snapshot},
     wpi::{
         Action, DeviceId, Item, ItemId, ItemName, ItemStatus, PhoneMessage, Reason, ReplyStatus, Secret, ServerMessage,
@@ -219,7 +222,10 @@ impl<L: Law> World<L> {
     pub(crate) fn new(law: L, phones: Vec<Handset>, start: Timestamp, seed: u64) -> Self {
         let by_device = phones.iter().enumerate().map(|(number, phone)| (phone.device.clone(), number)).collect();
         let mut rng = StdRng::seed_from_u64(seed);
-        let fleet = Fleet::new(Settings { gate: GateSettings::OFF, ..Settings::default() }, rng.random());
+        let fleet = Fleet::new(
+            Settings { gate: GateSettings::OFF, recovery: RecoverySettings::OFF, ..Settings::default() },
+            rng.random(),
+        );
         let queue = BTreeMap::new();
         Self { fleet, law, now: start, phones, rng, by_device, queue, events: 0, revisions: 0, sessions: 0 }
     }

@@ -19,7 +19,7 @@ use phoneops::{
 
 /// Words of the vocabulary that no phone of this version can get.
 const LATER_STATES: [State; 0] = [];
-const LATER_PENDING: [PendingReason; 1] = [PendingReason::Recovering];
+const LATER_PENDING: [PendingReason; 0] = [];
 const LATER_DEGRADED: [DegradedReason; 0] = [];
 
 fn project(path: &str) -> PathBuf {

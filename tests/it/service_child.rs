@@ -74,6 +74,8 @@ impl Program {
             "0",
             "--gate-vanish",
             "0",
+            "--storm-starts",
+            "0",
             "--log",
             "trace",
             "--log-format",

@@ -207,6 +207,7 @@ impl Stage {
                 backoff_base: ms(40),
                 backoff_limit: ms(400),
                 gate: fleet::settings::GateSettings::OFF,
+                recovery: fleet::recovery::RecoverySettings::OFF,
                 ..fleet::Settings::default()
             },
             xml: Limits::default(),

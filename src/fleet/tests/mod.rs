@@ -20,6 +20,7 @@ mod owners;
 mod poll;
 mod promise_one;
 mod put_back;
+mod recovery;
 mod refused_secrets;
 mod release;
 mod resets;

@@ -13,8 +13,8 @@ use smol_str::SmolStr;
 use crate::{
     fleet::{
         self, Answer, Effect, Fleet, Settings, fingerprint::FingerprintKey, flow::From, history::Change,
-        record::PhoneRecord, schedule::after, service_record::ServiceRecord, settings::GateSettings,
-        takeover::Resolved, view::PhoneView, words::PendingReason,
+        record::PhoneRecord, recovery::RecoverySettings, schedule::after, service_record::ServiceRecord,
+        settings::GateSettings, takeover::Resolved, view::PhoneView, words::PendingReason,
     },
     spec::{self, Revision, SecretReader, SecretRef, Snapshot, Wanted},
     wpi::{
@@ -68,12 +68,13 @@ pub(super) struct Stage {
     pub(super) secrets: u32,
     revisions: u32,
     gate: GateSettings,
+    recovery: RecoverySettings,
 }
 
 impl Stage {
-    /// A fleet without a gate: what is pushed is in force.
+    /// A fleet without a gate, and without an eye for storms: what is pushed is in force.
     pub(super) fn empty(settings: Settings) -> Self {
-        Self::gated(Settings { gate: GateSettings::OFF, ..settings })
+        Self::gated(Settings { gate: GateSettings::OFF, recovery: RecoverySettings::OFF, ..settings })
     }
 
     /// A fleet with the gate of these settings.
@@ -82,7 +83,7 @@ impl Stage {
     }
 
     fn with_key(settings: Settings, key: u8) -> Self {
-        let gate = settings.gate;
+        let (gate, recovery) = (settings.gate, settings.recovery);
         let now = "2026-03-01T08:00:00Z".parse().unwrap();
         let mut fleet = Fleet::new(settings, [7; 32]);
         fleet.set_fingerprint_key(FingerprintKey::new(&[key; 32]));
@@ -96,6 +97,7 @@ impl Stage {
             secrets: 0,
             revisions: 0,
             gate,
+            recovery,
         }
     }
 
@@ -151,13 +153,14 @@ impl Stage {
 
     /// The same with another key of fingerprints.
     pub(super) fn restarted_with_key(&self, yaml: &str, key: u8) -> Self {
-        let mut stage = Self::with_key(Settings { gate: self.gate, ..Settings::default() }, key);
+        let mut stage =
+            Self::with_key(Settings { gate: self.gate, recovery: self.recovery, ..Settings::default() }, key);
         stage.secrets = self.secrets;
         stage.now = self.now;
         stage.saved = self.saved.clone();
         stage.revisions = self.revisions - 1;
         stage.service = self.service.clone();
-        stage.fleet.restore_service(self.service.clone());
+        stage.fleet.restore_service(self.service.clone(), self.now);
         stage.fleet.restore(self.saved.values().cloned().collect(), self.now);
         stage.push(yaml);
         stage
