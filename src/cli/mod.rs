@@ -9,6 +9,7 @@ pub mod asking;
 pub mod assert;
 pub mod audit;
 pub mod back;
+pub mod backup;
 pub mod brake;
 pub mod completions;
 pub mod config;
@@ -75,6 +76,14 @@ enum Command {
     Back(back::Args),
     /// Check that what decides over emergency calls is on the phones as it is wanted
     Assert(assert::Args),
+    /// Write the state of a service into one file, also while it runs
+    Backup(backup::Backup),
+    /// Look through a backup
+    Verify(backup::Verify),
+    /// Put a backup in the place of what a state folder holds
+    Restore(backup::Restore),
+    /// Have a restored service write to phones again
+    Resume(backup::Resume),
     /// Print what a DHCP server has to say so that phones find the service
     Dhcp(dhcp::Args),
     /// Print completions for a shell
@@ -152,6 +161,10 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Retry(args) => retry::run(&args),
         Command::Back(args) => back::run(&args),
         Command::Assert(args) => assert::run(&args),
+        Command::Backup(args) => backup::back_up(&args),
+        Command::Verify(args) => backup::verify(&args),
+        Command::Restore(args) => backup::restore(&args),
+        Command::Resume(args) => backup::resume(&args),
         Command::Dhcp(args) => dhcp::run(&args),
         Command::Completions(args) => completions::completions(&args, Cli::command()),
         Command::Man(args) => completions::man(&args, Cli::command()),

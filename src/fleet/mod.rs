@@ -74,6 +74,7 @@ pub mod release;
 mod reported;
 pub mod reset;
 pub mod restart;
+pub mod resume;
 pub mod retry;
 pub mod safety;
 pub mod schedule;
@@ -160,6 +161,8 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Fleet {
     settings: Settings,
+    /// Whether nothing is ever written because the settings say so.
+    report_only_set: bool,
     wanted: Option<Arc<Wanted>>,
     /// The revision before that, while the newest is taken over.
     before: Option<Arc<Wanted>>,
@@ -207,6 +210,7 @@ impl Fleet {
     pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
         Self {
             turns: Turns::new(&settings),
+            report_only_set: settings.report_only,
             settings,
             wanted: None,
             before: None,
@@ -276,6 +280,7 @@ impl Fleet {
     /// Takes over what the store kept of the service as a whole; to be called before [`Self::restore`].
     pub fn restore_service(&mut self, record: ServiceRecord, now: Timestamp) {
         self.service = record;
+        self.settings.report_only |= self.service.restored.is_some();
         self.note_return(now);
     }
 

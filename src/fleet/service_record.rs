@@ -14,6 +14,9 @@ pub struct ServiceRecord {
     pub brakes: Brakes,
     /// What waits at the gate, and what was approved.
     pub gate: GateRecord,
+    /// Since when the store is known to be an older one that was put back; nothing is written until a person resumes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Timestamp>,
     /// When the service was last there, to within some minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_alive: Option<Timestamp>,

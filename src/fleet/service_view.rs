@@ -24,7 +24,8 @@ impl Fleet {
     pub fn service_view(&self, now: Timestamp) -> ServiceView {
         let report_only = self.settings.report_only;
         let mut notes = self.brake_notes(now);
-        if report_only {
+        notes.extend(self.restored_note());
+        if self.report_only_set {
             notes.push("Report only: nothing is written to any phone (--report-only).".to_owned());
         }
         notes.extend(self.recovery_notes(now));

@@ -213,5 +213,9 @@ words! {
         Release,
         /// Had an Abandoned phone forgotten as it is.
         Dismiss,
+        /// Put a backup in place.
+        Restore,
+        /// Had a restored service write again.
+        Resume,
     }
 }

@@ -24,6 +24,7 @@
 //! | `POST /api/v1/undo` with a [`Wish`](undo::Wish) | 200 [`Undo`](crate::fleet::undo::Undo); 404, 409 |
 //! | `GET /api/v1/leftovers?site=` | [`Leftovers`](crate::fleet::leftovers::Leftovers) |
 //! | `POST /api/v1/leftovers/drop` with a [`Drop`](undo::Drop) | 200 [`Dropped`](undo::Dropped) |
+//! | `POST /api/v1/resume` with a [`Reasoned`](super::act::Reasoned) | 200 `{"result": "Resumed"}`; 409 |
 //! | `GET /api/v1/alerts` | an [`AlertList`](crate::fleet::alert::AlertList) |
 //! | `GET /api/v1/back?site=&since=` | a [`BackView`](crate::fleet::recovery::BackView); 404 |
 //! | `GET /api/v1/safety?site=` | a [`SafetyList`](crate::fleet::safety::SafetyList) |
@@ -100,6 +101,7 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/undo", get(undo::dry_run).post(undo::undo))
         .route("/api/v1/leftovers", get(undo::leftovers))
         .route("/api/v1/leftovers/drop", post(undo::drop_leftovers))
+        .route("/api/v1/resume", post(resume))
         .route("/api/v1/alerts", get(alert::alerts))
         .route("/api/v1/back", get(back::back))
         .route("/api/v1/safety", get(alert::safety))
@@ -233,6 +235,18 @@ async fn restart(
         RestartAnswer::UnderWay => Ok(Json(json!({ "result": "AlreadyUnderWay" })).into_response()),
         RestartAnswer::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-restarted", why)),
         RestartAnswer::NotFound => Err(no_phone()),
+    }
+}
+
+async fn resume(
+    Shared(fleet): Shared<Fleet>,
+    Extension(actor): Extension<Actor>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let by = act::reasoned(&*fleet, &actor, &body)?;
+    match act::kept(&*fleet, fleet.resume(&by)).await? {
+        Ok(()) => Ok(Json(json!({ "result": "Resumed" })).into_response()),
+        Err(error) => Err(Problem::new(StatusCode::CONFLICT, "not-restored", error.to_string())),
     }
 }
 

@@ -33,6 +33,7 @@ use crate::{
         leftovers::Leftovers,
         recovery::{BackView, NothingHappened},
         release::DismissAnswer,
+        resume::NotRestored,
         safety::SafetyList,
         service_view::ServiceView,
         undo::{Undo, UndoError},
@@ -122,6 +123,8 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn safety(&self, site: Option<&SiteName>) -> SafetyList;
     /// Which phones have come back from a storm or an absence, and which have not.
     fn back(&self, site: Option<&SiteName>, since: Option<Timestamp>) -> Result<BackView, NothingHappened>;
+    /// Has a restored service write again.
+    fn resume(&self, by: &By) -> Result<(), NotRestored>;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.

@@ -38,13 +38,17 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
 
 /// Who is at the other end, as the kernel says: the user's name, or `uid 1000` when it has none.
 pub fn user_of(stream: &UnixStream) -> io::Result<String> {
-    let uid = stream.peer_cred()?.uid();
+    Ok(user_named(stream.peer_cred()?.uid()))
+}
+
+/// The name of a user, or `uid 1000` when it has none.
+pub fn user_named(uid: u32) -> String {
     let mut passwd = String::new();
     // a machine without the file has no names
     if let Ok(file) = fs::File::open("/etc/passwd") {
         let _ = file.take(1 << 20).read_to_string(&mut passwd);
     }
-    Ok(user_name(uid, &passwd).unwrap_or_else(|| format!("uid {uid}")))
+    user_name(uid, &passwd).unwrap_or_else(|| format!("uid {uid}"))
 }
 
 fn user_name(uid: u32, passwd: &str) -> Option<String> {

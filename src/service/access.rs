@@ -17,6 +17,7 @@ use crate::{
         leftovers::Leftovers,
         recovery::{BackView, NothingHappened},
         release::{DismissAnswer, ReleaseAnswer},
+        resume::NotRestored,
         retry::{Retried, RetryAnswer},
         safety::SafetyList,
         service_view::ServiceView,
@@ -240,6 +241,14 @@ impl FleetAccess for Access {
 
     fn back(&self, site: Option<&SiteName>, since: Option<Timestamp>) -> Result<BackView, NothingHappened> {
         self.shared.with_fleet(|fleet, now| fleet.back(site, since, now))
+    }
+
+    fn resume(&self, by: &By) -> Result<(), NotRestored> {
+        let done = self.shared.with_fleet(Fleet::resume);
+        if done.is_ok() {
+            self.note(by, AuditAct::Resume, "the service", "it writes again");
+        }
+        done
     }
 
     fn can_keep(&self) -> bool {

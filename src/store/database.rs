@@ -126,13 +126,7 @@ impl Database {
     /// Whether this is the file that was written last. To be called before the first write; one that is doubted stays so
     /// until then, whatever kills the process.
     pub(super) fn is_newest(&mut self) -> Result<bool, StoreError> {
-        let failed = |error: rusqlite::Error| of_sqlite(&self.file, &error);
-        let own: Option<String> = self
-            .connection
-            .query_row("SELECT value FROM fact WHERE key = 'number'", [], |row| row.get(0))
-            .optional()
-            .map_err(failed)?;
-        let own: Option<u64> = own.and_then(|number| number.parse().ok());
+        let own = self.own_number()?;
         let noted = self.sequence.read();
         let is_newest = noted.is_met_by(own);
         self.number = own.unwrap_or_default().max(noted.number()) + u64::from(!is_newest);
@@ -140,6 +134,16 @@ impl Database {
             .note(self.number)
             .map_err(|error| StoreError::Unusable { file: self.file.clone(), detail: error.to_string() })?;
         Ok(is_newest)
+    }
+
+    /// The number of the last commit, as the file itself has it.
+    pub(super) fn own_number(&self) -> Result<Option<u64>, StoreError> {
+        let own: Option<String> = self
+            .connection
+            .query_row("SELECT value FROM fact WHERE key = 'number'", [], |row| row.get(0))
+            .optional()
+            .map_err(|error| of_sqlite(&self.file, &error))?;
+        Ok(own.and_then(|number| number.parse().ok()))
     }
 
     /// Proves that the file can be written; to be called once, before the first write.

@@ -239,22 +239,24 @@ impl Store {
     }
 }
 
-fn restore(file: &Path, settings: Settings) -> Result<(Database, Restored), StoreError> {
+pub(super) fn restore(file: &Path, settings: Settings) -> Result<(Database, Restored), StoreError> {
     let mut database = Database::open(file, settings)?;
     let (mut records, revision) = database.load()?;
-    let service = database.load_service()?;
+    let mut service = database.load_service()?;
     let is_newest = database.is_newest()?;
     database.arm()?;
     if !is_newest && !records.is_empty() {
         records.iter_mut().for_each(PhoneRecord::distrust);
+        service.restored.get_or_insert(Timestamp::now());
         let distrusted = Change::Save(records.iter().cloned().map(Arc::new).collect());
-        let kept = database.write(std::iter::once(&distrusted), &mut 0);
+        let kept = database.write([&distrusted, &Change::Service(Arc::new(service.clone()))].into_iter(), &mut 0);
         kept.map_err(|error| StoreError::Unusable { file: file.to_owned(), detail: error.to_string() })?;
         tracing::warn!(
             file = %file.display(),
             phones = records.len(),
             "the store is an older copy, or cannot be told from one: phones are read again, and passwords and seeds are \
-             taken to be on them; `phoneops retry PHONE --secrets` writes those of a phone"
+             taken to be on them; `phoneops retry PHONE --secrets` writes those of a phone. Nothing is written at all \
+             until `phoneops resume`"
         );
     }
     Ok((database, Restored { records, service, revision, put_aside: None }))

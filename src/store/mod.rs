@@ -6,6 +6,7 @@
 //! - `database`: the file itself: schema, checks, reading, writing
 //! - `audit`: what people did outside git, in a chain
 //! - [`history`]: what changed on the phones, and who wanted it
+//! - [`backup`]: all of the state folder that matters, in one file and back
 //! - `birth`: whether there is no file yet, and the first one made whole
 //! - `note`: small notes beside the file
 //! - `sequence`: the number of the last commit beside the file, by which an older copy of it is known
@@ -22,6 +23,7 @@
 //! beside it, and nothing shows that it is older. Secrets are not in the file by type: a record holds references.
 
 mod audit;
+pub mod backup;
 mod birth;
 mod database;
 pub mod error;

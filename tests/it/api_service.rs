@@ -18,6 +18,7 @@ use phoneops::{
         leftovers::Leftovers,
         recovery::{BackView, NothingHappened},
         release::DismissAnswer,
+        resume::NotRestored,
         safety::SafetyList,
         service_view::ServiceView,
         undo::{Undo, UndoError},
@@ -224,6 +225,10 @@ impl FleetAccess for MadeUp {
 
     fn back(&self, _: Option<&SiteName>, _: Option<Timestamp>) -> Result<BackView, NothingHappened> {
         Err(NothingHappened)
+    }
+
+    fn resume(&self, _: &By) -> Result<(), NotRestored> {
+        Err(NotRestored)
     }
 
     fn can_keep(&self) -> bool {

@@ -66,6 +66,7 @@ mod source_dir;
 mod source_git;
 mod source_git_web;
 mod store_away;
+mod store_backup;
 mod store_file;
 mod store_history;
 mod store_older;

@@ -9,7 +9,10 @@ use phoneops::{
     store::{FILE_NAME, key::KEY_NAME},
 };
 
-use crate::service_stage::{LONG, Stage, config, idle, profile, times_written, told};
+use crate::{
+    service_child::{phoneops, run},
+    service_stage::{LONG, Stage, command, config, has, id, idle, profile, text, times_written, told},
+};
 
 const PLAIN: &str = "sntp-addr: 192.0.2.123";
 const SECRET: &str = "sntp-addr: 192.0.2.123, ldap-pwd: {file: ldap}";
@@ -61,6 +64,20 @@ impl Played {
         self.stage.taken_over().await;
         self.calls().await;
         assert_eq!(self.phones.each_ref().map(blind), self.written, "{:#?}", told(&self.phones[0], 0));
+    }
+
+    /// An older store writes nothing until somebody says so, not even what drifts.
+    async fn resumes(&self) {
+        let first = &self.phones[0];
+        first.local_change(id("sntp-addr"), text("192.0.2.9"));
+        self.stage.becomes(0, |view| view.state == State::Drifted).await;
+        let (_, shown) = command(&self.stage, &["status"]).await;
+        assert!(shown.starts_with("RESTORED: "), "{shown}");
+        assert_eq!(has(first, "sntp-addr"), "192.0.2.9");
+        assert_eq!(command(&self.stage, &["resume", "--reason", "looked at it"]).await.0, 0);
+        self.stage.reaches(0, State::InSync).await;
+        assert_eq!(has(first, "sntp-addr"), "192.0.2.123");
+        assert_eq!(command(&self.stage, &["resume", "--reason", "again"]).await.0, 2);
     }
 
     async fn calls(&self) {
@@ -136,6 +153,7 @@ async fn with_an_older_copy_of_the_database_no_secret_and_no_seed_is_written() {
     assert_eq!(played.stage.view(0).assumed, ["ldap-pwd"]);
     // it is doubted once, and from then on the one that is written
     played.after(|_| ()).await;
+    played.resumes().await;
     played.goes_on().await;
 }
 
@@ -149,6 +167,7 @@ async fn with_an_older_copy_and_no_note_of_the_last_commit_nothing_is_written_ei
             fs::copy(stage.path("older.db"), stage.settings.state.join(FILE_NAME)).unwrap();
         })
         .await;
+    played.resumes().await;
     played.goes_on().await;
 }
 
@@ -176,4 +195,48 @@ async fn with_a_lost_or_another_key_no_secret_and_no_seed_is_written() {
         })
         .await;
     played.goes_on().await;
+}
+
+#[tokio::test]
+async fn yesterdays_backup_after_todays_password_change_writes_no_password_and_proves_nothing_unread() {
+    let mut stage = Stage::dark(&documents(SECRET, ""));
+    fs::write(stage.path("secrets").join("ldap"), "of yesterday").unwrap();
+    stage.start().await;
+    stage.taken_over().await;
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
+    let file = stage.path("backup.tar");
+    let folder = stage.path("state");
+    let local = async |words: &[&str]| {
+        let mut command = phoneops(words[0]);
+        command.args(&words[1..]).args(["--state", folder.to_str().unwrap()]);
+        run(command).await
+    };
+    let (code, said) = local(&["backup", file.to_str().unwrap()]).await;
+    assert!(code == 0 && said.contains("1 phones as of"), "{said}");
+    fs::write(stage.path("secrets").join("ldap"), "of today").unwrap();
+    stage.becomes(0, |_| times_written(&phone, "ldap-pwd") == 1).await;
+    stage.reaches(0, State::InSync).await;
+
+    let (code, said) = local(&["restore", file.to_str().unwrap(), "--replace", "--reason", "too early"]).await;
+    assert!(code == 2 && said.contains("in use by another phoneops"), "{said}");
+    stage.stop().await;
+    fs::remove_dir_all(&folder).unwrap();
+    let (code, said) = local(&["restore", file.to_str().unwrap(), "--reason", "disk died"]).await;
+    assert!(code == 0 && said.contains("until `phoneops resume`"), "{said}");
+    stage.start().await;
+    stage.taken_over().await;
+    assert_ne!(stage.view(0).state, State::InSync, "nothing was read yet");
+    phone.boot();
+    stage.reaches(0, State::InSync).await;
+    assert_eq!(command(&stage, &["resume", "--reason", "phones are as they should be"]).await.0, 0);
+    phone.boot();
+    let ended = phone.counts().ended;
+    phone.wait_for(move |view| view.counts().ended > ended && view.is_idle(), LONG).await.unwrap();
+    stage.reaches(0, State::InSync).await;
+    assert_eq!(times_written(&phone, "ldap-pwd"), 1, "no password because of a backup");
+    assert_eq!(stage.view(0).assumed, ["ldap-pwd"]);
+    let (_, csv) = command(&stage, &["audit", "-o", "csv"]).await;
+    assert!(csv.contains(",Restore,backup.tar,disk died,") && csv.contains(",alice,Resume,"), "{csv}");
+    assert_eq!(command(&stage, &["audit", "verify"]).await.0, 0);
+    stage.end().await;
 }
