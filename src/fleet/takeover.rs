@@ -150,6 +150,7 @@ impl Fleet {
             let old = self.phones.get(&resolved.asked.device).and_then(|phone| phone.goal.as_ref());
             let old = old.map(|goal| &goal.desired.site);
             plan.returned += usize::from(writes.returns);
+            plan.written += usize::from(writes.counts());
             if writes.counts() && self.gate_holds(&desired.site, old) {
                 plan.add(&desired.name, &writes);
                 waiting.extend(old.into_iter().chain([&desired.site]).cloned());
@@ -199,8 +200,8 @@ impl Fleet {
             }
         }
         self.before = before;
+        self.note_plan(wanted.revision(), plan);
         self.wanted = Some(wanted);
-        self.note_plan(plan);
         self.unresolved = resolved.len();
         self.finish_takeover(now);
         resolved

@@ -14,7 +14,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use phoneops::{
     fleet::{
-        Answer, Effect, Fleet, Settings, flow::From, recovery::RecoverySettings, settings::GateSettings,
+        Answer, Effect, Fleet, SessionResult, Settings, flow::From, recovery::RecoverySettings, settings::GateSettings,
         view::PhoneView,
     },
     spec::{self, Revision, SecretReader, SecretRef, Snapshot},
@@ -78,6 +78,8 @@ pub(crate) struct Handset {
     asking: bool,
     /// Values that were written to it.
     pub(crate) writes: u32,
+    /// When it refused a write because of a call.
+    pub(crate) busy: Vec<Timestamp>,
 }
 
 struct NoSecrets;
@@ -112,6 +114,10 @@ pub(crate) struct World<L> {
     events: u64,
     revisions: u32,
     pub(crate) sessions: u64,
+    /// What is told of each phone, where somebody listens: history, and lines of the log.
+    pub(crate) told: Option<Vec<(usize, String)>>,
+    /// The newest row of each phone in the store.
+    pub(crate) rows: HashMap<usize, String>,
 }
 
 pub(crate) fn item(name: &str) -> ItemId {
@@ -149,6 +155,7 @@ impl Handset {
             asked: None,
             asking: false,
             writes: 0,
+            busy: Vec::new(),
         }
     }
 
@@ -227,7 +234,20 @@ impl<L: Law> World<L> {
             rng.random(),
         );
         let queue = BTreeMap::new();
-        Self { fleet, law, now: start, phones, rng, by_device, queue, events: 0, revisions: 0, sessions: 0 }
+        Self {
+            fleet,
+            law,
+            now: start,
+            phones,
+            rng,
+            by_device,
+            queue,
+            events: 0,
+            revisions: 0,
+            sessions: 0,
+            told: None,
+            rows: HashMap::new(),
+        }
     }
 
     pub(crate) fn at(&mut self, time: Timestamp, event: Event) {
@@ -263,6 +283,7 @@ impl<L: Law> World<L> {
 
     fn carry_out(&mut self) {
         for effect in self.fleet.take_effects() {
+            self.listen(&effect);
             if let Effect::Contact { device, ticket, .. } = effect {
                 let phone = self.by_device[&device];
                 let handset = &mut self.phones[phone];
@@ -272,6 +293,33 @@ impl<L: Law> World<L> {
                 (handset.asked, handset.asking) = (Some(self.now), true);
                 self.soon(5..80, Event::Contact(phone, ticket));
             }
+        }
+    }
+
+    fn listen(&mut self, effect: &Effect) {
+        let Some(told) = &mut self.told else { return };
+        match effect {
+            Effect::Save(record) => {
+                self.rows.insert(self.by_device[&record.device], serde_json::to_string(record).unwrap());
+            }
+            Effect::History(changes) => {
+                told.extend(changes.iter().map(|change| (self.by_device[&change.device], format!("{change:?}"))));
+            }
+            // what the service logs above debug, with the time of the line
+            Effect::Report(report)
+                if !matches!(
+                    report.result,
+                    SessionResult::Waits
+                        | SessionResult::InSync
+                        | SessionResult::Nothing
+                        | SessionResult::Superseded
+                        | SessionResult::Overload
+                        | SessionResult::Undeclared
+                ) =>
+            {
+                told.push((self.by_device[&report.device], format!("{} {report:?}", self.now)));
+            }
+            _ => {}
         }
     }
 
@@ -388,6 +436,9 @@ impl<L: Law> World<L> {
             assert!(!wish || handset.in_call, "{}: R-714: an idle phone was told to call again", handset.device);
             handset.wish |= wish;
             return;
+        }
+        if handset.in_call && told.action == Action::WriteItems {
+            handset.busy.push(self.now);
         }
         let reply = handset.obey(&told);
         self.soon(50..1_500, Event::Speak(phone, life, Box::new(reply)));

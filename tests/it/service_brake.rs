@@ -103,3 +103,52 @@ async fn a_brake_that_comes_between_two_messages_of_one_write_lets_the_second_on
     assert_eq!((number(), times_written(&phone, "sntp-addr")), (1, 1), "the rest, and only the rest");
     stage.end().await;
 }
+
+/// A service with one phone that has the first of two messages of a write, and takes its time to answer it.
+async fn between_two_messages(yaml: &str, seconds: u32) -> (Stage, SimPhone) {
+    let stage = Stage::with(yaml).await;
+    let phone = stage.phone(0, Model::OpenStage40V3R5).await;
+    phone.set_fault(Fault::SlowReply(seconds));
+    phone.boot();
+    let number = || times_written(&phone, "Canonical-dialing-emergency-number");
+    until(|| number() == 1, || "the first message never came".to_owned()).await;
+    (stage, phone)
+}
+
+fn with_policy(policy: &str) -> String {
+    let items = "sntp-addr: 192.0.2.5, Canonical-dialing-emergency-number: \"112\"";
+    profile("Enforce", items).replace("mode: Enforce", &format!("mode: Enforce{policy}")) + "---\n" + &configs(0..1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revert_between_two_messages_of_one_write_lets_nothing_of_the_second_one_leave() {
+    let (stage, phone) = between_two_messages(&with_policy(""), 1).await;
+    // the documents want nothing of it any more; what was written goes back
+    stage.change("all.yaml", &(profile("Enforce", "") + "---\n" + &configs(0..1))).await;
+    phone.clear_fault("slow-reply");
+    stage.reaches(0, State::InSync).await;
+    idle(&phone).await;
+    assert_eq!(times_written(&phone, "sntp-addr"), 0, "{:#?}", told(&phone, 0));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_ends_between_two_messages_of_one_write_lets_the_second_one_wait() {
+    // a window that is open now and closes within seconds, and opens again tomorrow
+    let closes = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC) + SignedDuration::from_secs(8);
+    let opened = &closes - SignedDuration::from_mins(2);
+    let floor = jiff::ZonedRound::new().smallest(jiff::Unit::Minute).mode(jiff::RoundMode::Floor);
+    let opened = opened.round(floor).unwrap();
+    let length = closes.timestamp().duration_since(opened.timestamp()).as_secs();
+    let schedule = format!("{} {} * * *", opened.minute(), opened.hour());
+    let policy = format!(", windows: [{{schedule: \"{schedule}\", duration: {length}s, timeZone: UTC}}]");
+    let (stage, phone) = between_two_messages(&with_policy(&policy), 4).await;
+    let number = times_written(&phone, "Canonical-dialing-emergency-number");
+    let over = || jiff::Timestamp::now() > closes.timestamp();
+    until(over, || "the window never ends".to_owned()).await;
+    phone.clear_fault("slow-reply");
+    stage.pending(0, PendingReason::WindowClosed).await;
+    idle(&phone).await;
+    assert_eq!((number, times_written(&phone, "sntp-addr")), (1, 0), "{:#?}", told(&phone, 0));
+    stage.end().await;
+}

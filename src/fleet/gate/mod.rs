@@ -33,7 +33,7 @@ use crate::{
     spec::{Revision, SiteName, Wanted},
     wpi::DeviceId,
 };
-use view::Plan;
+use view::{NewestView, Plan};
 
 /// How many phones are let go at a time: others are answered in between.
 const PORTION: usize = 200;
@@ -145,6 +145,7 @@ impl GateRecord {
 #[derive(Debug, Default)]
 pub struct Gate {
     plan: Option<Plan>,
+    newest: Option<NewestView>,
     releasing: VecDeque<DeviceId>,
     since: Option<Timestamp>,
 }
@@ -345,8 +346,16 @@ impl Fleet {
     }
 
     /// Sets down the plan of what is held, for people.
-    pub(super) fn note_plan(&mut self, plan: Plan) {
+    pub(super) fn note_plan(&mut self, revision: &Revision, plan: Plan) {
+        let (written, returned, held) = (plan.written, plan.returned, plan.phones);
+        tracing::info!(%revision, written, returned, held, "planned: phones that it writes to, returns, and that wait");
+        self.gate.newest = Some(NewestView { revision: revision.to_string(), written, returned });
         self.gate.plan = (plan.phones > 0).then_some(plan);
+    }
+
+    /// What the newest revision was planned to change.
+    pub(super) fn newest_plan(&self) -> Option<&NewestView> {
+        self.gate.newest.as_ref()
     }
 
     /// The revision that waits, if one does.

@@ -33,6 +33,8 @@ pub struct Plan {
     pub vanishing: usize,
     /// Phones that only return to what they had, and do not wait.
     pub returned: usize,
+    /// Phones that are written something that is new to them, whether they wait or not.
+    pub written: usize,
     changes: BTreeMap<(ItemId, Option<SmolStr>), PlannedChange>,
     more: usize,
 }
@@ -131,12 +133,28 @@ pub struct HeldView {
 pub struct GateView {
     /// What waits; null = nothing.
     pub held: Option<HeldView>,
+    /// What the newest revision was planned to change; null = there was none since the start.
+    #[serde(default)]
+    pub newest: Option<NewestView>,
+}
+
+/// What a revision was planned to change, before anything was contacted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewestView {
+    /// The revision.
+    pub revision: String,
+    /// Phones that it writes something to that is new to them.
+    pub written: usize,
+    /// Phones that it only returns to what they had.
+    pub returned: usize,
 }
 
 impl Fleet {
     /// What waits at the gate.
     pub fn gate_view(&self) -> GateView {
-        let Some((held, plan)) = self.held_revision() else { return GateView::default() };
+        let newest = self.newest_plan().cloned();
+        let Some((held, plan)) = self.held_revision() else { return GateView { held: None, newest } };
         let (vanishing, returned) = (plan.vanishing, plan.returned);
         let (changes, more) = plan.clone().into_changes();
         let sites = self.held_by_site();
@@ -155,7 +173,7 @@ impl Fleet {
             approvals: self.service.gate.approvals.iter().take(APPROVALS).cloned().collect(),
             rejected: held.rejected.clone(),
         };
-        GateView { held: Some(view) }
+        GateView { held: Some(view), newest }
     }
 
     /// What stands above `status` while something waits.

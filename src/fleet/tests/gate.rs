@@ -433,3 +433,64 @@ fn a_phone_whose_model_decides_counts_with_all_it_may_become() {
     );
     assert_eq!(stage.view(&mac(0)).state, State::Held);
 }
+
+#[test]
+fn a_revert_that_takes_an_item_off_nine_thousand_phones_puts_each_back_and_is_not_held() {
+    const PHONES: usize = 9_000;
+    let mac =
+        |number: usize| format!("00:1A:E8:{:02X}:{:02X}:{:02X}", number >> 16, (number >> 8) & 0xFF, number & 0xFF);
+    let documents = |items: &str| {
+        let profile = format!(
+            "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneProfile\nmetadata: {{name: all}}\nspec:\n  policy: {{mode: \
+             Enforce, interval: 30d}}\n  items: {items}\n"
+        );
+        let mut files = vec![("all.yaml".to_owned(), profile)];
+        for site in 0..PHONES / 225 {
+            let mut yaml = String::new();
+            for number in site * 225..(site + 1) * 225 {
+                let _ = write!(
+                    yaml,
+                    "---\napiVersion: phoneops.dev/v1alpha1\nkind: PhoneConfig\nmetadata: {{name: phone-{number}}}\n\
+                     spec:\n  phone: {{mac: \"{}\"}}\n  site: site-{site}\n  profiles: [all]\n",
+                    mac(number)
+                );
+            }
+            files.push((format!("site-{site}.yaml"), yaml));
+        }
+        files
+    };
+    let push = |stage: &mut Stage, files: &[(String, String)]| {
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        stage.push_files(&files);
+    };
+    let (before, after) =
+        (documents(OLD), documents("{sntp-addr: 192.0.2.1, daylight-save: true, pickup-group-uri: group@pbx.example}"));
+    let mut stage = Stage::empty(Settings::default());
+    push(&mut stage, &before);
+    let mut phones: Vec<Phone> = (0..PHONES).map(|number| Phone::new(&mac(number))).collect();
+    for (number, phone) in phones.iter_mut().enumerate() {
+        phone.peer = format!("10.1.{}.{}:5000", number / 250, 1 + number % 250).parse().unwrap();
+        phone.values.insert(id("pickup-group-uri"), format!("old-{}@pbx.example", number % 2));
+        phone.session(&mut stage, Reason::StartUp);
+    }
+    push(&mut stage, &after);
+    for phone in &mut phones {
+        phone.session(&mut stage, Reason::StartUp);
+        assert_eq!(phone.values[&id("pickup-group-uri")], "group@pbx.example");
+    }
+    stage.gate_from_now_on(GateSettings::default());
+    push(&mut stage, &before);
+    let view = stage.fleet.gate_view();
+    assert!(view.held.is_none());
+    let newest = view.newest.unwrap();
+    assert_eq!((newest.revision.as_str(), newest.returned, newest.written), ("r3", PHONES, 0), "the plan said so");
+    for (number, phone) in phones.iter_mut().enumerate() {
+        phone.session(&mut stage, Reason::StartUp);
+        assert_eq!(
+            phone.values[&id("pickup-group-uri")],
+            format!("old-{}@pbx.example", number % 2),
+            "as it was before"
+        );
+    }
+    assert_eq!(stage.fleet.census(stage.now).states[&State::InSync], PHONES);
+}
