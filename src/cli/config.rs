@@ -24,8 +24,8 @@ pub fn with_config(arguments: Vec<OsString>) -> miette::Result<Vec<OsString>> {
     Ok(all)
 }
 
-/// The two settings of which one is given.
-pub const SOURCES: [&str; 2] = ["dir", "git"];
+/// The settings of which one is given.
+pub const SOURCES: [&str; 3] = ["dir", "git", "kubernetes"];
 
 /// Whether the command line has this flag.
 pub fn is_flag_given(arguments: &[OsString], key: &str) -> bool {

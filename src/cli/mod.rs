@@ -14,6 +14,7 @@ pub mod brake;
 pub mod completions;
 pub mod config;
 pub mod contact;
+pub mod crds;
 pub mod demo;
 pub mod dhcp;
 pub mod gate;
@@ -86,6 +87,8 @@ enum Command {
     Resume(backup::Resume),
     /// Print what a DHCP server has to say so that phones find the service
     Dhcp(dhcp::Args),
+    /// Print the definitions that let a Kubernetes cluster hold the documents
+    Crds(crds::Args),
     /// Print completions for a shell
     Completions(completions::Completions),
     /// Print the manual page, or write all pages into a folder
@@ -127,12 +130,12 @@ pub fn parse() -> miette::Result<Cli> {
     Cli::from_arg_matches_mut(&mut matches).into_diagnostic()
 }
 
-/// The command; where a flag names the source, the variable of the other source has no say.
+/// The command; where a flag names the source, the variables of other sources have no say.
 fn command_for(arguments: &[OsString]) -> clap::Command {
-    let [one, other] = config::SOURCES;
     let mut command = Cli::command();
-    for (given, silent) in [(one, other), (other, one)] {
-        if config::is_flag_given(arguments, given) && !config::is_flag_given(arguments, silent) {
+    let given = |source: &&str| config::is_flag_given(arguments, source);
+    if config::SOURCES.iter().any(&given) {
+        for silent in config::SOURCES.iter().filter(|source| !given(source)) {
             command =
                 command.mut_subcommand("serve", |serve| serve.mut_arg(silent, |source| source.env(Resettable::Reset)));
         }
@@ -166,6 +169,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Restore(args) => backup::restore(&args),
         Command::Resume(args) => backup::resume(&args),
         Command::Dhcp(args) => dhcp::run(&args),
+        Command::Crds(args) => crds::run(&args),
         Command::Completions(args) => completions::completions(&args, Cli::command()),
         Command::Man(args) => completions::man(&args, Cli::command()),
         Command::Sim(args) => sim::run(args),

@@ -12,14 +12,15 @@ use crate::{
     fleet,
     phone::{CertificateSource, ContactSettings, DcmpSettings, ListenerSettings, TlsMode},
     service::{self, HistorySettings, ServiceSettings, StatusSettings},
-    source::{DirSettings, GitSettings, SourceSettings},
+    source::{DirSettings, GitSettings, KubeSettings, SourceSettings},
     store,
     wpi::xml::Limits,
 };
 
 /// Arguments of `phoneops serve`. Each is also an environment variable `PHONEOPS_…` and a key of `--config`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(group = ArgGroup::new("source").required(true).args(["dir", "git"]))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[command(group = ArgGroup::new("source").required(true).args(["dir", "git", "kubernetes"]))]
 pub struct Args {
     /// Folder of YAML documents
     #[arg(long, env = "PHONEOPS_DIR", value_name = "PATH")]
@@ -27,6 +28,12 @@ pub struct Args {
     /// Git repository of YAML documents (https, ssh, file or a path)
     #[arg(long, env = "PHONEOPS_GIT", value_name = "URL")]
     pub git: Option<String>,
+    /// Watch the documents of a namespace of a Kubernetes cluster
+    #[arg(long, env = "PHONEOPS_KUBERNETES", value_parser = BoolishValueParser::new())]
+    pub kubernetes: bool,
+    /// The namespace; else that of the pod, or of the kubeconfig
+    #[arg(long, env = "PHONEOPS_NAMESPACE", value_name = "NAME", requires = "kubernetes")]
+    pub namespace: Option<String>,
     /// Branch that is followed
     #[arg(long, env = "PHONEOPS_BRANCH", default_value = "main")]
     pub branch: String,
@@ -298,6 +305,9 @@ impl Args {
     }
 
     fn source(&self) -> SourceSettings {
+        if self.kubernetes {
+            return SourceSettings::Kube(Box::new(KubeSettings::new(self.namespace.clone())));
+        }
         match &self.git {
             Some(url) => SourceSettings::Git(GitSettings {
                 branch: self.branch.clone(),

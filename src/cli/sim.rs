@@ -163,7 +163,7 @@ async fn now_and_then(phones: &[SimPhone], rate: u32, seed: u64, visit: Visit) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut visits = tokio::task::JoinSet::new();
     loop {
-        sleep(Duration::from_secs(60) / rate).await;
+        sleep(Duration::from_mins(1) / rate).await;
         while visits.try_join_next().is_some() {}
         let Some(phone) = phones.get(rng.random_range(0..phones.len())).cloned() else { continue };
         if visit.under_way(&phone) {

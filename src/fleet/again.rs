@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long a refused item rests before it is tried again by itself.
-const REST: Duration = Duration::from_secs(24 * 60 * 60);
+const REST: Duration = Duration::from_hours(24);
 /// How often it is tried again by itself.
 const TRIES: u8 = 3;
 

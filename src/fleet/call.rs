@@ -59,7 +59,7 @@ pub struct Calling {
 }
 
 /// The time in which a phone that is not heard of gets its share of requests.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 impl Calling {
     /// A request leaves.

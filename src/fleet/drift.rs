@@ -28,7 +28,7 @@ use super::{
 use crate::{spec::Mode, wpi::ItemId};
 
 /// How long an item that reads right again is remembered, and the time in which corrections are counted.
-pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const DAY: Duration = Duration::from_hours(24);
 
 /// Most items that are remembered of one phone; a phone that lost more than that was reset.
 const REMEMBERED: usize = 256;

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// A record in which only times changed is stored at most that often.
-const SAVE_EVERY: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+const SAVE_EVERY: std::time::Duration = std::time::Duration::from_hours(1);
 
 impl Fleet {
     /// Answers one message of a phone. Every well-formed message is answered.

@@ -87,6 +87,7 @@ pub mod settings;
 mod show;
 mod sweep;
 pub mod takeover;
+pub mod tally;
 mod tug_of_war;
 pub mod turns;
 pub mod unchanged;

@@ -28,7 +28,7 @@ use crate::{
 /// The item with the address at which a phone polls.
 const POLL_URL: &str = "dcmp-url";
 /// A phone that was silent for longer is not taken to poll.
-const SILENT: Duration = Duration::from_secs(60 * 60);
+const SILENT: Duration = Duration::from_hours(1);
 
 /// What is known of a phone's polls; in memory only.
 #[derive(Debug, Clone, Default)]

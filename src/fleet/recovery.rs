@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// Starts within that time count together.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 /// How often it is noted that the service is there.
-const ALIVE_EVERY: Duration = Duration::from_secs(5 * 60);
+const ALIVE_EVERY: Duration = Duration::from_mins(5);
 /// Most phones of a list.
 const LIMIT: usize = 1_000;
 

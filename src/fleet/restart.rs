@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long a person's wish is kept while the phone waits, from the next opening of its windows on.
-const WISH_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+const WISH_KEPT: Duration = Duration::from_hours(24);
 
 /// A person's wish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -24,9 +24,9 @@ use crate::{
 };
 
 /// How long such an item goes unread before a read is due.
-pub const READ_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+pub const READ_EVERY: Duration = Duration::from_hours(24);
 /// How long it may go unread.
-pub const UNREAD: Duration = Duration::from_secs(48 * 60 * 60);
+pub const UNREAD: Duration = Duration::from_hours(48);
 /// Most lines of a list.
 const LIMIT: usize = 1_000;
 

@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_delay_never_exceeds_its_limit_and_spreads_below_it() {
         let mut rng = StdRng::seed_from_u64(7);
-        let (base, limit) = (Duration::from_secs(60), Duration::from_secs(3600));
+        let (base, limit) = (Duration::from_mins(1), Duration::from_hours(1));
         let delays: Vec<_> = (0..200).map(|_| full_jitter(&mut rng, base, limit, 30)).collect();
         assert!(delays.iter().all(|delay| *delay <= limit));
         assert!(delays.iter().any(|delay| *delay < limit / 4), "full jitter reaches down");

@@ -37,7 +37,7 @@ fn place(device: &DeviceId, interval: i128) -> i128 {
 mod tests {
     use super::*;
 
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const DAY: Duration = Duration::from_hours(24);
 
     fn phones(number: u32) -> impl Iterator<Item = DeviceId> {
         (0..number).map(|phone| DeviceId::new(&format!("001AE8{phone:06X}")).unwrap())
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_thousand_phones_that_start_at_once_are_swept_over_the_whole_interval_and_never_in_a_burst() {
-        for interval in [DAY, Duration::from_secs(60), Duration::from_secs(30 * 24 * 3600)] {
+        for interval in [DAY, Duration::from_mins(1), Duration::from_hours(720)] {
             let first: Vec<_> = phones(1000).map(|device| next(&device, start(), interval)).collect();
             let parts = by_part(&first, start(), interval);
             assert!(parts.iter().skip(3).all(|part| (20..80).contains(part)), "{parts:?}");

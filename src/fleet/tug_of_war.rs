@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Within this time the same drift on more than [`PHONES`] phones is no chance.
-const WINDOW: Duration = Duration::from_secs(30 * 60);
+const WINDOW: Duration = Duration::from_mins(30);
 /// So many phones of a site may drift in the same way.
 const PHONES: usize = 5;
 /// Most sightings that are remembered of one site; the oldest go first.

@@ -98,12 +98,12 @@ mod tests {
 
     #[test]
     fn what_is_throttled_is_said_once_and_counted() {
-        let throttle = Throttle::new(Duration::from_secs(60));
+        let throttle = Throttle::new(Duration::from_mins(1));
         let start = Instant::now();
         assert_eq!(throttle.allow(start), Some(0));
         assert_eq!(throttle.allow(start + Duration::from_secs(1)), None);
         assert_eq!(throttle.allow(start + Duration::from_secs(59)), None);
-        assert_eq!(throttle.allow(start + Duration::from_secs(60)), Some(2));
+        assert_eq!(throttle.allow(start + Duration::from_mins(1)), Some(2));
         assert_eq!(throttle.allow(start + Duration::from_secs(61)), None);
     }
 }

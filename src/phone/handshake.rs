@@ -26,10 +26,10 @@ use super::{
 pub const ADDRESS_LIMIT: usize = 100;
 
 /// Least time between two log lines about one address.
-const LINE_INTERVAL: Duration = Duration::from_secs(60);
+const LINE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How long the name of the phone at an address is taken as known: to look for it walks over all phones.
-const PHONE_INTERVAL: Duration = Duration::from_secs(60);
+const PHONE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Why a handshake failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

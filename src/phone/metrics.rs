@@ -60,7 +60,7 @@ impl Default for ListenerMetrics {
             handshakes: Family::default(),
             failures: Family::default(),
             bounds: Family::default(),
-            throttles: Arc::new(Bound::ALL.map(|_| Throttle::new(Duration::from_secs(60)))),
+            throttles: Arc::new(Bound::ALL.map(|_| Throttle::new(Duration::from_mins(1)))),
         }
     }
 }

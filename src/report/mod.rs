@@ -15,6 +15,7 @@
 //!   [`release`]: those that end an Abandoned phone
 //! - [`back`]: the route that tells who has come back after an outage
 //! - [`alert`]: the routes of alerts, and of what decides over emergency calls
+//! - [`kube_status`]: the status of resources in a cluster
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
 use std::pin::Pin;
@@ -36,11 +37,12 @@ use crate::{
         resume::NotRestored,
         safety::SafetyList,
         service_view::ServiceView,
+        tally::Tallies,
         undo::{Undo, UndoError},
         view::{Page, PhoneView, Query},
     },
     report::release::Release,
-    spec::SiteName,
+    spec::{Revision, SiteName},
 };
 
 pub mod access;
@@ -52,6 +54,7 @@ pub mod back;
 pub mod brake;
 pub mod gate;
 pub mod history;
+pub mod kube_status;
 pub mod metrics;
 pub mod problem;
 pub mod release;
@@ -131,6 +134,20 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn undeclared(&self) -> Undeclared;
     /// All metrics as `OpenMetrics` text.
     fn metrics(&self) -> String;
+}
+
+/// What the status of resources in a cluster is made of. Each call answers from memory.
+pub trait KubeAccess: Send + Sync + 'static {
+    /// One phone by the name of its document.
+    fn phone(&self, name: &str) -> Option<PhoneView>;
+    /// How all phones are, by layer and by site.
+    fn tallies(&self) -> Tallies;
+    /// What is wrong with the document at a path of the source.
+    fn problems_of(&self, path: &str) -> Vec<String>;
+    /// The newest revision that was taken over as a whole.
+    fn revision(&self) -> Option<Revision>;
+    /// Has a phone asked to call.
+    fn read_now(&self, name: &str);
 }
 
 /// What becomes of the wish to contact a phone.

@@ -59,7 +59,7 @@ impl Default for ServerLimits {
             connections: 256,
             header_time: Duration::from_secs(30),
             answer_time: Duration::from_secs(30),
-            connection_time: Duration::from_secs(600),
+            connection_time: Duration::from_mins(10),
             header_bytes: 16 << 10,
         }
     }

@@ -21,16 +21,17 @@ use crate::{
         retry::{Retried, RetryAnswer},
         safety::SafetyList,
         service_view::ServiceView,
+        tally::Tallies,
         undo::{Undo, UndoError},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
         words::AuditAct,
     },
     phone::{FailedHandshakes, HandshakeFailure},
     report::{
-        ContactAnswer, FailedHandshake, FleetAccess, Kept, Readiness, Retry, Undeclared, metrics::FleetCounts,
-        release::Release,
+        ContactAnswer, FailedHandshake, FleetAccess, Kept, KubeAccess, Readiness, Retry, Undeclared,
+        metrics::FleetCounts, release::Release,
     },
-    spec::SiteName,
+    spec::{Revision, SiteName},
     store::Store,
 };
 
@@ -307,6 +308,32 @@ impl FleetAccess for Access {
         }
         metrics.set_store(*self.store.writable().borrow(), &self.store.stats());
         metrics.encode()
+    }
+}
+
+impl KubeAccess for Access {
+    fn phone(&self, name: &str) -> Option<PhoneView> {
+        FleetAccess::phone(self, name).filter(|phone| phone.name.as_deref() == Some(name))
+    }
+
+    fn tallies(&self) -> Tallies {
+        self.shared.with_fleet(|fleet, now| fleet.tallies(now))
+    }
+
+    fn problems_of(&self, path: &str) -> Vec<String> {
+        self.shared.with_fleet(|fleet, _| fleet.problems_of(path))
+    }
+
+    fn revision(&self) -> Option<Revision> {
+        self.shared.with_fleet(|fleet, _| fleet.revision().cloned())
+    }
+
+    fn read_now(&self, name: &str) {
+        let answer = self.shared.with_fleet(|fleet, now| match fleet.device(name) {
+            Some(device) => fleet.ask_to_call(&device, now),
+            None => fleet::ContactAnswer::NotFound,
+        });
+        tracing::info!(phone = name, answer = told(answer).as_str(), "asked for by annotation");
     }
 }
 

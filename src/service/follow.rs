@@ -17,7 +17,7 @@ use crate::{
 const LOGGED: usize = 20;
 
 /// How often secrets are looked at without cause, and when one is missing.
-const RESCAN: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(30)];
+const RESCAN: [Duration; 2] = [Duration::from_mins(1), Duration::from_secs(30)];
 
 /// How long changed secrets have to rest, so that no half of a file is taken for a password.
 const REST: Duration = Duration::from_millis(300);
@@ -66,6 +66,12 @@ pub(super) async fn run(shared: Arc<Shared>, mut source: Source, secrets: Arc<Se
                 tracing::warn!(category, problem, "the source cannot be read; what is in force stays");
                 shared.metrics.source_fetch(category);
                 set_away(&shared, Some((problem, since)));
+            }
+            Some(SourceEvent::Secrets) => {
+                if let Some(snapshot) = changed_secrets(loaded.as_ref(), &secrets).await {
+                    tracing::info!("secrets have changed; the phones that use them are looked at");
+                    loaded = take_over(&shared, snapshot, Arc::clone(&secrets)).await;
+                }
             }
             Some(SourceEvent::Back) => {
                 tracing::info!("the source can be read again");

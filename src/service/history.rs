@@ -26,7 +26,7 @@ const BATCH: usize = 2_000;
 /// How long changes are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(100);
 /// How often old changes are taken out.
-const PRUNE_EVERY: Duration = Duration::from_secs(5 * 60);
+const PRUNE_EVERY: Duration = Duration::from_mins(5);
 /// Most changes that the history holds: some hundred to a phone and day, for a large fleet.
 const ROWS: i64 = 10_000_000;
 

@@ -38,7 +38,7 @@ use crate::{
         dcmp,
     },
     report::{self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens},
-    source::{self, Identities, IdentityError, SecretsDir, SourceError},
+    source::{self, Identities, IdentityError, SecretsDir, SourceError, SourceSettings},
     store::{
         Store, StoreError,
         key::{KeyError, fingerprint_key},
@@ -171,7 +171,10 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let source =
         source::start(if doubted { settings.source.clone().from_its_origin() } else { settings.source.clone() })?;
     let identities = settings.age_identity.as_deref().map(Identities::read).transpose()?;
-    let secrets = SecretsDir::new(settings.secrets.clone()).with_identities(identities.unwrap_or_default());
+    let mut secrets = SecretsDir::new(settings.secrets.clone()).with_identities(identities.unwrap_or_default());
+    if let SourceSettings::Kube(kube) = &settings.source {
+        secrets = secrets.with_cluster(Arc::clone(&kube.secrets));
+    }
 
     let mut tasks = JoinSet::new();
     let access = Arc::new(access::Access::new(Arc::clone(&shared), failures, store.clone()));
@@ -186,6 +189,9 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     if let Some(((tcp, address), settings)) = polls {
         tasks.spawn(dcmp::serve(tcp, settings, handler, dcmp_metrics, stopped.clone()));
         tracing::info!(polls = %address, "serving");
+    }
+    if let SourceSettings::Kube(kube) = &settings.source {
+        tasks.spawn(report::kube_status::run(access.clone(), (**kube).clone(), stopped.clone()));
     }
     tasks.spawn(shared::run_timers(Arc::clone(&shared)));
     tasks.spawn(saver::run(Arc::clone(&shared), store.clone()));

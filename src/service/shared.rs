@@ -131,7 +131,7 @@ impl Shared {
 }
 
 /// The fleet is looked at that often at least, for clocks may jump.
-const LONGEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(60);
+const LONGEST_SLEEP: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Wakes the fleet whenever something is due.
 pub(super) async fn run_timers(shared: Arc<Shared>) {

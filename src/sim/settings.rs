@@ -126,14 +126,14 @@ impl Default for Timing {
             contact_gap: None,
             contact_spacing: Duration::from_secs(1),
             retry: Duration::from_secs(5),
-            retry_most: Duration::from_secs(300),
+            retry_most: Duration::from_mins(5),
             reply_retries: 3,
             overload: (Duration::from_secs(2), Duration::from_secs(4)),
             reboot: Duration::from_secs(30),
             transfer: Duration::from_secs(2),
-            poll: Duration::from_secs(60),
+            poll: Duration::from_mins(1),
             connect: Duration::from_secs(10),
-            answer: Duration::from_secs(60),
+            answer: Duration::from_mins(1),
         }
     }
 }

@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(state.contacted(&contact, early), ContactAnswer::NoContent);
         assert!(matches!(state.next(early), Next::Sleep));
         assert_eq!(state.record.counts.swallowed, 1);
-        let late = start + Duration::from_secs(300);
+        let late = start + Duration::from_mins(5);
         state.contacted(&contact, late);
         assert!(is_call(&state.next(late)));
     }

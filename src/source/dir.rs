@@ -48,7 +48,7 @@ impl DirSettings {
         Self {
             path: path.into(),
             debounce: Duration::from_millis(300),
-            rescan: Duration::from_secs(60),
+            rescan: Duration::from_mins(1),
             jitter_seed: None,
         }
     }

@@ -4,6 +4,7 @@
 //! - [`pace`]: when it looks again: jittered interval, full-jitter backoff
 //! - [`git`]: a branch, mirrored; its tree read from the object database
 //! - [`dir`]: a folder, watched
+//! - [`kube`]: a namespace of a Kubernetes cluster, watched
 //! - [`collect`]: which files count, and the bounds on them
 //! - [`secrets`]: content of secrets, for the loader
 //! - [`error`]: what can go wrong, and what to do
@@ -22,6 +23,7 @@ pub mod collect;
 pub mod dir;
 pub mod error;
 pub mod git;
+pub mod kube;
 pub mod pace;
 pub mod run;
 pub mod secrets;
@@ -29,6 +31,7 @@ pub mod secrets;
 pub use dir::DirSettings;
 pub use error::SourceError;
 pub use git::GitSettings;
+pub use kube::KubeSettings;
 pub use run::Trigger;
 pub use secrets::{Identities, IdentityError, SecretsDir, SecretsWatch};
 
@@ -42,6 +45,8 @@ pub enum SourceSettings {
     Git(GitSettings),
     /// A folder on this machine.
     Dir(DirSettings),
+    /// A namespace of a Kubernetes cluster.
+    Kube(Box<KubeSettings>),
 }
 
 impl SourceSettings {
@@ -50,7 +55,7 @@ impl SourceSettings {
     pub fn from_its_origin(self) -> Self {
         match self {
             Self::Git(settings) => Self::Git(GitSettings { trusts_mirror: false, ..settings }),
-            dir @ Self::Dir(_) => dir,
+            other @ (Self::Dir(_) | Self::Kube(_)) => other,
         }
     }
 }
@@ -69,6 +74,8 @@ pub enum SourceEvent {
         /// Since when; stays the same until [`SourceEvent::Back`].
         since: Timestamp,
     },
+    /// The content of secrets may be another one; the revision is the same.
+    Secrets,
     /// The source can be read again; a snapshot follows only if the revision changed.
     Back,
 }
@@ -99,5 +106,6 @@ pub fn start(settings: SourceSettings) -> Result<Source, SourceError> {
             let pace = pace::Pace::new(settings.rescan, settings.jitter_seed);
             run::spawn("source-dir", pace, |switch| dir::DirReader::open(settings, switch))
         }
+        SourceSettings::Kube(settings) => Ok(kube::start(*settings)),
     }
 }

@@ -63,6 +63,15 @@ pub(super) struct Switch {
     pub(super) trigger: Trigger,
 }
 
+/// A switch for a source that runs otherwise than by [`spawn`], with what makes it look and what stops it. It sees
+/// changes by itself, so that asking it to look does nothing.
+pub(super) fn switch() -> (Switch, Trigger, StopOnDrop) {
+    let (wake, _) = sync_channel(1);
+    let trigger = Trigger(wake);
+    let switch = Switch { stop: StopSwitch::default(), trigger: trigger.clone() };
+    (switch.clone(), trigger, StopOnDrop(switch))
+}
+
 /// Sets the switch when the source is dropped.
 #[derive(Debug)]
 pub(super) struct StopOnDrop(Switch);

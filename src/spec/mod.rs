@@ -8,6 +8,7 @@
 //! - [`wanted`]: all phones of one revision
 //! - [`problem`]: what is wrong with a document, where, and what to do; [`code`]: the word for each kind of problem
 //! - [`secret_ref`]: references in place of secrets
+//! - [`crd`]: the documents as Kubernetes knows them
 //! - [`known`]: what is known of phones beside the documents
 //! - [`snapshot`]: the files of one state of a source, which [`load()`] turns into [`Wanted`]
 //!
@@ -16,6 +17,7 @@
 
 mod chain;
 pub mod code;
+pub mod crd;
 pub mod desired;
 mod digest;
 pub mod ignore;

@@ -31,7 +31,8 @@ pub(super) struct PhoneSite {
     pub(super) errors: Vec<Problem>,
 }
 
-const FIELDS: [&str; 9] = ["networks", "reach", "servers", "timeZone", "windows", "limits", "gate", "numbers", "owner"];
+pub(super) const FIELDS: [&str; 9] =
+    ["networks", "reach", "servers", "timeZone", "windows", "limits", "gate", "numbers", "owner"];
 
 /// Reads the document.
 pub(super) fn read(findings: &mut Findings, document: &Node, file: &Arc<str>) -> PhoneSite {

@@ -122,7 +122,7 @@ fn is_empty<T>(list: &Arc<[T]>) -> bool {
 
 /// The interval one gets by saying nothing: a day.
 pub fn default_interval() -> Duration {
-    Duration::from_secs(24 * 60 * 60)
+    Duration::from_hours(24)
 }
 
 impl Default for Policy {

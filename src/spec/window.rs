@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::{policy::seconds, zone::Zone};
 
 /// Shortest and longest window.
-pub const DURATIONS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(7 * 24 * 60 * 60)];
+pub const DURATIONS: [Duration; 2] = [Duration::from_mins(1), Duration::from_hours(168)];
 /// Longest schedule, in bytes.
 const SCHEDULE_LIMIT: usize = 200;
 /// How often a stretch is prolonged by the windows that follow without a gap, and up to which length.

@@ -26,9 +26,9 @@ use phoneops::{
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// Least time between two contact-me requests to one phone (promise 4).
-const SPACING: Duration = Duration::from_secs(60);
+const SPACING: Duration = Duration::from_mins(1);
 /// Contact-me within this time after a call made for one is swallowed.
-const GAP: Duration = Duration::from_secs(300);
+const GAP: Duration = Duration::from_mins(5);
 
 /// What happens in the world.
 #[derive(Debug, Clone)]

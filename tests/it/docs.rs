@@ -89,12 +89,26 @@ fn the_example_fleet_loads_without_a_complaint() {
 }
 
 #[test]
+fn the_definitions_for_clusters_are_those_that_the_program_prints() {
+    let kept = files_below("crds", &["yaml"]);
+    let printed = phoneops::cli::crds::files().unwrap();
+    assert_eq!(kept.len(), printed.len());
+    for (name, text) in printed {
+        let (_, kept) = kept.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{name}"));
+        assert!(*kept == text, "crds/{name} is not what the program prints: cargo run -- crds --dir crds");
+    }
+}
+
+#[test]
 fn every_example_loads_without_an_error() {
-    let files = files_below("examples", &["yaml", "yml"]);
-    let wanted = loaded(&files);
-    let errors = wanted.problems().iter().filter(|problem| problem.severity == Severity::Error);
-    let errors: Vec<String> = errors.map(ToString::to_string).collect();
-    assert!(errors.is_empty(), "{errors:#?}");
+    for folder in ["examples/git", "examples/kubernetes", "examples/systemd"] {
+        let files = files_below(folder, &["yaml", "yml"]);
+        assert!(!files.is_empty(), "{folder}");
+        let wanted = loaded(&files);
+        let errors = wanted.problems().iter().filter(|problem| problem.severity == Severity::Error);
+        let errors: Vec<String> = errors.map(ToString::to_string).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
 }
 
 #[test]
@@ -180,7 +194,8 @@ fn each_file_and_test_that_the_pages_name_exists() {
 #[test]
 fn each_scenario_has_a_row_in_the_readme_of_the_tests() {
     let page = text_of("tests/README.md");
-    let is_scenario = |name: &str| name.starts_with("service_") || name.starts_with("simulated_");
+    let is_scenario =
+        |name: &str| name.starts_with("service_") || name.starts_with("simulated_") || name == "kube_documents.rs";
     let mut missing = Vec::new();
     for (file, text) in files_below("tests/it", &["rs"]).into_iter().filter(|(name, _)| is_scenario(name)) {
         let tests = text.split("::test]\n").skip(1).chain(text.split("#[test]\n").skip(1));

@@ -17,6 +17,8 @@ mod arguments;
 mod day_world;
 mod demo;
 mod docs;
+mod kube_documents;
+mod kube_server;
 mod licences;
 mod listener_contact;
 mod listener_http;

@@ -19,7 +19,7 @@ use crate::day_world::{Event, Handset, Law, World, after, item, mac};
 const PHONES: [usize; 2] = [1_000, 300];
 const SEED: u64 = 20_260_302;
 const OTHER_SEEDS: std::ops::Range<u64> = 1..4;
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 /// The start of the day in Berlin, where the windows are; no clock is changed on it.
 const MIDNIGHT: &str = "2026-03-02T23:00:00Z";
 

@@ -18,7 +18,7 @@ use crate::day_world::{Event, Handset, Law, World, after, mac};
 
 const PHONES: usize = 60;
 const SEED: u64 = 7;
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 struct Documents {
     revision: u32,

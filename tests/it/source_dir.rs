@@ -8,14 +8,14 @@ use phoneops::{
 };
 
 /// Longest wait for anything that has to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long nothing may come.
 const SILENCE: Duration = Duration::from_millis(400);
 
 fn settings(folder: &Path) -> DirSettings {
     DirSettings {
         debounce: Duration::from_millis(60),
-        rescan: Duration::from_secs(3600),
+        rescan: Duration::from_hours(1),
         jitter_seed: Some(1),
         ..DirSettings::new(folder)
     }

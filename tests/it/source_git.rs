@@ -14,7 +14,7 @@ use phoneops::{
 use tempfile::TempDir;
 
 /// Longest wait for anything that has to come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// How long nothing may come.
 const SILENCE: Duration = Duration::from_millis(400);
 
@@ -91,7 +91,7 @@ fn entry(path: &str, id: Oid, mode: i32) -> git2::IndexEntry {
 /// Settings with a mirror in `state`, which only look when they are asked to.
 pub(crate) fn settings(url: impl Into<String>, state: &Path) -> GitSettings {
     GitSettings {
-        interval: Duration::from_secs(3600),
+        interval: Duration::from_hours(1),
         jitter_seed: Some(1),
         ..GitSettings::new(url, state.join("mirror"))
     }

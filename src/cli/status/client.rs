@@ -34,7 +34,7 @@ use crate::{
 };
 
 const CONNECT_TIME: Duration = Duration::from_secs(10);
-const ANSWER_TIME: Duration = Duration::from_secs(60);
+const ANSWER_TIME: Duration = Duration::from_mins(1);
 const ANSWER_LIMIT: usize = 128 << 20;
 /// Most pages that are followed: a million phones.
 const PAGES: usize = 2000;

@@ -217,7 +217,7 @@ struct Parting<'a> {
 
 impl Args {
     fn interval(&self) -> Duration {
-        self.watch_interval.clamp(Duration::from_millis(100), Duration::from_secs(3600))
+        self.watch_interval.clamp(Duration::from_millis(100), Duration::from_hours(1))
     }
 }
 

@@ -59,7 +59,7 @@ fn a_release_lets_what_waited_go_on_at_once() {
     let mut phone = Phone::new(MAC);
     braked(&mut stage, Scope::All);
     phone.session(&mut stage, Reason::StartUp);
-    stage.pass(Duration::from_secs(600));
+    stage.pass(Duration::from_mins(10));
     let released = stage.fleet.release_brakes(None, stage.now);
     assert_eq!(released.iter().map(|brake| brake.by.as_str()).collect::<Vec<_>>(), ["ada"]);
     stage.carry_out();
@@ -156,7 +156,7 @@ fn a_brake_holds_over_a_restart_and_over_a_new_revision() {
     let mut stage = stage.restarted(&yaml);
     assert_eq!(stage.fleet.brakes(stage.now).len(), 1);
     stage.push(&yaml.replace("192.0.2.123", "192.0.2.9"));
-    stage.pass(Duration::from_secs(3600));
+    stage.pass(Duration::from_hours(1));
     assert!(stage.contacts.is_empty());
     assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty());
     assert_eq!(stage.pending(), (PendingReason::Braked, Some(until)));
@@ -169,7 +169,7 @@ fn several_brakes_stand_side_by_side_and_the_last_one_decides() {
     let mut stage = Stage::with(&quietly(ENFORCED));
     let mut phone = Phone::new(MAC);
     braked(&mut stage, Scope::All);
-    stage.now = after(stage.now, Duration::from_secs(60));
+    stage.now = after(stage.now, Duration::from_mins(1));
     let later = braked(&mut stage, Scope::Site(SiteName::default()));
     phone.session(&mut stage, Reason::StartUp);
     assert_eq!(stage.pending(), (PendingReason::Braked, Some(later)));
@@ -198,7 +198,7 @@ fn brakes_are_bounded_in_length_and_number() {
     let one_more = stage.fleet.brake(site(BRAKES), TWO_HOURS, &ada(), stage.now);
     assert_eq!(one_more, Err(BrakeError::TooMany));
     assert!(stage.fleet.brake(site(0), TWO_HOURS, &ada(), stage.now).is_ok(), "renewed");
-    stage.pass(Duration::from_secs(3 * 3600));
+    stage.pass(Duration::from_hours(3));
     assert!(stage.service.brakes.is_empty());
     assert!(stage.fleet.brake(site(BRAKES), TWO_HOURS, &ada(), stage.now).is_ok());
 }

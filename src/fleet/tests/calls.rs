@@ -19,7 +19,7 @@ fn wanting() -> (Stage, Phone) {
     let mut stage = Stage::with(ENFORCED);
     let mut phone = Phone::new(MAC);
     phone.session(&mut stage, Reason::StartUp);
-    stage.now = crate::fleet::schedule::after(stage.now, Duration::from_secs(600));
+    stage.now = crate::fleet::schedule::after(stage.now, Duration::from_mins(10));
     stage.push(&changed());
     (stage, phone)
 }
@@ -42,7 +42,7 @@ fn a_change_asks_exactly_the_phones_it_changes() {
     Phone::new(MAC).session(&mut stage, Reason::StartUp);
     Phone::new("00:1A:E8:11:22:44").session(&mut stage, Reason::StartUp);
     stage.push(&format!("{}{other}", changed()));
-    stage.pass(Duration::from_secs(300));
+    stage.pass(Duration::from_mins(5));
     let devices: Vec<_> = stage.contacts.iter().map(|(device, ..)| device.clone()).collect();
     assert_eq!(devices, [DeviceId::new(MAC).unwrap()]);
 }
@@ -57,7 +57,7 @@ fn a_phone_is_asked_called_and_changed() {
     assert_eq!(pending(&stage), PendingReason::Called);
     phone.session(&mut stage, Reason::Solicited);
     assert_eq!(stage.view(MAC).state, State::InSync);
-    stage.pass(Duration::from_secs(600));
+    stage.pass(Duration::from_mins(10));
     assert!(stage.contacts.is_empty());
 }
 
@@ -98,7 +98,7 @@ fn failures_are_retried_ever_more_seldom() {
     let (mut stage, _) = wanting();
     let mut asked = Vec::new();
     for _ in 0..2000 {
-        stage.pass(Duration::from_secs(60));
+        stage.pass(Duration::from_mins(1));
         if let Some((device, ticket, at)) = stage.contacts.pop() {
             asked.push(at);
             stage.fleet.contact_done(&device, ticket, false, stage.now);
@@ -162,7 +162,7 @@ fn a_uri_that_is_not_the_phones_own_is_never_asked() {
     message.items[2].text = crate::wpi::ItemText::plain("http://192.0.2.66:8085/contact_dls.html/ContactDLS");
     stage.say(&phone, message);
     stage.push(&changed());
-    stage.pass(Duration::from_secs(600));
+    stage.pass(Duration::from_mins(10));
     assert!(stage.contacts.is_empty(), "R-1106");
     assert_eq!(pending(&stage), PendingReason::Unreachable);
 }
@@ -176,7 +176,7 @@ fn a_phone_that_polls_is_never_sent_a_contact_me() {
     let mut stage = Stage::with(&yaml(ENFORCED));
     Phone::new(MAC).session(&mut stage, Reason::StartUp);
     stage.push(&yaml(&changed()));
-    stage.pass(Duration::from_secs(3600));
+    stage.pass(Duration::from_hours(1));
     assert!(stage.contacts.is_empty(), "R-310");
 }
 
@@ -189,7 +189,7 @@ fn a_phone_outside_its_sites_networks_is_neither_read_nor_written_nor_asked() {
     let session = Phone::new(MAC).session(&mut stage, Reason::StartUp);
     assert_eq!(session.actions(), [crate::wpi::Action::CleanUp], "R-1104");
     assert_eq!(pending(&stage), PendingReason::WrongSite);
-    stage.pass(Duration::from_secs(3600));
+    stage.pass(Duration::from_hours(1));
     assert!(stage.contacts.is_empty());
     let mut phone = Phone::new(MAC);
     phone.peer = "192.0.2.40:999".parse().unwrap();
@@ -223,10 +223,10 @@ fn every_phone_is_read_again_within_its_interval() {
     let mut stage = Stage::with(ENFORCED);
     let mut phone = Phone::new(MAC);
     phone.session(&mut stage, Reason::StartUp);
-    stage.pass(Duration::from_secs(2 * 3600));
+    stage.pass(Duration::from_hours(2));
     assert!(stage.contacts.is_empty(), "not at once again");
     assert_eq!(stage.view(MAC).state, State::InSync);
-    stage.pass(Duration::from_secs(22 * 3600 + 60));
+    stage.pass(Duration::from_mins(1321));
     assert_eq!(stage.contacts.len(), 1);
     assert_eq!(stage.view(MAC).state, State::InSync, "a look without cause makes nobody pending");
 }
@@ -270,7 +270,7 @@ fn replies_that_belong_to_no_flow_cause_one_contact_and_no_more() {
     for _ in 0..5 {
         let stray = phone.reply(crate::wpi::Action::ReadItems, crate::wpi::ReplyStatus::Accepted, Vec::new());
         stage.say(&phone, stray);
-        stage.pass(Duration::from_secs(120));
+        stage.pass(Duration::from_mins(2));
         while let Some((device, ticket, _)) = stage.contacts.pop() {
             stage.fleet.contact_done(&device, ticket, true, stage.now);
             phone.session(&mut stage, Reason::Solicited);
@@ -315,7 +315,7 @@ fn a_phone_whose_replies_come_from_elsewhere_is_not_asked_each_minute() {
     let (home, elsewhere) = (phone.peer, "192.0.2.9:5000".parse().unwrap());
     let mut asked = 0;
     for _ in 0..6 * 60 {
-        stage.pass(Duration::from_secs(60));
+        stage.pass(Duration::from_mins(1));
         let Some((device, ticket, _)) = stage.contacts.pop() else { continue };
         asked += 1;
         stage.fleet.contact_done(&device, ticket, true, stage.now);

@@ -16,8 +16,8 @@ use crate::{
     wpi::Reason,
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// A phone in sync with what is enforced.
 fn proven(yaml: &str) -> (Stage, Phone) {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn mac(number: u32) -> String {
     format!("00:1A:E8:00:{:02X}:{:02X}", number / 256, number % 256)

@@ -159,7 +159,7 @@ fn a_silent_flow_is_dropped_and_the_phone_asked_again() {
     stage.pass(Duration::from_secs(2));
     assert_eq!(stage.fleet.waiting().1, 0, "R-215");
     assert_eq!(stage.view(MAC).state, State::Pending);
-    stage.pass(Duration::from_secs(60));
+    stage.pass(Duration::from_mins(1));
     assert_eq!(stage.contacts.len(), 1, "the first delay is at most a minute");
 }
 
@@ -221,6 +221,6 @@ fn where_a_phone_is_found_is_stored_before_its_first_session_ends() {
     let first = phone.initial(Reason::StartUp, Vec::new());
     assert_eq!(stage.say(&phone, first).message.action, Action::ReadItems);
     let mut restarted = stage.restarted(ENFORCED);
-    restarted.pass(Duration::from_secs(120));
+    restarted.pass(Duration::from_mins(2));
     assert_eq!(restarted.contacts.len(), 1);
 }

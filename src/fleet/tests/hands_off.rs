@@ -11,7 +11,7 @@ use crate::{
     wpi::{Action, DeviceId, Item, Reason},
 };
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn mobility(state: &str, number: &str) -> Vec<Item> {
     let facts =

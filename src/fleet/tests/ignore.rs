@@ -58,7 +58,7 @@ fn a_rule_hides_no_other_index_and_no_partner_of_the_group() {
 fn an_ignored_item_is_left_alone_also_when_another_value_is_wanted() {
     let (mut stage, mut phone) = proven(&yaml(RULE, "Anna"));
     stage.push(&yaml(RULE, "Berta"));
-    stage.pass(Duration::from_secs(3600));
+    stage.pass(Duration::from_hours(1));
     assert!(stage.contacts.is_empty(), "nothing to do");
     assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty());
 }
@@ -69,7 +69,7 @@ fn a_rule_that_is_over_holds_no_more_and_warns() {
     let (mut stage, mut phone) = proven(&yaml(&rule, "Anna"));
     assert_eq!((stage.view(MAC).ignored_count, stage.view(MAC).warnings.len()), (1, 0));
     stage.contacts.clear();
-    stage.pass(Duration::from_secs(24 * 3600 + 120));
+    stage.pass(Duration::from_mins(1442));
     let view = stage.view(MAC);
     assert_eq!((view.ignored_count, view.drift_count), (0, 1));
     assert!(view.warnings[0].contains("key-label-unicode[1]"), "{:?}", view.warnings);
@@ -90,7 +90,7 @@ fn a_refusal_outlives_a_rule_for_the_item() {
     stage.push(&yaml(rule, "Ward 3"));
     phone.session(&mut stage, Reason::StartUp);
     assert_eq!(stage.view(MAC).state, State::InSync);
-    stage.pass(Duration::from_secs(25 * 3600));
+    stage.pass(Duration::from_hours(25));
     assert!(
         phone.session(&mut stage, Reason::StartUp).writes().is_empty(),
         "R-901: neither value nor firmware changed"

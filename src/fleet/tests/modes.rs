@@ -72,7 +72,7 @@ fn a_change_of_mode_is_a_revision_like_any_other() {
     stage.push(&in_mode("\"Off\""));
     let view = stage.view(MAC);
     assert_eq!((view.revision.as_deref(), view.state), (Some("r3"), State::Suspended));
-    stage.pass(Duration::from_secs(3 * 24 * 3600));
+    stage.pass(Duration::from_hours(72));
     assert!(stage.contacts.is_empty(), "it is left alone");
 }
 

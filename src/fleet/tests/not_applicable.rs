@@ -199,7 +199,7 @@ fn after_an_error_on_clearing_the_other_form_is_tried_once() {
                 phone.reply(Action::WriteItems, ReplyStatus::Accepted, bad)
             };
         }
-        stage.pass(Duration::from_secs(7200));
+        stage.pass(Duration::from_hours(2));
     }
     assert_eq!(sent, ["NULL", ""], "Q-11, R-1203");
     assert_eq!(stage.view(MAC).state, State::Degraded);

@@ -12,7 +12,7 @@ use crate::{
     wpi::{Action, DeviceId, Item, ItemStatus, Reason, ReplyStatus},
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const URL: &str = "http://198.51.100.7:8086/";
 
 fn documents(mode: &str) -> String {

@@ -14,8 +14,8 @@ use crate::{
     wpi::{Action, Reason},
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 const GATE: GateSettings = GateSettings { phones: 50, percent: 0, risky: 0, vanish: 0, trailer: false };
 
 fn mac(number: usize) -> String {

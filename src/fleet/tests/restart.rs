@@ -164,7 +164,7 @@ fn a_restart_waits_for_the_window_of_the_phone() {
     assert_eq!(restarts(&phone.session(&mut stage, Reason::Solicited)), 0);
     assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::WindowClosed);
     stage.contacts.clear();
-    stage.pass(Duration::from_secs(15 * 60 * 60));
+    stage.pass(Duration::from_hours(15));
     assert!(!stage.contacts.is_empty(), "the opening is a trigger");
     assert_eq!(restarts(&phone.session(&mut stage, Reason::Solicited)), 1);
 }
@@ -173,7 +173,7 @@ fn a_restart_waits_for_the_window_of_the_phone() {
 fn a_wish_is_forgotten_after_a_day() {
     let (mut stage, mut phone) = settled(&documents("", PLAIN));
     stage.fleet.restart(&device(), "alice", stage.now);
-    stage.pass(Duration::from_secs(25 * 60 * 60));
+    stage.pass(Duration::from_hours(25));
     assert_eq!(notes(&stage), "");
     assert_eq!(restarts(&phone.session(&mut stage, Reason::Solicited)), 0);
 }
@@ -210,11 +210,11 @@ fn a_phone_that_does_not_start_within_ten_minutes_is_asked_to_call() {
     stage.pass(Duration::from_secs(61));
     stage.contacts.clear();
     assert_eq!(restarts(&phone.session(&mut stage, Reason::Solicited)), 1);
-    stage.pass(Duration::from_secs(9 * 60));
+    stage.pass(Duration::from_mins(9));
     assert_eq!(stage.contacts, [], "it starts, and is left alone");
     assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::Called);
     assert!(notes(&stage).contains("its start is awaited"));
-    stage.pass(Duration::from_secs(10 * 60));
+    stage.pass(Duration::from_mins(10));
     assert_eq!(stage.contacts.len(), 1, "R-716");
 }
 
@@ -241,9 +241,9 @@ fn a_wish_waits_for_a_window_that_is_days_away() {
     phone.values.extend([(id("sntp-addr"), "192.0.2.5".to_owned()), (id("date-format"), "0".to_owned())]);
     phone.session(&mut stage, Reason::StartUp);
     stage.fleet.restart(&device(), "alice", stage.now);
-    stage.pass(Duration::from_secs(3 * 24 * 60 * 60));
+    stage.pass(Duration::from_hours(72));
     assert!(notes(&stage).contains("asked for by alice"));
-    stage.pass(Duration::from_secs((3 * 24 + 15) * 60 * 60));
+    stage.pass(Duration::from_hours(87));
     assert_eq!(restarts(&phone.session(&mut stage, Reason::Solicited)), 1);
 }
 

@@ -8,7 +8,7 @@ use crate::{
     wpi::{ItemStatus, Reason},
 };
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Lets days pass on which the phone comes whenever it is asked; how often it was written to.
 fn writes_in(stage: &mut Stage, phone: &mut Phone, days: u32) -> usize {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 const ITEMS: &str = "{sntp-addr: 192.0.2.123, sntp-tz-offset: 60, daylight-save: true}";
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn with(mode: &str) -> String {
     let policy = format!("{{mode: {mode}, interval: 30d}}");

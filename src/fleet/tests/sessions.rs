@@ -51,7 +51,7 @@ fn mode_report_reads_and_never_writes() {
     assert_eq!(view.state, State::Drifted);
     assert_eq!(view.drift_count, 3);
     assert_eq!(view.drift[1].observed.as_deref(), Some("192.0.2.1"));
-    stage.pass(Duration::from_secs(3600));
+    stage.pass(Duration::from_hours(1));
     assert!(stage.contacts.is_empty(), "a drifted phone in Report wants nothing");
 }
 
@@ -123,9 +123,9 @@ fn an_old_phone_in_a_call_is_asked_again_later() {
     phone.in_call = true;
     let session = phone.session(&mut stage, Reason::StartUp);
     assert!(!session.wish(), "R-715: before V3R3 the wish is ignored");
-    stage.pass(Duration::from_secs(14 * 60));
+    stage.pass(Duration::from_mins(14));
     assert!(stage.contacts.is_empty(), "not in the call's first minutes");
-    stage.pass(Duration::from_secs(2 * 60));
+    stage.pass(Duration::from_mins(2));
     assert_eq!(stage.contacts.len(), 1, "R-715");
 }
 
@@ -141,7 +141,7 @@ fn local_changes_in_a_call_do_not_end_the_wait_for_its_end() {
     let session = phone.session_from(&mut stage, message);
     assert!(!session.wish(), "R-713: a dialogue without a write ends plain");
     assert_eq!(stage.view(MAC).pending.unwrap().reason, PendingReason::InCall);
-    stage.pass(Duration::from_secs(10 * 60));
+    stage.pass(Duration::from_mins(10));
     assert!(stage.contacts.is_empty());
 }
 
@@ -170,7 +170,7 @@ fn refused_items_are_kept_with_the_phones_word_and_not_written_again() {
     assert_eq!(view.drift_count, 1, "the others are proven");
     let again = phone.session(&mut stage, Reason::StartUp);
     assert_eq!(again.actions(), [Action::ReadItems, Action::CleanUp], "R-901");
-    stage.pass(Duration::from_secs(3600));
+    stage.pass(Duration::from_hours(1));
     assert!(stage.contacts.is_empty());
 
     phone.refuses.clear();
@@ -237,7 +237,7 @@ fn a_phone_that_is_busy_for_ever_gets_the_wish_only_a_few_times() {
     phone.session(&mut stage, Reason::StartUp);
     let wishes: Vec<bool> = (0..4).map(|_| phone.session(&mut stage, Reason::Solicited).wish()).collect();
     assert_eq!(wishes, [true, true, false, false], "R-714: it may be idle and call itself busy");
-    stage.pass(Duration::from_secs(16 * 60));
+    stage.pass(Duration::from_mins(16));
     assert_eq!(stage.contacts.len(), 1, "it is not forgotten");
 }
 
@@ -321,7 +321,7 @@ fn a_phone_that_keeps_changing_back_is_not_corrected_for_ever() {
     for _ in 0..20 {
         phone.values.insert(id("sntp-addr"), "192.0.2.9".to_owned());
         phone.session(&mut stage, Reason::LocalChanges);
-        stage.pass(Duration::from_secs(600));
+        stage.pass(Duration::from_mins(10));
         if let Some((device, ticket, _)) = stage.contacts.pop() {
             stage.fleet.contact_done(&device, ticket, true, stage.now);
             corrections += phone.session(&mut stage, Reason::Solicited).writes().len();
@@ -388,7 +388,7 @@ fn fragments_without_end_end_the_session() {
         answer = stage.say(&phone, part).message;
     }
     assert_eq!(asked, 5, "R-806");
-    stage.pass(Duration::from_secs(7200));
+    stage.pass(Duration::from_hours(2));
     assert!(!stage.contacts.is_empty(), "it is tried again");
 }
 

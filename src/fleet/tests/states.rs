@@ -10,7 +10,7 @@ use crate::{
 fn a_declared_phone_that_never_called_is_unknown_and_nobody_asks_it() {
     let mut stage = Stage::with(ENFORCED);
     assert_eq!(stage.view("reception").state, State::Unknown);
-    stage.pass(Duration::from_secs(3 * 24 * 3600));
+    stage.pass(Duration::from_hours(72));
     assert!(stage.contacts.is_empty());
 }
 
@@ -53,7 +53,7 @@ fn a_phone_that_vanishes_from_the_documents_is_abandoned_and_never_written() {
     assert_eq!(stage.view("reception").state, State::Abandoned);
     phone.values.clear();
     assert_eq!(phone.session(&mut stage, Reason::StartUp).actions(), [crate::wpi::Action::CleanUp]);
-    stage.pass(Duration::from_secs(48 * 3600));
+    stage.pass(Duration::from_hours(48));
     assert!(stage.contacts.is_empty());
     stage.push(ENFORCED);
     assert_ne!(stage.view("reception").state, State::Abandoned, "it may come back");
@@ -134,7 +134,7 @@ fn until_documents_are_read_after_a_start_phones_are_only_read() {
     phone.values.clear();
     let session = phone.session(&mut restarted, Reason::StartUp);
     assert_eq!(session.actions(), [crate::wpi::Action::ReadItems, crate::wpi::Action::CleanUp]);
-    restarted.pass(Duration::from_secs(3600));
+    restarted.pass(Duration::from_hours(1));
     assert!(restarted.contacts.is_empty(), "sites and their networks are not known yet");
 }
 
@@ -246,7 +246,7 @@ fn while_the_classes_of_items_are_not_known_nobody_is_asked_to_call_for_a_write(
     stage.push_files(&[("fleet.yaml", ENFORCED), ("catalogue.csv", "name,effect\nsntp-addr,nonsense\n")]);
     let mut phone = Phone::new(MAC);
     phone.session(&mut stage, Reason::StartUp);
-    stage.pass(Duration::from_secs(12 * 3600));
+    stage.pass(Duration::from_hours(12));
     assert_eq!(stage.contacts.len(), 0, "a call could not change anything");
     assert!(stage.view(MAC).notes[0].contains("catalogue.csv"), "{:?}", stage.view(MAC).notes);
     stage.push(ENFORCED);

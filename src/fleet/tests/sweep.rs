@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::stage::{ENFORCED, MAC, Phone, Stage};
 use crate::{fleet::words::State, wpi::Reason};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn fleet_of(phones: usize) -> String {
     let mut yaml = ENFORCED.split("---").next().unwrap().to_owned();
@@ -39,7 +39,7 @@ fn after_a_mass_start_a_thousand_phones_are_swept_over_the_whole_day() {
     let mut by_hour = vec![0_usize; 49];
     let end = start + jiff::SignedDuration::from_hours(48);
     while stage.now < end {
-        stage.pass(Duration::from_secs(60));
+        stage.pass(Duration::from_mins(1));
         for (device, ticket, at) in std::mem::take(&mut stage.contacts) {
             let hour = usize::try_from(at.duration_since(start).as_hours()).unwrap();
             by_hour[hour] += 1;

@@ -12,7 +12,7 @@ use crate::{
     wpi::{DeviceId, Reason},
 };
 
-pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_mins(1);
 
 /// Phones of two sites, all of which are to get items that can make them vanish.
 pub(super) struct Town {

@@ -8,7 +8,7 @@ use crate::{
     wpi::Reason,
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn mac(number: usize) -> String {
     format!("00:1A:E8:33:00:{number:02X}")

@@ -14,8 +14,8 @@ use crate::{
     wpi::{Action, DeviceId, Item, Reason, ReplyStatus},
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 const NIGHT: &str = r#"windows: [{schedule: "0 2 * * *", duration: 3h, timeZone: Europe/Berlin}]"#;
 
 /// The fleet with this more in its policy; no sweep falls into the days of a test.

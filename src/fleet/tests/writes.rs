@@ -89,7 +89,7 @@ fn items_that_can_cut_the_phone_off_need_leave_and_go_last_in_a_message_of_their
     assert_eq!(phone.session(&mut stage, Reason::StartUp).writes(), [["sntp-addr"]]);
     let view = stage.view(MAC);
     assert_eq!((view.state, view.degraded), (State::Degraded, vec![DegradedReason::NotAllowed]));
-    stage.pass(Duration::from_secs(3600));
+    stage.pass(Duration::from_hours(1));
     assert!(stage.contacts.is_empty(), "nothing to do about it");
 
     stage.push(&phone_with(", lockoutItems: Allow", &items.replace(".5", ".6")));

@@ -76,7 +76,7 @@ impl GitSettings {
             mirror: mirror.into(),
             trusts_mirror: true,
             connect_timeout: Duration::from_secs(10),
-            silence_timeout: Duration::from_secs(60),
+            silence_timeout: Duration::from_mins(1),
             jitter_seed: None,
         }
     }

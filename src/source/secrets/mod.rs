@@ -19,7 +19,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Component, Path, PathBuf},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -32,6 +32,7 @@ use self::{
     kept::Kept,
     table::{TABLE_LIMIT, Table},
 };
+use super::kube::ClusterSecrets;
 use crate::{
     spec::{Desired, SecretReader, SecretRef, secret_ref::ENV_PREFIX},
     wpi::Secret,
@@ -54,6 +55,7 @@ pub struct SecretsDir {
     dir: Option<PathBuf>,
     environment: fn(&str) -> Option<OsString>,
     identities: Identities,
+    cluster: Option<Arc<ClusterSecrets>>,
     files: Mutex<Kept<Secret>>,
     tables: Mutex<Kept<Table>>,
     warned: AtomicBool,
@@ -66,6 +68,7 @@ impl SecretsDir {
             dir,
             environment: |name| std::env::var_os(name),
             identities: Identities::default(),
+            cluster: None,
             files: Kept::new(),
             tables: Kept::new(),
             warned: AtomicBool::new(false),
@@ -75,6 +78,11 @@ impl SecretsDir {
     /// With the keys that open files encrypted with age.
     pub fn with_identities(self, identities: Identities) -> Self {
         Self { identities, ..self }
+    }
+
+    /// With the Secrets of a cluster in the place of such as are mounted.
+    pub fn with_cluster(self, cluster: Arc<ClusterSecrets>) -> Self {
+        Self { cluster: Some(cluster), ..self }
     }
 
     /// The folder.
@@ -97,7 +105,10 @@ impl SecretsDir {
             SecretRef::File(name) => self.whole_file(name),
             SecretRef::Env(name) => self.variable(name),
             SecretRef::Keyed { from, key } => self.keyed_file(from, key),
-            SecretRef::Secret { name, key } => self.mounted(name, key),
+            SecretRef::Secret { name, key } => match &self.cluster {
+                Some(cluster) => cluster.content(name, key),
+                None => self.mounted(name, key),
+            },
         }
         .map_err(|problem| format!("secret {filled}: {problem}"))
     }

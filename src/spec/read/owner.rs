@@ -14,7 +14,7 @@ use crate::spec::{
     yaml::{Mark, Node},
 };
 
-const FIELDS: [&str; 7] = ["team", "paths", "networks", "numbers", "profiles", "policy", "secrets"];
+pub(in crate::spec) const FIELDS: [&str; 7] = ["team", "paths", "networks", "numbers", "profiles", "policy", "secrets"];
 /// Most entries of one list.
 const LIST_LIMIT: usize = 100;
 /// Most ranges of call numbers of one list.

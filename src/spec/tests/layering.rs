@@ -26,7 +26,7 @@ fn a_phone_goes_over_its_profiles_and_a_later_profile_over_an_earlier_one() {
         assert_eq!(text(&desired, name, None).as_deref(), Some(value), "{name}");
     }
     assert_eq!(desired.policy.mode, Mode::Enforce);
-    assert_eq!(desired.policy.interval, Duration::from_secs(7200));
+    assert_eq!(desired.policy.interval, Duration::from_hours(2));
     assert_eq!(desired.site, SiteName::new("bonn"));
     assert_eq!(desired.files.iter().map(|file| &**file).collect::<Vec<_>>(), ["p.yaml", "a.yaml"]);
 }

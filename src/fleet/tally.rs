@@ -1,0 +1,63 @@
+//! How many phones a layer or a site concerns, and how they are.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{Fleet, words::State};
+use crate::spec::SiteName;
+
+/// How some phones are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LayerTally {
+    /// Phones.
+    pub phones: usize,
+    /// Those that are as they are wanted, or left alone as a whole.
+    pub in_sync: usize,
+    /// Those that wait or are worked on.
+    pub pending: usize,
+    /// Those that differ, and stay so.
+    pub drifted: usize,
+}
+
+impl LayerTally {
+    fn add(&mut self, state: State) {
+        self.phones += 1;
+        match state {
+            State::InSync | State::Suspended => self.in_sync += 1,
+            State::Drifted | State::Degraded | State::Invalid => self.drifted += 1,
+            _ => self.pending += 1,
+        }
+    }
+}
+
+/// How all phones are, by the files of their layers and by their sites.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tallies {
+    /// By the file of a layer.
+    pub by_file: HashMap<Arc<str>, LayerTally>,
+    /// By site.
+    pub by_site: HashMap<SiteName, LayerTally>,
+}
+
+impl Fleet {
+    /// How all declared phones are.
+    pub fn tallies(&self, now: Timestamp) -> Tallies {
+        let mut tallies = Tallies::default();
+        for phone in self.by_name().filter(|phone| phone.declared()) {
+            let Some(goal) = &phone.goal else { continue };
+            let state = self.state(phone, now);
+            for file in goal.desired.files.iter() {
+                tallies.by_file.entry(Arc::clone(file)).or_default().add(state);
+            }
+            tallies.by_site.entry(goal.desired.site.clone()).or_default().add(state);
+        }
+        tallies
+    }
+
+    /// What is wrong with one file of the newest revision, at most ten.
+    pub fn problems_of(&self, file: &str) -> Vec<String> {
+        let problems = self.wanted.iter().flat_map(|wanted| wanted.problems().iter());
+        problems.filter(|problem| &*problem.place.file == file).take(10).map(ToString::to_string).collect()
+    }
+}

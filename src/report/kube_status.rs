@@ -1,0 +1,335 @@
+//! The status of resources in a Kubernetes cluster, by server-side apply under a name of its own, and only when it is
+//! another one than stands there. No values of items; of a phone in a call no times (promise 10).
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams},
+};
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
+
+use super::KubeAccess;
+use crate::{
+    fleet::{
+        tally::LayerTally,
+        view::PhoneView,
+        words::{PendingReason, State},
+    },
+    source::{
+        KubeSettings,
+        kube::{Resource, objects::KINDS},
+    },
+    spec::{API_VERSION, SiteName, crd},
+};
+
+/// The name under which fields of the status are ours.
+pub const MANAGER: &str = "phoneops-status";
+/// How often all is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Most names of items in one list.
+const NAMED: usize = 10;
+/// Longest message, in characters.
+const MESSAGE: usize = 1_000;
+
+/// Looks at all resources again and again until it is told to stop, and writes what is another status now.
+pub async fn run(access: Arc<dyn KubeAccess>, settings: KubeSettings, mut stopped: watch::Receiver<bool>) {
+    let mut writer = Writer { access, settings, apis: None, seen: HashMap::new(), away: false };
+    while !*stopped.borrow_and_update() {
+        tokio::select! {
+            changed = stopped.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LOOK_EVERY) => writer.look().await,
+        }
+    }
+}
+
+struct Writer {
+    access: Arc<dyn KubeAccess>,
+    settings: KubeSettings,
+    apis: Option<HashMap<&'static str, Api<DynamicObject>>>,
+    /// The annotation by which each phone was last read.
+    seen: HashMap<String, String>,
+    away: bool,
+}
+
+impl Writer {
+    async fn look(&mut self) {
+        let resources = self.settings.cluster.resources();
+        if resources.is_empty() {
+            return;
+        }
+        let tallies = self.access.tallies();
+        for resource in resources {
+            let path = resource.path();
+            let status = match resource.kind {
+                "PhoneConfig" => self.of_config(&resource, &path),
+                "PhoneProfile" => {
+                    let tally = tallies.by_file.get(path.as_str()).copied().unwrap_or_default();
+                    of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), &resource)
+                }
+                _ => {
+                    let site = SiteName::new(&resource.name);
+                    let tally = tallies.by_site.get(&site).copied().unwrap_or_default();
+                    of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), &resource)
+                }
+            };
+            if status != resource.status && !is_only_a_session(&status, &resource.status) {
+                self.write(&resource, status).await;
+            }
+        }
+    }
+
+    /// The generation that was taken over: that of the newest snapshot, or the one that was told before.
+    fn head(&self, resource: &Resource, path: &str) -> Option<i64> {
+        let taken = self.access.revision().and_then(|revision| self.settings.cluster.generation(&revision, path));
+        taken.or_else(|| resource.status.get("observedGeneration").and_then(Value::as_i64))
+    }
+
+    fn of_config(&mut self, resource: &Resource, path: &str) -> Value {
+        let view = self.access.phone(&resource.name);
+        if let Some(wish) = resource.reconcile_at.as_ref().filter(|_| view.is_some()) {
+            let told = resource.status.get("reconcileAt").and_then(Value::as_str) == Some(wish);
+            if !told && self.seen.get(&resource.name) != Some(wish) {
+                self.access.read_now(&resource.name);
+                self.seen.insert(resource.name.clone(), wish.clone());
+            }
+        }
+        of_config(view.as_ref(), self.head(resource, path), &self.access.problems_of(path), resource)
+    }
+
+    async fn apis(&mut self) -> Result<&HashMap<&'static str, Api<DynamicObject>>, String> {
+        if self.apis.is_none() {
+            let (config, namespace) = self.settings.reach().await?;
+            let client = Client::try_from(config).map_err(|error| error.to_string())?;
+            let api = |(kind, plural): (&'static str, &str)| {
+                let kinds = GroupVersionKind::gvk(crd::GROUP, crd::VERSION, kind);
+                let resource = ApiResource::from_gvk_with_plural(&kinds, plural);
+                (kind, Api::namespaced_with(client.clone(), &namespace, &resource))
+            };
+            self.apis = Some(KINDS.into_iter().map(api).collect());
+        }
+        self.apis.as_ref().ok_or_else(|| "there is no way to the cluster".to_owned())
+    }
+
+    async fn write(&mut self, resource: &Resource, status: Value) {
+        let patch = json!({
+            "apiVersion": API_VERSION, "kind": resource.kind, "metadata": { "name": resource.name }, "status": status,
+        });
+        let result = match self.apis().await {
+            Ok(apis) => match apis.get(resource.kind) {
+                Some(api) => {
+                    let params = PatchParams::apply(MANAGER).force();
+                    api.patch_status(&resource.name, &params, &Patch::Apply(&patch))
+                        .await
+                        .map(drop)
+                        .map_err(|error| error.to_string())
+                }
+                None => Ok(()),
+            },
+            Err(problem) => Err(problem),
+        };
+        match result {
+            Ok(()) => self.away = false,
+            Err(problem) if !self.away => {
+                self.away = true;
+                tracing::warn!(
+                    kind = resource.kind,
+                    name = resource.name,
+                    problem,
+                    "the status cannot be written; it is tried again"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Whether the phone of a settled status has just a session, of which nothing is known yet: a read changes nothing in
+/// the cluster (promise 6).
+fn is_only_a_session(now: &Value, before: &Value) -> bool {
+    let settled = [State::InSync, State::Drifted, State::Degraded, State::Suspended];
+    let was_settled = settled.iter().any(|state| before.get("state").and_then(Value::as_str) == Some(state.as_str()));
+    let same = |field: &str| now.get(field) == before.get(field);
+    now.get("state").and_then(Value::as_str) == Some(State::Reconciling.as_str())
+        && was_settled
+        && same("observedGeneration")
+        && same("reconcileAt")
+}
+
+/// One condition as it is now.
+struct Condition {
+    kind: &'static str,
+    status: bool,
+    reason: String,
+}
+
+/// The list, with the times of those that stand as they stood.
+fn conditions(now: Vec<Condition>, message: &str, observed: Option<i64>, before: &Value) -> Value {
+    let known = |kind: &str| {
+        let list = before.get("conditions").and_then(Value::as_array)?;
+        list.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))
+    };
+    let one = |Condition { kind, status, reason }: Condition| {
+        let status = if status { "True" } else { "False" };
+        let same = known(kind).filter(|known| known.get("status").and_then(Value::as_str) == Some(status));
+        let since = same.and_then(|known| known.get("lastTransitionTime").cloned());
+        // an empty text is taken for null by old API servers
+        let message = if message.is_empty() { reason.as_str() } else { message };
+        let mut condition = json!({
+            "type": kind, "status": status, "reason": reason, "message": message,
+            "lastTransitionTime": since.unwrap_or_else(|| json!(format!("{:.0}", Timestamp::now()))),
+        });
+        if let (Some(condition), Some(observed)) = (condition.as_object_mut(), observed) {
+            condition.insert("observedGeneration".to_owned(), json!(observed));
+        }
+        condition
+    };
+    Value::Array(now.into_iter().map(one).collect())
+}
+
+fn condition(kind: &'static str, status: bool, reason: &str) -> Condition {
+    Condition { kind, status, reason: reason.to_owned() }
+}
+
+/// The conditions of a phone (kstatus: all but Ready are there only while they are true).
+fn of_state(state: State, pending: Option<PendingReason>) -> Vec<Condition> {
+    let word = pending.map_or_else(|| state.as_str(), PendingReason::as_str);
+    let soon = matches!(pending, Some(PendingReason::Queued | PendingReason::Called | PendingReason::InCall));
+    match state {
+        State::InSync | State::Suspended => vec![condition("Ready", true, word)],
+        State::Drifted => vec![condition("Ready", true, word), condition("Drifted", true, word)],
+        State::Reconciling => vec![condition("Ready", false, word), condition("Reconciling", true, word)],
+        State::Pending if soon => vec![
+            condition("Ready", false, word),
+            condition("Reconciling", true, word),
+            condition("Pending", true, word),
+        ],
+        State::Degraded | State::Invalid => vec![condition("Ready", false, word), condition("Stalled", true, word)],
+        State::Pending | State::Held | State::Unknown | State::Undeclared | State::Abandoned => {
+            vec![condition("Ready", false, word), condition("Pending", true, word)]
+        }
+    }
+}
+
+fn of_config(view: Option<&PhoneView>, observed: Option<i64>, problems: &[String], resource: &Resource) -> Value {
+    let mut status = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            status.insert(name.to_owned(), value);
+        }
+    };
+    let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
+    put("observedGeneration", observed.map(|observed| json!(observed)));
+    let state = match view {
+        Some(_) if !problems.is_empty() => State::Invalid,
+        Some(view) => view.state,
+        None if problems.is_empty() => State::Unknown,
+        None => State::Invalid,
+    };
+    let pending = view.filter(|_| state == State::Pending).and_then(|view| view.pending.as_ref());
+    let message = message(view, problems);
+    let list = of_state(state, pending.map(|pending| pending.reason));
+    put("conditions", Some(conditions(list, &message, observed, &resource.status)));
+    put("state", Some(json!(state.as_str())));
+    put("message", Some(json!(message)).filter(|_| !message.is_empty()));
+    put("reconcileAt", resource.reconcile_at.as_ref().map(|wish| json!(wish)));
+    if let Some(view) = view {
+        put("model", text(&view.model));
+        put("firmware", text(&view.firmware));
+        put("e164", text(&view.e164));
+        put("address", text(&view.address));
+        put("site", text(&view.site));
+        put("revision", text(&resource.revision.clone().or_else(|| view.revision.clone())));
+        put("proven", Some(json!(view.proven)));
+        put("managed", Some(json!(view.managed)));
+        let drift = view.drift.iter().map(|drift| indexed(&drift.item, drift.index));
+        put("drift", Some(named(view.drift_count, drift)));
+        let refused = view.refused.iter().map(|refused| indexed(&refused.item, refused.index));
+        put("refused", Some(named(view.refused.len(), refused)));
+    }
+    if let Some(pending) = pending {
+        let mut told = json!({ "reason": pending.reason.as_str() });
+        if let (Some(told), true) = (told.as_object_mut(), pending.reason != PendingReason::InCall) {
+            let times = [("since", pending.since), ("next", pending.next)];
+            told.extend(
+                times.into_iter().filter_map(|(name, time)| Some((name.to_owned(), json!(format!("{:.0}", time?))))),
+            );
+        }
+        put("pending", Some(told));
+    }
+    Value::Object(status)
+}
+
+fn message(view: Option<&PhoneView>, problems: &[String]) -> String {
+    let first = problems.first().or_else(|| view.and_then(|view| view.problems.first().or(view.notes.first())));
+    first.map(|text| text.chars().filter(|c| !c.is_control()).take(MESSAGE).collect()).unwrap_or_default()
+}
+
+fn indexed(item: &str, index: Option<u32>) -> String {
+    index.map_or_else(|| item.to_owned(), |index| format!("{item}[{index}]"))
+}
+
+/// How many, and the first ten; no empty list.
+fn named(count: usize, names: impl Iterator<Item = String>) -> Value {
+    let names: Vec<String> = names.take(NAMED).collect();
+    if names.is_empty() { json!({ "count": count }) } else { json!({ "count": count, "items": names }) }
+}
+
+fn of_layer(tally: LayerTally, observed: Option<i64>, problems: &[String], resource: &Resource) -> Value {
+    let LayerTally { phones, in_sync, pending, drifted } = tally;
+    let (list, message) = if let Some(problem) = problems.first() {
+        let message: String = problem.chars().filter(|c| !c.is_control()).take(MESSAGE).collect();
+        (vec![condition("Ready", false, "Invalid"), condition("Stalled", true, "Invalid")], message)
+    } else if pending > 0 {
+        let message = format!("{pending} of {phones} phones wait");
+        (vec![condition("Ready", false, "Pending"), condition("Reconciling", true, "Pending")], message)
+    } else {
+        (vec![condition("Ready", true, "Settled")], format!("{in_sync} of {phones} phones are in sync"))
+    };
+    let mut status = json!({
+        "conditions": conditions(list, &message, observed, &resource.status),
+        "phones": phones, "inSync": in_sync, "pending": pending, "drifted": drifted,
+    });
+    if let (Some(status), Some(observed)) = (status.as_object_mut(), observed) {
+        status.insert("observedGeneration".to_owned(), json!(observed));
+    }
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(state: State, pending: Option<PendingReason>) -> Vec<String> {
+        let one = |condition: Condition| format!("{}={} {}", condition.kind, condition.status, condition.reason);
+        of_state(state, pending).into_iter().map(one).collect()
+    }
+
+    #[test]
+    fn each_state_has_its_conditions() {
+        assert_eq!(told(State::InSync, None), ["Ready=true InSync"]);
+        assert_eq!(told(State::Suspended, None), ["Ready=true Suspended"]);
+        assert_eq!(told(State::Drifted, None), ["Ready=true Drifted", "Drifted=true Drifted"]);
+        assert_eq!(told(State::Invalid, None), ["Ready=false Invalid", "Stalled=true Invalid"]);
+        assert_eq!(told(State::Held, None), ["Ready=false Held", "Pending=true Held"]);
+        assert_eq!(
+            told(State::Pending, Some(PendingReason::Queued)),
+            ["Ready=false Queued", "Reconciling=true Queued", "Pending=true Queued"]
+        );
+        assert_eq!(told(State::Pending, Some(PendingReason::Paused)), ["Ready=false Paused", "Pending=true Paused"]);
+    }
+
+    #[test]
+    fn the_time_of_a_condition_stays_while_it_stands() {
+        let first = conditions(of_state(State::Drifted, None), "", Some(1), &Value::Null);
+        let mut before = json!({ "conditions": first });
+        before["conditions"][0]["lastTransitionTime"] = json!("2026-03-01T08:00:00Z");
+        let second = conditions(of_state(State::InSync, None), "better", Some(2), &before);
+        assert_eq!(second[0]["lastTransitionTime"], "2026-03-01T08:00:00Z", "Ready was true, and is");
+        assert_eq!((&second[0]["reason"], &second[0]["observedGeneration"]), (&json!("InSync"), &json!(2)));
+        let third = conditions(of_state(State::Held, None), "", Some(2), &before);
+        assert_ne!(third[0]["lastTransitionTime"], "2026-03-01T08:00:00Z");
+    }
+}

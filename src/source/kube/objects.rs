@@ -1,0 +1,243 @@
+//! What was seen of the resources: their documents for the loader, and what their status needs.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+    sync::{Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    spec::{API_VERSION, FileContent, Revision, Snapshot, SourceFile},
+    wpi::DeviceId,
+};
+
+/// The kinds that people write, and the plural by which the API knows them.
+pub const KINDS: [(&str, &str); 3] =
+    [("PhoneConfig", "phoneconfigs"), ("PhoneProfile", "phoneprofiles"), ("PhoneSite", "phonesites")];
+
+/// The annotation that stands for a revision.
+pub const REVISION: &str = "phoneops.dev/revision";
+/// The annotation that has a phone read now.
+pub const RECONCILE_AT: &str = "phoneops.dev/reconcile-at";
+
+/// One resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its identity.
+    pub uid: String,
+    /// Counts changes of its spec.
+    pub generation: i64,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// The annotation that stands for its revision.
+    pub revision: Option<String>,
+    /// The annotation that has its phone read now.
+    pub reconcile_at: Option<String>,
+    /// Its status, as it stands in the cluster.
+    pub status: Value,
+    labels: Value,
+    spec: Value,
+}
+
+impl Resource {
+    /// Reads what the API gives.
+    pub(super) fn read(kind: &'static str, object: &Value) -> Option<Self> {
+        let metadata = object.get("metadata")?;
+        let text = |name: &str| metadata.get(name).and_then(Value::as_str);
+        let annotation = |name: &str| {
+            metadata.get("annotations").and_then(|all| all.get(name)).and_then(Value::as_str).map(str::to_owned)
+        };
+        Some(Self {
+            kind,
+            name: text("name")?.to_owned(),
+            namespace: text("namespace").unwrap_or_default().to_owned(),
+            uid: text("uid").unwrap_or_default().to_owned(),
+            generation: metadata.get("generation").and_then(Value::as_i64).unwrap_or_default(),
+            created: text("creationTimestamp").and_then(|time| time.parse().ok()),
+            revision: annotation(REVISION),
+            reconcile_at: annotation(RECONCILE_AT),
+            status: object.get("status").cloned().unwrap_or(Value::Null),
+            labels: metadata.get("labels").cloned().unwrap_or(Value::Null),
+            spec: object.get("spec").cloned().unwrap_or(Value::Null),
+        })
+    }
+
+    /// The path of its document.
+    pub fn path(&self) -> String {
+        format!("{}/{}/{}.yaml", self.namespace, self.kind.to_lowercase(), self.name)
+    }
+
+    /// The document: JSON is YAML, with every text quoted.
+    fn document(&self) -> String {
+        let mut metadata = json!({ "name": self.name });
+        if let (Some(metadata), false) = (metadata.as_object_mut(), self.labels.is_null()) {
+            metadata.insert("labels".to_owned(), self.labels.clone());
+        }
+        let document = json!({ "apiVersion": API_VERSION, "kind": self.kind, "metadata": metadata, "spec": self.spec });
+        serde_json::to_string_pretty(&document).unwrap_or_default()
+    }
+
+    fn device(&self) -> Option<DeviceId> {
+        let phone = self.spec.get("phone")?;
+        let id = phone.get("mac").or_else(|| phone.get("deviceId"))?.as_str()?;
+        DeviceId::new(id).ok()
+    }
+}
+
+type Key = (&'static str, String);
+
+#[derive(Debug, Default)]
+struct Seen {
+    resources: BTreeMap<Key, Resource>,
+    catalogue: Option<String>,
+    /// The generations of the resources of the newest snapshot.
+    told: Option<(Revision, HashMap<String, i64>)>,
+}
+
+/// All that was seen.
+#[derive(Debug, Default)]
+pub struct Cluster(Mutex<Seen>);
+
+impl Cluster {
+    fn with<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn put(&self, resource: Resource) {
+        self.with(|seen| drop(seen.resources.insert((resource.kind, resource.name.clone()), resource)));
+    }
+
+    pub(super) fn remove(&self, kind: &'static str, name: &str) {
+        self.with(|seen| drop(seen.resources.remove(&(kind, name.to_owned()))));
+    }
+
+    /// A kind was listed anew: what is not in the list is gone.
+    pub(super) fn keep(&self, kind: &'static str, names: &[String]) {
+        self.with(|seen| seen.resources.retain(|(known, name), _| *known != kind || names.contains(name)));
+    }
+
+    pub(super) fn put_catalogue(&self, csv: Option<String>) {
+        self.with(|seen| seen.catalogue = csv);
+    }
+
+    /// All resources as they stand now.
+    pub fn resources(&self) -> Vec<Resource> {
+        self.with(|seen| seen.resources.values().cloned().collect())
+    }
+
+    /// The generation of a resource in the newest snapshot, if that is this revision.
+    pub fn generation(&self, revision: &Revision, path: &str) -> Option<i64> {
+        self.with(|seen| seen.told.as_ref().filter(|(told, _)| told == revision)?.1.get(path).copied())
+    }
+
+    /// The state of everything, as files.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.with(|seen| {
+            let mut files: Vec<SourceFile> = Vec::with_capacity(seen.resources.len() + 1);
+            let mut generations = HashMap::with_capacity(seen.resources.len());
+            let losers = losers(seen.resources.values());
+            let mut hash = Sha256::new();
+            let mut feed = |text: &str| {
+                hash.update((text.len() as u64).to_be_bytes());
+                hash.update(text);
+            };
+            for resource in seen.resources.values() {
+                let path = resource.path();
+                let document = resource.document();
+                generations.insert(path.clone(), resource.generation);
+                feed(&path);
+                feed(&document);
+                let content = match losers.get(resource.name.as_str()).filter(|_| resource.kind == "PhoneConfig") {
+                    Some(winner) => FileContent::Unreadable(format!(
+                        "its phone is that of PhoneConfig {winner}, which is older; delete one of them"
+                    )),
+                    None => FileContent::Bytes(document.into_bytes().into()),
+                };
+                files.push(SourceFile { path: path.into(), content });
+            }
+            if let Some(csv) = &seen.catalogue {
+                feed(csv);
+                let content = FileContent::Bytes(csv.as_bytes().into());
+                files.push(SourceFile { path: "catalogue.csv".into(), content });
+            }
+            files.sort_by(|a, b| a.path.cmp(&b.path));
+            let mut revision = "kube-".to_owned();
+            for byte in hash.finalize().iter().take(6) {
+                // a String takes every write
+                let _ = write!(revision, "{byte:02x}");
+            }
+            let revision = Revision::new(&revision);
+            seen.told = Some((revision.clone(), generations));
+            Snapshot { revision, commit: None, files }
+        })
+    }
+}
+
+/// Of two `PhoneConfig`s of one phone the younger, with the name of the older, which stays in force.
+fn losers<'r>(resources: impl Iterator<Item = &'r Resource>) -> HashMap<&'r str, &'r str> {
+    let mut by_device: HashMap<DeviceId, Vec<&Resource>> = HashMap::new();
+    for resource in resources.filter(|resource| resource.kind == "PhoneConfig") {
+        if let Some(device) = resource.device() {
+            by_device.entry(device).or_default().push(resource);
+        }
+    }
+    let mut losers = HashMap::new();
+    for mut rivals in by_device.into_values().filter(|rivals| rivals.len() > 1) {
+        rivals.sort_by(|a, b| (a.created, &a.uid).cmp(&(b.created, &b.uid)));
+        let Some((winner, others)) = rivals.split_first() else { continue };
+        losers.extend(others.iter().map(|other| (other.name.as_str(), winner.name.as_str())));
+    }
+    losers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(name: &str, mac: &str, created: &str) -> Resource {
+        let object = json!({
+            "metadata": {"name": name, "namespace": "voice", "uid": name, "generation": 3, "creationTimestamp": created,
+                "labels": {"ward": "3"}, "annotations": {"phoneops.dev/reconcile-at": "now"}},
+            "spec": {"phone": {"mac": mac}, "items": {"e164": "0493012"}},
+        });
+        Resource::read("PhoneConfig", &object).unwrap()
+    }
+
+    #[test]
+    fn a_resource_becomes_a_document_that_the_loader_reads() {
+        let cluster = Cluster::default();
+        cluster.put(config("reception", "00:1A:E8:00:00:01", "2026-03-01T08:00:00Z"));
+        let snapshot = cluster.snapshot();
+        let wanted = crate::spec::load(&snapshot, &crate::spec::SecretsUnread);
+        assert_eq!(wanted.problems().iter().map(ToString::to_string).collect::<Vec<_>>(), [""; 0]);
+        assert_eq!(wanted.devices().len(), 1);
+        let path = "voice/phoneconfig/reception.yaml";
+        assert_eq!(cluster.generation(&snapshot.revision, path), Some(3));
+        assert_eq!(cluster.generation(&Revision::new("another"), path), None);
+        assert_eq!(cluster.snapshot().revision, snapshot.revision, "a status is no revision");
+    }
+
+    #[test]
+    fn of_two_for_one_phone_the_older_stays_and_the_younger_says_why_it_does_not() {
+        let cluster = Cluster::default();
+        cluster.put(config("a-new", "00-1a-e8-00-00-01", "2026-03-02T08:00:00Z"));
+        cluster.put(config("old", "00:1A:E8:00:00:01", "2026-03-01T08:00:00Z"));
+        let wanted = crate::spec::load(&cluster.snapshot(), &crate::spec::SecretsUnread);
+        assert_eq!(wanted.devices().len(), 1);
+        let problems: Vec<String> = wanted.problems().iter().map(ToString::to_string).collect();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains("a-new.yaml") && problems[0].contains("PhoneConfig old"), "{problems:?}");
+        cluster.remove("PhoneConfig", "old");
+        assert!(crate::spec::load(&cluster.snapshot(), &crate::spec::SecretsUnread).problems().is_empty());
+    }
+}

@@ -1,0 +1,289 @@
+//! The task that watches the resources and tells of their states.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use futures_util::{
+    Stream, StreamExt as _,
+    stream::{BoxStream, select_all},
+};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret as ClusterSecret};
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{ApiResource, DynamicObject, GroupVersionKind},
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{self, Event, watcher},
+    },
+};
+use serde_json::Value;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    KubeSettings,
+    objects::{KINDS, Resource},
+    secrets::LABEL,
+};
+use crate::{
+    source::{
+        EVENT_QUEUE, Source, SourceEvent,
+        run::{Switch, switch},
+    },
+    spec::{Revision, crd},
+    wpi::Secret,
+};
+
+/// The `ConfigMap` that corrects and extends the catalogue, and its key.
+const CATALOGUE: (&str, &str) = ("phoneops-catalogue", "catalogue.csv");
+/// How often the task looks whether it is to stop.
+const STOP_CHECK: Duration = Duration::from_millis(500);
+/// How long a cluster that cannot be reached is waited for before it is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+/// Most changes that are gathered before a state is told although the cluster does not rest.
+const MOST_WAIT: Duration = Duration::from_secs(5);
+
+/// What a change is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Which {
+    Resource(&'static str),
+    Catalogue,
+    Secrets,
+}
+
+/// One change.
+enum Seen {
+    Here(Box<Value>),
+    Secret(String, HashMap<String, Secret>),
+    Gone(String),
+    /// A list begins, and ends.
+    Begin,
+    End,
+}
+
+/// Starts to watch, on the runtime of the caller.
+pub(in crate::source) fn start(settings: KubeSettings) -> Source {
+    let (events, receiver) = mpsc::channel(EVENT_QUEUE);
+    let (switch, trigger, stop) = switch();
+    tokio::spawn(run(settings, switch, events));
+    Source { events: receiver, trigger, _stop: stop }
+}
+
+async fn run(settings: KubeSettings, switch: Switch, events: mpsc::Sender<SourceEvent>) {
+    let mut away: Option<Timestamp> = None;
+    while !switch.stop.is_set() && !events.is_closed() {
+        let (config, namespace) = match settings.reach().await {
+            Ok(reached) => reached,
+            Err(problem) => {
+                tell_away(&events, &mut away, &problem).await;
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
+        };
+        match Client::try_from(config) {
+            Ok(client) => {
+                let task = Task {
+                    stream: streams(&client, &namespace),
+                    settings: &settings,
+                    events: &events,
+                    listed: HashMap::new(),
+                    known: None,
+                };
+                task.run(&switch, &mut away).await;
+                return;
+            }
+            Err(error) => tell_away(&events, &mut away, &error.to_string()).await,
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn tell_away(events: &mpsc::Sender<SourceEvent>, away: &mut Option<Timestamp>, problem: &str) {
+    if away.is_none() {
+        let since = Timestamp::now();
+        *away = Some(since);
+        let problem = format!("the Kubernetes API cannot be used: {problem}");
+        let _ = events.send(SourceEvent::Away { category: "api", problem, since }).await;
+    }
+}
+
+type Change = (Which, Result<Seen, String>);
+
+fn streams(client: &Client, namespace: &str) -> BoxStream<'static, Change> {
+    let mut all: Vec<BoxStream<'static, Change>> = Vec::new();
+    for (kind, plural) in KINDS {
+        let kinds = GroupVersionKind::gvk(crd::GROUP, crd::VERSION, kind);
+        let resource = ApiResource::from_gvk_with_plural(&kinds, plural);
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+        all.push(changes(Which::Resource(kind), watcher(api, watcher::Config::default()), plain));
+    }
+    let catalogue = watcher::Config::default().fields(&format!("metadata.name={}", CATALOGUE.0));
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    all.push(changes(Which::Catalogue, watcher(maps, catalogue), plain));
+    let labelled = watcher::Config::default().labels(&format!("{LABEL}=true"));
+    let secrets: Api<ClusterSecret> = Api::namespaced(client.clone(), namespace);
+    all.push(changes(Which::Secrets, watcher(secrets, labelled), secret));
+    select_all(all).boxed()
+}
+
+fn changes<K>(
+    which: Which,
+    stream: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
+    read: fn(K) -> Result<Seen, String>,
+) -> BoxStream<'static, Change>
+where
+    K: kube::Resource + Send + 'static,
+{
+    let told = move |event: Result<Event<K>, watcher::Error>| {
+        let seen = match event {
+            Ok(Event::Apply(object) | Event::InitApply(object)) => read(object),
+            Ok(Event::Delete(object)) => Ok(Seen::Gone(object.meta().name.clone().unwrap_or_default())),
+            Ok(Event::Init) => Ok(Seen::Begin),
+            Ok(Event::InitDone) => Ok(Seen::End),
+            Err(error) => Err(error.to_string()),
+        };
+        (which, seen)
+    };
+    stream.default_backoff().map(told).boxed()
+}
+
+fn plain<K: serde::Serialize>(object: K) -> Result<Seen, String> {
+    serde_json::to_value(object).map(|value| Seen::Here(Box::new(value))).map_err(|error| error.to_string())
+}
+
+/// Content goes into its type at once.
+#[expect(clippy::unnecessary_wraps, reason = "of one form with the readers of other objects")]
+fn secret(object: ClusterSecret) -> Result<Seen, String> {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok().map(Secret::new);
+    let name = object.name_any();
+    let data = object.data.unwrap_or_default().into_iter();
+    Ok(Seen::Secret(name, data.filter_map(|(key, bytes)| Some((key, text(bytes.0)?))).collect()))
+}
+
+struct Task<'a> {
+    stream: BoxStream<'static, Change>,
+    settings: &'a KubeSettings,
+    events: &'a mpsc::Sender<SourceEvent>,
+    /// Names of a list that is being read; a kind that was listed whole once has an empty one.
+    listed: HashMap<Which, Listing>,
+    known: Option<Revision>,
+}
+
+#[derive(Debug, Default)]
+struct Listing {
+    names: Vec<String>,
+    under_way: bool,
+}
+
+impl Task<'_> {
+    async fn run(mut self, switch: &Switch, away: &mut Option<Timestamp>) {
+        let mut due: Option<(Instant, Instant)> = None;
+        let mut secrets_changed = false;
+        loop {
+            let wait = due.map(|(rest, most)| rest.min(most));
+            let waited = async {
+                match wait {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                change = self.stream.next() => {
+                    let Some((which, seen)) = change else { return };
+                    match seen {
+                        Ok(seen) => {
+                            if away.take().is_some() && self.events.send(SourceEvent::Back).await.is_err() {
+                                return;
+                            }
+                            self.take(which, seen);
+                            secrets_changed |= which == Which::Secrets;
+                            let now = Instant::now();
+                            let most = due.map_or(now + MOST_WAIT, |(_, most)| most);
+                            due = Some((now + self.settings.debounce, most));
+                        }
+                        Err(problem) => tell_away(self.events, away, &problem).await,
+                    }
+                }
+                () = waited => {
+                    due = None;
+                    if self.is_whole() && self.tell(std::mem::take(&mut secrets_changed)).await.is_err() {
+                        return;
+                    }
+                }
+                () = tokio::time::sleep(STOP_CHECK) => {}
+            }
+            if switch.stop.is_set() || self.events.is_closed() {
+                return;
+            }
+        }
+    }
+
+    /// Whether every kind was listed whole, and none is being listed anew.
+    fn is_whole(&self) -> bool {
+        let kinds = KINDS.iter().map(|(kind, _)| Which::Resource(kind));
+        let mut all = kinds.chain([Which::Catalogue, Which::Secrets]);
+        all.all(|which| self.listed.get(&which).is_some_and(|listing| !listing.under_way))
+    }
+
+    fn take(&mut self, which: Which, seen: Seen) {
+        match seen {
+            Seen::Begin => drop(self.listed.insert(which, Listing { names: Vec::new(), under_way: true })),
+            Seen::End => {
+                let names = self.listed.entry(which).or_default();
+                names.under_way = false;
+                let names = std::mem::take(&mut names.names);
+                match which {
+                    Which::Resource(kind) => self.settings.cluster.keep(kind, &names),
+                    Which::Secrets => self.settings.secrets.keep(&names),
+                    Which::Catalogue if names.is_empty() => self.settings.cluster.put_catalogue(None),
+                    Which::Catalogue => {}
+                }
+            }
+            Seen::Gone(name) => match which {
+                Which::Resource(kind) => self.settings.cluster.remove(kind, &name),
+                Which::Secrets => self.settings.secrets.remove(&name),
+                Which::Catalogue => self.settings.cluster.put_catalogue(None),
+            },
+            Seen::Here(object) => self.here(which, &object),
+            Seen::Secret(name, content) => {
+                self.note(which, &name);
+                self.settings.secrets.put(&name, content);
+            }
+        }
+    }
+
+    fn note(&mut self, which: Which, name: &str) {
+        if let Some(listing) = self.listed.get_mut(&which).filter(|listing| listing.under_way) {
+            listing.names.push(name.to_owned());
+        }
+    }
+
+    fn here(&mut self, which: Which, object: &Value) {
+        let Some(name) = object.pointer("/metadata/name").and_then(Value::as_str) else { return };
+        self.note(which, name);
+        if let Which::Resource(kind) = which {
+            if let Some(resource) = Resource::read(kind, object) {
+                self.settings.cluster.put(resource);
+            }
+        } else if which == Which::Catalogue {
+            let csv = object.get("data").and_then(|data| data.get(CATALOGUE.1)).and_then(Value::as_str);
+            self.settings.cluster.put_catalogue(csv.map(str::to_owned));
+        }
+    }
+
+    async fn tell(&mut self, secrets_changed: bool) -> Result<(), ()> {
+        let snapshot = self.settings.cluster.snapshot();
+        let event = if self.known.as_ref() != Some(&snapshot.revision) {
+            tracing::info!(revision = %snapshot.revision, resources = snapshot.files.len(), "source: new revision");
+            self.known = Some(snapshot.revision.clone());
+            SourceEvent::Snapshot(Arc::new(snapshot))
+        } else if secrets_changed {
+            SourceEvent::Secrets
+        } else {
+            return Ok(());
+        };
+        self.events.send(event).await.map_err(drop)
+    }
+}

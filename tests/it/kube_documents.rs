@@ -1,0 +1,287 @@
+//! Documents in a real Kubernetes cluster: phones are brought to what resources say, and their status tells how they are.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret as ClusterSecret;
+use kube::{
+    Api,
+    api::{Patch, PatchParams, PostParams},
+};
+use phoneops::{
+    sim::{Model, SimPhone},
+    source::{KubeSettings, SourceSettings},
+    wpi::{ItemText, Secret},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    kube_server::Cluster,
+    service_stage::{LONG, Stage, has, id, idle, mac, text, times_written, until},
+};
+
+/// A service on the namespace of a cluster.
+async fn stage(cluster: &Cluster) -> Stage {
+    let mut stage = Stage::dark("");
+    let settings = KubeSettings {
+        config: Some(cluster.config().await),
+        debounce: Duration::from_millis(50),
+        ..KubeSettings::new(Some(cluster.namespace.clone()))
+    };
+    stage.settings.source = SourceSettings::Kube(Box::new(settings));
+    stage.start().await;
+    stage.taken_over().await;
+    stage
+}
+
+async fn profile(cluster: &Cluster, items: Value) {
+    let spec = json!({"policy": {"mode": "Enforce", "interval": "30d"}, "items": items});
+    cluster.apply("PhoneProfile", "fleet", &spec).await;
+}
+
+async fn config(cluster: &Cluster, number: u32, items: Value) {
+    let spec = json!({"phone": {"mac": mac(number)}, "profiles": ["fleet"], "items": items});
+    cluster.apply("PhoneConfig", &format!("phone-{number}"), &spec).await;
+}
+
+fn is_in(state: &str) -> impl Fn(&Value) -> bool {
+    move |resource| {
+        let status = &resource["status"];
+        status["state"] == state && status["observedGeneration"] == resource["metadata"]["generation"]
+    }
+}
+
+fn condition<'r>(resource: &'r Value, kind: &str) -> Option<&'r Value> {
+    resource["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)
+}
+
+async fn phone(stage: &Stage, number: u32) -> SimPhone {
+    let phone = stage.phone(number, Model::OpenStage40V3R5).await;
+    phone.boot();
+    phone
+}
+
+/// The table that `kubectl get` prints, wide.
+async fn table(cluster: &Cluster, plural: &str) -> (Vec<String>, Vec<Vec<Value>>) {
+    let path = format!("/apis/phoneops.dev/v1alpha1/namespaces/{}/{plural}", cluster.namespace);
+    let request = http::Request::get(path)
+        .header("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
+        .body(Vec::new())
+        .unwrap();
+    let table: Value = cluster.client.request(request).await.unwrap();
+    let columns = table["columnDefinitions"].as_array().unwrap().iter();
+    let columns = columns.map(|column| column["name"].as_str().unwrap().to_owned()).collect();
+    let rows = table["rows"].as_array().unwrap().iter().map(|row| row["cells"].as_array().unwrap().clone()).collect();
+    (columns, rows)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_becomes_what_its_resource_says_and_the_status_tells_until_the_resource_is_gone() {
+    let cluster = Cluster::start().await;
+    profile(&cluster, json!({"sntp-addr": "192.0.2.5"})).await;
+    config(&cluster, 0, json!({"sip-name": "Reception"})).await;
+    let stage = stage(&cluster).await;
+    let waiting = cluster.becomes("PhoneConfig", "phone-0", is_in("Unknown")).await;
+    assert_eq!(condition(&waiting, "Ready").unwrap()["status"], "False");
+    let handset = phone(&stage, 0).await;
+    let resource = cluster.becomes("PhoneConfig", "phone-0", is_in("InSync")).await;
+    assert_eq!((has(&handset, "sntp-addr"), has(&handset, "sip-name")), ("192.0.2.5".into(), "Reception".into()));
+    let ready = condition(&resource, "Ready").unwrap();
+    assert_eq!((&ready["status"], &ready["reason"]), (&json!("True"), &json!("InSync")));
+    assert!(condition(&resource, "Reconciling").is_none() && condition(&resource, "Stalled").is_none());
+    assert_eq!((&resource["status"]["proven"], &resource["status"]["managed"]), (&json!(2), &json!(2)));
+    let profile_status = cluster.becomes("PhoneProfile", "fleet", |profile| profile["status"]["inSync"] == 1).await;
+    assert_eq!(condition(&profile_status, "Ready").unwrap()["status"], "True");
+
+    let (columns, rows) = table(&cluster, "phoneconfigs").await;
+    assert_eq!(columns[1..6], ["Phone", "Model", "State", "Drift", "Ready"]);
+    assert_eq!(columns[7..], ["Pending", "Site", "Revision", "Firmware", "Message"]);
+    let told: Vec<Value> = rows[0][..6].to_vec();
+    assert_eq!(
+        told,
+        [json!("phone-0"), json!(mac(0)), json!("OpenStage 40"), json!("InSync"), json!(0), json!("True")]
+    );
+
+    // a person's change of the profile reaches the phone by contact-me, and what is ours stays ours
+    profile(&cluster, json!({"sntp-addr": "192.0.2.6"})).await;
+    until(|| has(&handset, "sntp-addr") == "192.0.2.6", || has(&handset, "sntp-addr")).await;
+    idle(&handset).await;
+    let revision = json!(stage.view(0).revision.unwrap());
+    let told = |resource: &Value| is_in("InSync")(resource) && resource["status"]["revision"] == revision;
+    let resource = cluster.becomes("PhoneConfig", "phone-0", told).await;
+    let owners = resource["metadata"]["managedFields"].as_array().unwrap();
+    for owner in owners {
+        let fields = owner["fieldsV1"].as_object().unwrap();
+        let ours = owner["manager"] == "phoneops-status";
+        assert_eq!((fields.contains_key("f:status"), fields.contains_key("f:spec")), (ours, !ours), "{owner}");
+    }
+
+    // at rest nothing is written
+    let version = |resource: &Value| resource["metadata"]["resourceVersion"].clone();
+    let before = version(&cluster.get("PhoneConfig", "phone-0").await);
+    handset.restart();
+    let ended = handset.counts().ended;
+    handset.wait_for(move |view| view.counts().ended > ended && view.is_idle(), LONG).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let after = cluster.becomes("PhoneConfig", "phone-0", is_in("InSync")).await;
+    assert_eq!(version(&after), before, "a read changes nothing: {after:#}");
+
+    cluster.api("PhoneConfig").delete("phone-0", &kube::api::DeleteParams::default()).await.unwrap();
+    stage.reaches(0, phoneops::fleet::words::State::Abandoned).await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_secrets_with_the_label_are_read_and_a_rotated_one_is_written_once() {
+    let cluster = Cluster::start().await;
+    let secrets: Api<ClusterSecret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let secret = |labels: Value, password: &str| {
+        let secret = json!({"metadata": {"name": "sip-0", "labels": labels}, "stringData": {"password": password}});
+        serde_json::from_value::<ClusterSecret>(secret).unwrap()
+    };
+    secrets.create(&PostParams::default(), &secret(json!({}), "planted-one")).await.unwrap();
+    profile(&cluster, json!({"sntp-addr": "192.0.2.5"})).await;
+    config(&cluster, 0, json!({})).await;
+    let stage = stage(&cluster).await;
+    let handset = phone(&stage, 0).await;
+    cluster.becomes("PhoneConfig", "phone-0", is_in("InSync")).await;
+    let reference = json!({"sip-pwd": {"secret": {"name": "sip-0", "key": "password"}}});
+    config(&cluster, 0, reference).await;
+    let refused = cluster.becomes("PhoneConfig", "phone-0", is_in("Invalid")).await;
+    let message = refused["status"]["message"].as_str().unwrap();
+    assert!(message.contains("there is no Secret sip-0 with the label phoneops.dev/phone-secret"), "{message}");
+    assert_eq!(condition(&refused, "Stalled").unwrap()["status"], "True");
+
+    let labelled = json!({"phoneops.dev/phone-secret": "true"});
+    let patch = json!({"metadata": {"labels": labelled}});
+    secrets.patch("sip-0", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    let value = || handset.value(&id("sip-pwd"));
+    until(|| value() == Some(ItemText::Secret(Secret::new("planted-one"))), || "never written".to_owned()).await;
+    cluster.becomes("PhoneConfig", "phone-0", is_in("InSync")).await;
+    let rotated = json!({"stringData": {"password": "planted-two"}});
+    secrets.patch("sip-0", &PatchParams::default(), &Patch::Merge(&rotated)).await.unwrap();
+    until(|| value() == Some(ItemText::Secret(Secret::new("planted-two"))), || "never rotated".to_owned()).await;
+    let resource = cluster.becomes("PhoneConfig", "phone-0", is_in("InSync")).await;
+    assert_eq!(times_written(&handset, "sip-pwd"), 2);
+    assert!(!resource["status"].to_string().contains("planted"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_resources_for_one_phone_the_older_stays_in_force_and_an_annotation_has_it_read_now() {
+    let cluster = Cluster::start().await;
+    profile(&cluster, json!({"sntp-addr": "192.0.2.5"})).await;
+    config(&cluster, 0, json!({})).await;
+    let stage = stage(&cluster).await;
+    let handset = phone(&stage, 0).await;
+    cluster.becomes("PhoneConfig", "phone-0", is_in("InSync")).await;
+    // creation times are whole seconds
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let other = json!({"phone": {"mac": mac(0)}, "items": {"sntp-addr": "192.0.2.66"}});
+    cluster.apply("PhoneConfig", "a-copy", &other).await;
+    let refused = cluster.becomes("PhoneConfig", "a-copy", is_in("Invalid")).await;
+    assert!(
+        refused["status"]["message"].as_str().unwrap().contains("PhoneConfig phone-0, which is older"),
+        "{refused:#}"
+    );
+    assert_eq!(has(&handset, "sntp-addr"), "192.0.2.5");
+
+    // what is wrong by the definition itself never gets in
+    let wrong = json!({"apiVersion": "phoneops.dev/v1alpha1", "kind": "PhoneConfig", "metadata": {"name": "phone-0"},
+        "spec": {"phone": {"mac": mac(0)}, "items": {"e164": 4_930_123}}});
+    let params = PatchParams::apply("ada").force();
+    let error = cluster.api("PhoneConfig").patch("phone-0", &params, &Patch::Apply(&wrong)).await.unwrap_err();
+    assert!(error.to_string().contains("spec.items.e164"), "{error}");
+
+    handset.local_change(id("sntp-addr"), text("192.0.2.5"));
+    idle(&handset).await;
+    let contacts = handset.contacts_received();
+    let wish = json!({"metadata": {"annotations": {"phoneops.dev/reconcile-at": "2026-03-01T08:00:00Z"}}});
+    cluster.api("PhoneConfig").patch("phone-0", &PatchParams::default(), &Patch::Merge(&wish)).await.unwrap();
+    until(|| handset.contacts_received() > contacts, || "never asked".to_owned()).await;
+    let told = |resource: &Value| resource["status"]["reconcileAt"] == "2026-03-01T08:00:00Z";
+    cluster.becomes("PhoneConfig", "phone-0", told).await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_api_server_is_away_phones_are_served_and_what_changed_meanwhile_comes_after_it() {
+    let mut cluster = Cluster::start().await;
+    profile(&cluster, json!({"sntp-addr": "192.0.2.5"})).await;
+    config(&cluster, 0, json!({})).await;
+    let stage = stage(&cluster).await;
+    let handset = phone(&stage, 0).await;
+    cluster.becomes("PhoneConfig", "phone-0", is_in("InSync")).await;
+    cluster.stop_api();
+    handset.local_change(id("sntp-addr"), text("192.0.2.9"));
+    until(|| has(&handset, "sntp-addr") == "192.0.2.5", || "drift is not put right".to_owned()).await;
+    cluster.start_api().await;
+    profile(&cluster, json!({"sntp-addr": "192.0.2.6"})).await;
+    until(|| has(&handset, "sntp-addr") == "192.0.2.6", || "the watch is not resumed".to_owned()).await;
+    cluster.becomes("PhoneConfig", "phone-0", is_in("InSync")).await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_role_of_the_examples_is_enough_and_without_any_of_it_the_service_says_what_it_may_not_do() {
+    let cluster = Cluster::start().await;
+    profile(&cluster, json!({"sntp-addr": "192.0.2.5"})).await;
+    config(&cluster, 0, json!({})).await;
+    let rules = 4;
+    for rule in 0..rules {
+        let lesser = |role: &mut k8s_openapi::api::rbac::v1::Role| {
+            let all = role.rules.as_mut().unwrap();
+            assert_eq!(all.len(), rules);
+            drop(all.remove(rule));
+        };
+        cluster.grant(lesser).await;
+        let mut stage = Stage::dark("");
+        let settings = KubeSettings {
+            config: Some(cluster.config().await),
+            debounce: Duration::from_millis(20),
+            ..KubeSettings::new(Some(cluster.namespace.clone()))
+        };
+        stage.settings.source = SourceSettings::Kube(Box::new(settings));
+        stage.start().await;
+        if rule == 1 {
+            // documents are read, and their status is not written
+            stage.taken_over().await;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            assert!(cluster.get("PhoneConfig", "phone-0").await.get("status").is_none());
+        } else {
+            let not_ready = async || stage.api("GET /readyz").await.body;
+            let deadline = tokio::time::Instant::now() + LONG;
+            while !not_ready().await.contains("is forbidden") {
+                assert!(tokio::time::Instant::now() < deadline, "{}", not_ready().await);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        stage.end().await;
+    }
+    cluster.grant(|_| ()).await;
+    let stage = stage(&cluster).await;
+    cluster.becomes("PhoneConfig", "phone-0", is_in("Unknown")).await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documents_of_the_examples_are_taken_by_the_server_and_by_the_loader() {
+    let cluster = Cluster::start().await;
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/kubernetes/phones.yaml");
+    let text = std::fs::read_to_string(file).unwrap();
+    for document in text.split("---\n") {
+        let resource: Value = ::serde_yaml::from_str(document).unwrap();
+        let name = resource["metadata"]["name"].as_str().unwrap();
+        match resource["kind"].as_str().unwrap() {
+            "Secret" => {
+                let secrets: Api<ClusterSecret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+                secrets.patch(name, &PatchParams::apply("ada"), &Patch::Apply(&resource)).await.unwrap();
+            }
+            kind => cluster.apply(kind, name, &resource["spec"]).await,
+        }
+    }
+    let stage = stage(&cluster).await;
+    let resource = cluster.becomes("PhoneConfig", "reception", is_in("Unknown")).await;
+    assert_eq!(resource["status"]["site"], "berlin", "{resource:#}");
+    cluster.becomes("PhoneSite", "berlin", |site| site["status"]["phones"] == 1).await;
+    stage.end().await;
+}
