@@ -11,7 +11,7 @@ use kube::{
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::KubeAccess;
+use super::{KubeAccess, kube_events::Teller};
 use crate::{
     fleet::{
         tally::LayerTally,
@@ -36,7 +36,7 @@ const MESSAGE: usize = 1_000;
 
 /// Looks at all resources again and again until it is told to stop, and writes what is another status now.
 pub async fn run(access: Arc<dyn KubeAccess>, settings: KubeSettings, mut stopped: watch::Receiver<bool>) {
-    let mut writer = Writer { access, settings, apis: None, seen: HashMap::new(), away: false };
+    let mut writer = Writer { access, settings, ways: None, seen: HashMap::new(), away: false };
     while !*stopped.borrow_and_update() {
         tokio::select! {
             changed = stopped.changed() => if changed.is_err() { return },
@@ -45,10 +45,16 @@ pub async fn run(access: Arc<dyn KubeAccess>, settings: KubeSettings, mut stoppe
     }
 }
 
+/// The ways to the cluster.
+struct Ways {
+    apis: HashMap<&'static str, Api<DynamicObject>>,
+    teller: Teller,
+}
+
 struct Writer {
     access: Arc<dyn KubeAccess>,
     settings: KubeSettings,
-    apis: Option<HashMap<&'static str, Api<DynamicObject>>>,
+    ways: Option<Ways>,
     /// The annotation by which each phone was last read.
     seen: HashMap<String, String>,
     away: bool,
@@ -99,8 +105,8 @@ impl Writer {
         of_config(view.as_ref(), self.head(resource, path), &self.access.problems_of(path), resource)
     }
 
-    async fn apis(&mut self) -> Result<&HashMap<&'static str, Api<DynamicObject>>, String> {
-        if self.apis.is_none() {
+    async fn ways(&mut self) -> Result<&Ways, String> {
+        if self.ways.is_none() {
             let (config, namespace) = self.settings.reach().await?;
             let client = Client::try_from(config).map_err(|error| error.to_string())?;
             let api = |(kind, plural): (&'static str, &str)| {
@@ -108,29 +114,14 @@ impl Writer {
                 let resource = ApiResource::from_gvk_with_plural(&kinds, plural);
                 (kind, Api::namespaced_with(client.clone(), &namespace, &resource))
             };
-            self.apis = Some(KINDS.into_iter().map(api).collect());
+            let apis = KINDS.into_iter().map(api).collect();
+            self.ways = Some(Ways { apis, teller: Teller::new(client.clone()) });
         }
-        self.apis.as_ref().ok_or_else(|| "there is no way to the cluster".to_owned())
+        self.ways.as_ref().ok_or_else(|| "there is no way to the cluster".to_owned())
     }
 
     async fn write(&mut self, resource: &Resource, status: Value) {
-        let patch = json!({
-            "apiVersion": API_VERSION, "kind": resource.kind, "metadata": { "name": resource.name }, "status": status,
-        });
-        let result = match self.apis().await {
-            Ok(apis) => match apis.get(resource.kind) {
-                Some(api) => {
-                    let params = PatchParams::apply(MANAGER).force();
-                    api.patch_status(&resource.name, &params, &Patch::Apply(&patch))
-                        .await
-                        .map(drop)
-                        .map_err(|error| error.to_string())
-                }
-                None => Ok(()),
-            },
-            Err(problem) => Err(problem),
-        };
-        match result {
+        match self.try_write(resource, status).await {
             Ok(()) => self.away = false,
             Err(problem) if !self.away => {
                 self.away = true;
@@ -143,6 +134,23 @@ impl Writer {
             }
             Err(_) => {}
         }
+    }
+
+    async fn try_write(&mut self, resource: &Resource, status: Value) -> Result<(), String> {
+        let Ways { apis, teller } = self.ways().await?;
+        let Some(api) = apis.get(resource.kind) else { return Ok(()) };
+        let patch = json!({
+            "apiVersion": API_VERSION, "kind": resource.kind, "metadata": { "name": resource.name }, "status": status,
+        });
+        let params = PatchParams::apply(MANAGER).force();
+        api.patch_status(&resource.name, &params, &Patch::Apply(&patch)).await.map_err(|error| error.to_string())?;
+        if resource.kind == "PhoneConfig"
+            && let Err(error) = teller.tell(resource, &status).await
+        {
+            // the status has it; an event that is lost is not told again
+            tracing::debug!(name = resource.name, %error, "an event was not told");
+        }
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@
 //!   [`release`]: those that end an Abandoned phone
 //! - [`back`]: the route that tells who has come back after an outage
 //! - [`alert`]: the routes of alerts, and of what decides over emergency calls
-//! - [`kube_status`]: the status of resources in a cluster
+//! - [`kube_status`]: the status of resources in a cluster; `kube_events`: what changed in it
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
 use std::pin::Pin;
@@ -54,6 +54,7 @@ pub mod back;
 pub mod brake;
 pub mod gate;
 pub mod history;
+mod kube_events;
 pub mod kube_status;
 pub mod metrics;
 pub mod problem;

@@ -125,6 +125,23 @@ async fn a_phone_becomes_what_its_resource_says_and_the_status_tells_until_the_r
     let after = cluster.becomes("PhoneConfig", "phone-0", is_in("InSync")).await;
     assert_eq!(version(&after), before, "a read changes nothing: {after:#}");
 
+    let told = async |reason: &str| {
+        let deadline = tokio::time::Instant::now() + LONG;
+        loop {
+            let events = cluster.events("phone-0").await;
+            if let Some((_, note)) = events.iter().find(|(known, _)| known == reason) {
+                break note.clone();
+            }
+            assert!(tokio::time::Instant::now() < deadline, "no {reason} in {events:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(told("Applied").await.starts_with("has all of revision kube-"));
+    config(&cluster, 0, json!({"sip-name": "Reception", "no-such-thing": {"a": 1}})).await;
+    cluster.becomes("PhoneConfig", "phone-0", is_in("Invalid")).await;
+    let note = told("Invalid").await;
+    assert!(note.contains("phoneconfig/phone-0.yaml") && note.contains("is no index"), "{note}");
+
     cluster.api("PhoneConfig").delete("phone-0", &kube::api::DeleteParams::default()).await.unwrap();
     stage.reaches(0, phoneops::fleet::words::State::Abandoned).await;
     stage.end().await;
@@ -226,7 +243,7 @@ async fn the_role_of_the_examples_is_enough_and_without_any_of_it_the_service_sa
     let cluster = Cluster::start().await;
     profile(&cluster, json!({"sntp-addr": "192.0.2.5"})).await;
     config(&cluster, 0, json!({})).await;
-    let rules = 4;
+    let rules = 5;
     for rule in 0..rules {
         let lesser = |role: &mut k8s_openapi::api::rbac::v1::Role| {
             let all = role.rules.as_mut().unwrap();
@@ -247,6 +264,10 @@ async fn the_role_of_the_examples_is_enough_and_without_any_of_it_the_service_sa
             stage.taken_over().await;
             tokio::time::sleep(Duration::from_millis(1_500)).await;
             assert!(cluster.get("PhoneConfig", "phone-0").await.get("status").is_none());
+        } else if rule == 4 {
+            // no event is told, and all else is as ever
+            cluster.becomes("PhoneConfig", "phone-0", is_in("Unknown")).await;
+            assert_eq!(cluster.events("phone-0").await, Vec::<(String, String)>::new());
         } else {
             let not_ready = async || stage.api("GET /readyz").await.body;
             let deadline = tokio::time::Instant::now() + LONG;
