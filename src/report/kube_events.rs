@@ -43,7 +43,7 @@ impl Teller {
             uid: Some(resource.uid.clone()),
             ..ObjectReference::default()
         };
-        for News { warns, reason, note } in between(&resource.status, now) {
+        for News { warns, reason, note } in between(resource.status(), now) {
             let event = Event {
                 type_: if warns { EventType::Warning } else { EventType::Normal },
                 reason: reason.to_owned(),

@@ -11,7 +11,7 @@ use kube::{
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::{KubeAccess, kube_events::Teller};
+use super::{KubeAccess, kube_acts, kube_events::Teller};
 use crate::{
     fleet::{
         tally::LayerTally,
@@ -20,7 +20,10 @@ use crate::{
     },
     source::{
         KubeSettings,
-        kube::{Resource, objects::KINDS},
+        kube::{
+            Resource,
+            objects::{ACTS, KINDS},
+        },
     },
     spec::{API_VERSION, SiteName, crd},
 };
@@ -62,9 +65,13 @@ struct Writer {
 
 impl Writer {
     async fn look(&mut self) {
-        let resources = self.settings.cluster.resources();
-        if resources.is_empty() {
+        let cluster = &self.settings.cluster;
+        if !cluster.was_listed() {
             return;
+        }
+        let resources = cluster.resources();
+        if let Ok((_, namespace)) = self.settings.reach().await {
+            kube_acts::release(&*self.access, &namespace, &resources);
         }
         let tallies = self.access.tallies();
         for resource in resources {
@@ -75,13 +82,15 @@ impl Writer {
                     let tally = tallies.by_file.get(path.as_str()).copied().unwrap_or_default();
                     of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), &resource)
                 }
+                "PhoneBrake" => kube_acts::brake(&*self.access, &resource, Timestamp::now()),
+                "PhoneApproval" => kube_acts::approve(&*self.access, &resource),
                 _ => {
                     let site = SiteName::new(&resource.name);
                     let tally = tallies.by_site.get(&site).copied().unwrap_or_default();
                     of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), &resource)
                 }
             };
-            if status != resource.status && !is_only_a_session(&status, &resource.status) {
+            if status != *resource.status() && !is_only_a_session(&status, resource.status()) {
                 self.write(&resource, status).await;
             }
         }
@@ -90,19 +99,25 @@ impl Writer {
     /// The generation that was taken over: that of the newest snapshot, or the one that was told before.
     fn head(&self, resource: &Resource, path: &str) -> Option<i64> {
         let taken = self.access.revision().and_then(|revision| self.settings.cluster.generation(&revision, path));
-        taken.or_else(|| resource.status.get("observedGeneration").and_then(Value::as_i64))
+        taken.or_else(|| resource.status().get("observedGeneration").and_then(Value::as_i64))
     }
 
     fn of_config(&mut self, resource: &Resource, path: &str) -> Value {
-        let view = self.access.phone(&resource.name);
+        let view = self.access.declared(&resource.name);
         if let Some(wish) = resource.reconcile_at.as_ref().filter(|_| view.is_some()) {
-            let told = resource.status.get("reconcileAt").and_then(Value::as_str) == Some(wish);
+            let told = resource.status().get("reconcileAt").and_then(Value::as_str) == Some(wish);
             if !told && self.seen.get(&resource.name) != Some(wish) {
                 self.access.read_now(&resource.name);
                 self.seen.insert(resource.name.clone(), wish.clone());
             }
         }
-        of_config(view.as_ref(), self.head(resource, path), &self.access.problems_of(path), resource)
+        let problems = self.access.problems_of(path);
+        let mut status = of_config(view.as_ref(), self.head(resource, path), &problems, resource);
+        let held = view.filter(|view| view.state == State::Held).and_then(|_| self.access.gate().held);
+        if let (Some(status), Some(held)) = (status.as_object_mut(), held) {
+            status.insert("held".to_owned(), json!({ "revision": held.revision, "digest": held.digest }));
+        }
+        status
     }
 
     async fn ways(&mut self) -> Result<&Ways, String> {
@@ -114,7 +129,7 @@ impl Writer {
                 let resource = ApiResource::from_gvk_with_plural(&kinds, plural);
                 (kind, Api::namespaced_with(client.clone(), &namespace, &resource))
             };
-            let apis = KINDS.into_iter().map(api).collect();
+            let apis = KINDS.into_iter().chain(ACTS).map(api).collect();
             self.ways = Some(Ways { apis, teller: Teller::new(client.clone()) });
         }
         self.ways.as_ref().ok_or_else(|| "there is no way to the cluster".to_owned())
@@ -239,7 +254,7 @@ fn of_config(view: Option<&PhoneView>, observed: Option<i64>, problems: &[String
     let pending = view.filter(|_| state == State::Pending).and_then(|view| view.pending.as_ref());
     let message = message(view, problems);
     let list = of_state(state, pending.map(|pending| pending.reason));
-    put("conditions", Some(conditions(list, &message, observed, &resource.status)));
+    put("conditions", Some(conditions(list, &message, observed, resource.status())));
     put("state", Some(json!(state.as_str())));
     put("message", Some(json!(message)).filter(|_| !message.is_empty()));
     put("reconcileAt", resource.reconcile_at.as_ref().map(|wish| json!(wish)));
@@ -297,7 +312,7 @@ fn of_layer(tally: LayerTally, observed: Option<i64>, problems: &[String], resou
         (vec![condition("Ready", true, "Settled")], format!("{in_sync} of {phones} phones are in sync"))
     };
     let mut status = json!({
-        "conditions": conditions(list, &message, observed, &resource.status),
+        "conditions": conditions(list, &message, observed, resource.status()),
         "phones": phones, "inSync": in_sync, "pending": pending, "drifted": drifted,
     });
     if let (Some(status), Some(observed)) = (status.as_object_mut(), observed) {

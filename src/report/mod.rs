@@ -15,7 +15,8 @@
 //!   [`release`]: those that end an Abandoned phone
 //! - [`back`]: the route that tells who has come back after an outage
 //! - [`alert`]: the routes of alerts, and of what decides over emergency calls
-//! - [`kube_status`]: the status of resources in a cluster; `kube_events`: what changed in it
+//! - [`kube_status`]: the status of resources in a cluster; `kube_events`: what changed in it;
+//!   `kube_acts`: brakes and approvals that are resources
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
 use std::pin::Pin;
@@ -54,6 +55,7 @@ pub mod back;
 pub mod brake;
 pub mod gate;
 pub mod history;
+mod kube_acts;
 mod kube_events;
 pub mod kube_status;
 pub mod metrics;
@@ -138,9 +140,9 @@ pub trait FleetAccess: Send + Sync + 'static {
 }
 
 /// What the status of resources in a cluster is made of. Each call answers from memory.
-pub trait KubeAccess: Send + Sync + 'static {
+pub trait KubeAccess: FleetAccess {
     /// One phone by the name of its document.
-    fn phone(&self, name: &str) -> Option<PhoneView>;
+    fn declared(&self, name: &str) -> Option<PhoneView>;
     /// How all phones are, by layer and by site.
     fn tallies(&self) -> Tallies;
     /// What is wrong with the document at a path of the source.

@@ -312,7 +312,7 @@ impl FleetAccess for Access {
 }
 
 impl KubeAccess for Access {
-    fn phone(&self, name: &str) -> Option<PhoneView> {
+    fn declared(&self, name: &str) -> Option<PhoneView> {
         FleetAccess::phone(self, name).filter(|phone| phone.name.as_deref() == Some(name))
     }
 

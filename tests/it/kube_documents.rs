@@ -8,6 +8,7 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
 };
 use phoneops::{
+    fleet::{settings::GateSettings, words::PendingReason},
     sim::{Model, SimPhone},
     source::{KubeSettings, SourceSettings},
     wpi::{ItemText, Secret},
@@ -21,7 +22,12 @@ use crate::{
 
 /// A service on the namespace of a cluster.
 async fn stage(cluster: &Cluster) -> Stage {
+    stage_with(cluster, GateSettings::OFF).await
+}
+
+async fn stage_with(cluster: &Cluster, gate: GateSettings) -> Stage {
     let mut stage = Stage::dark("");
+    stage.settings.fleet.gate = gate;
     let settings = KubeSettings {
         config: Some(cluster.config().await),
         debounce: Duration::from_millis(50),
@@ -304,5 +310,60 @@ async fn the_documents_of_the_examples_are_taken_by_the_server_and_by_the_loader
     let resource = cluster.becomes("PhoneConfig", "reception", is_in("Unknown")).await;
     assert_eq!(resource["status"]["site"], "berlin", "{resource:#}");
     cluster.becomes("PhoneSite", "berlin", |site| site["status"]["phones"] == 1).await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brake_and_an_approval_are_resources_whose_rights_the_cluster_gives() {
+    let cluster = Cluster::start().await;
+    profile(&cluster, json!({"sntp-addr": "192.0.2.5"})).await;
+    config(&cluster, 0, json!({})).await;
+    let small = GateSettings { phones: 0, percent: 0, risky: 0, vanish: 0, trailer: false };
+    let first = stage_with(&cluster, small).await;
+    let handset = phone(&first, 0).await;
+    cluster.becomes("PhoneConfig", "phone-0", is_in("InSync")).await;
+
+    let until = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(2)).to_string();
+    let brake = json!({"selector": {"site": "default"}, "until": until, "reason": "ward 3 is silent"});
+    cluster.apply("PhoneBrake", "stop", &brake).await;
+    let on = cluster.becomes("PhoneBrake", "stop", |brake| brake["status"]["state"] == "On").await;
+    assert_eq!(on["status"]["phones"], 1);
+    profile(&cluster, json!({"sntp-addr": "192.0.2.6"})).await;
+    first.pending(0, PendingReason::Braked).await;
+    let told = |resource: &Value| resource["status"]["pending"]["reason"] == "Braked";
+    cluster.becomes("PhoneConfig", "phone-0", told).await;
+    assert_eq!(has(&handset, "sntp-addr"), "192.0.2.5");
+    cluster.api("PhoneBrake").delete("stop", &kube::api::DeleteParams::default()).await.unwrap();
+    crate::service_stage::until(|| has(&handset, "sntp-addr") == "192.0.2.6", || "not released".to_owned()).await;
+    let past = json!({"selector": {"all": true}, "until": "2026-03-01T08:00:00Z", "reason": "too late"});
+    cluster.apply("PhoneBrake", "late", &past).await;
+    cluster.becomes("PhoneBrake", "late", |brake| brake["status"]["state"] == "Over").await;
+    let mut stage = first;
+    idle(&handset).await;
+    stage.stop().await;
+
+    // with a gate that lets no risky item through to more than no phone, a change of the number waits
+    stage.settings.fleet.gate = GateSettings { risky: 1, ..small };
+    stage.start().await;
+    stage.taken_over().await;
+    let numbers = |number: u32| json!({"reg-addr": format!("192.0.2.{number}")});
+    for number in [1, 2] {
+        config(&cluster, number, json!({})).await;
+    }
+    profile(&cluster, numbers(20)).await;
+    let held = cluster.becomes("PhoneConfig", "phone-0", is_in("Held")).await;
+    let digest = held["status"]["held"]["digest"].as_str().unwrap().to_owned();
+    let wrong = json!({"digest": "0000000000000000", "reason": "change 4711"});
+    cluster.apply("PhoneApproval", "change-4711", &wrong).await;
+    cluster.becomes("PhoneApproval", "change-4711", |approval| approval["status"]["state"] == "Waits").await;
+    assert_ne!(has(&handset, "reg-addr"), "192.0.2.20");
+    cluster.apply("PhoneApproval", "change-4711", &json!({"digest": digest, "reason": "change 4711"})).await;
+    cluster.becomes("PhoneApproval", "change-4711", |approval| approval["status"]["state"] == "Approved").await;
+    crate::service_stage::until(|| has(&handset, "reg-addr") == "192.0.2.20", || "not let go".to_owned()).await;
+    let (_, csv) = crate::service_stage::command(&stage, &["audit", "-o", "csv"]).await;
+    for act in ["Brake", "ReleaseBrake", "Approve"] {
+        assert!(csv.contains(&format!(",{act},")), "{act} in {csv}");
+    }
+    assert!(csv.contains(&format!("PhoneApproval {}/change-4711", cluster.namespace)), "{csv}");
     stage.end().await;
 }

@@ -254,7 +254,7 @@ impl Cluster {
 
     async fn define(&self) {
         let all: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        for name in ["phoneconfigs", "phoneprofiles", "phonesites"] {
+        for name in ["phoneconfigs", "phoneprofiles", "phonesites", "phonebrakes", "phoneapprovals"] {
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds").join(format!("{name}.yaml"));
             let definition: Value = serde_yaml(&fs::read_to_string(file).unwrap());
             let name = format!("{name}.phoneops.dev");

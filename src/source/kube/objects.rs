@@ -19,6 +19,9 @@ use crate::{
 pub const KINDS: [(&str, &str); 3] =
     [("PhoneConfig", "phoneconfigs"), ("PhoneProfile", "phoneprofiles"), ("PhoneSite", "phonesites")];
 
+/// The kinds by which people act.
+pub const ACTS: [(&str, &str); 2] = [("PhoneBrake", "phonebrakes"), ("PhoneApproval", "phoneapprovals")];
+
 /// The annotation that stands for a revision.
 pub const REVISION: &str = "phoneops.dev/revision";
 /// The annotation that has a phone read now.
@@ -43,8 +46,7 @@ pub struct Resource {
     pub revision: Option<String>,
     /// The annotation that has its phone read now.
     pub reconcile_at: Option<String>,
-    /// Its status, as it stands in the cluster.
-    pub status: Value,
+    status: Value,
     labels: Value,
     spec: Value,
 }
@@ -70,6 +72,16 @@ impl Resource {
             labels: metadata.get("labels").cloned().unwrap_or(Value::Null),
             spec: object.get("spec").cloned().unwrap_or(Value::Null),
         })
+    }
+
+    /// Its status, as it stands in the cluster.
+    pub fn status(&self) -> &Value {
+        &self.status
+    }
+
+    /// Its spec.
+    pub fn spec(&self) -> &Value {
+        &self.spec
     }
 
     /// The path of its document.
@@ -100,6 +112,8 @@ type Key = (&'static str, String);
 struct Seen {
     resources: BTreeMap<Key, Resource>,
     catalogue: Option<String>,
+    /// Whether every kind was listed whole once.
+    whole: bool,
     /// The generations of the resources of the newest snapshot.
     told: Option<(Revision, HashMap<String, i64>)>,
 }
@@ -130,6 +144,15 @@ impl Cluster {
         self.with(|seen| seen.catalogue = csv);
     }
 
+    pub(super) fn is_whole(&self) {
+        self.with(|seen| seen.whole = true);
+    }
+
+    /// Whether every kind was listed whole once, so that what is not here is not there.
+    pub fn was_listed(&self) -> bool {
+        self.with(|seen| seen.whole)
+    }
+
     /// All resources as they stand now.
     pub fn resources(&self) -> Vec<Resource> {
         self.with(|seen| seen.resources.values().cloned().collect())
@@ -151,7 +174,8 @@ impl Cluster {
                 hash.update((text.len() as u64).to_be_bytes());
                 hash.update(text);
             };
-            for resource in seen.resources.values() {
+            let is_document = |kind: &str| KINDS.iter().any(|(known, _)| *known == kind);
+            for resource in seen.resources.values().filter(|resource| is_document(resource.kind)) {
                 let path = resource.path();
                 let document = resource.document();
                 generations.insert(path.clone(), resource.generation);

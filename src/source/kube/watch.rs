@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     KubeSettings,
-    objects::{KINDS, Resource},
+    objects::{ACTS, KINDS, Resource},
     secrets::LABEL,
 };
 use crate::{
@@ -113,7 +113,7 @@ type Change = (Which, Result<Seen, String>);
 
 fn streams(client: &Client, namespace: &str) -> BoxStream<'static, Change> {
     let mut all: Vec<BoxStream<'static, Change>> = Vec::new();
-    for (kind, plural) in KINDS {
+    for (kind, plural) in KINDS.into_iter().chain(ACTS) {
         let kinds = GroupVersionKind::gvk(crd::GROUP, crd::VERSION, kind);
         let resource = ApiResource::from_gvk_with_plural(&kinds, plural);
         let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
@@ -222,7 +222,7 @@ impl Task<'_> {
 
     /// Whether every kind was listed whole, and none is being listed anew.
     fn is_whole(&self) -> bool {
-        let kinds = KINDS.iter().map(|(kind, _)| Which::Resource(kind));
+        let kinds = KINDS.iter().chain(&ACTS).map(|(kind, _)| Which::Resource(kind));
         let mut all = kinds.chain([Which::Catalogue, Which::Secrets]);
         all.all(|which| self.listed.get(&which).is_some_and(|listing| !listing.under_way))
     }
@@ -274,6 +274,7 @@ impl Task<'_> {
     }
 
     async fn tell(&mut self, secrets_changed: bool) -> Result<(), ()> {
+        self.settings.cluster.is_whole();
         let snapshot = self.settings.cluster.snapshot();
         let event = if self.known.as_ref() != Some(&snapshot.revision) {
             tracing::info!(revision = %snapshot.revision, resources = snapshot.files.len(), "source: new revision");

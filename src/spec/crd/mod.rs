@@ -21,7 +21,7 @@ type Column = (&'static str, &'static str, &'static str, i32);
 
 /// All definitions, in the order in which they are printed.
 pub fn all(catalogue: &Catalogue) -> Vec<Value> {
-    vec![phone_config(catalogue), phone_profile(catalogue), phone_site()]
+    vec![phone_config(catalogue), phone_profile(catalogue), phone_site(), phone_brake(), phone_approval()]
 }
 
 fn phone_config(catalogue: &Catalogue) -> Value {
@@ -139,6 +139,66 @@ fn phone_site() -> Value {
         "categories": ["phoneops"],
     });
     definition(&names, "A place with phones.", &spec, &status::of_layer(), LAYER_COLUMNS)
+}
+
+fn phone_brake() -> Value {
+    let labels = json!({
+        "type": "object", "additionalProperties": { "type": "string" }, "minProperties": 1,
+        "description": "Phones with all of these labels.",
+    });
+    let mut selector = object(
+        vec![("all", boolean("All phones.")), ("site", text("The phones of a site.")), ("matchLabels", labels)],
+        &[],
+        "Which phones: all, site or matchLabels.",
+    );
+    if let Some(selector) = selector.as_object_mut() {
+        selector.insert("minProperties".to_owned(), json!(1));
+        selector.insert("maxProperties".to_owned(), json!(1));
+    }
+    let spec = object(
+        vec![
+            ("selector", selector),
+            ("until", time("When it ends by itself.")),
+            ("reason", text("Why, in one line; it is kept in the audit log.")),
+        ],
+        &["selector", "until", "reason"],
+        "Which phones are not written, until when and why.",
+    );
+    let names = json!({
+        "kind": "PhoneBrake", "plural": "phonebrakes", "singular": "phonebrake", "listKind": "PhoneBrakeList",
+        "categories": ["phoneops"],
+    });
+    let columns: &[Column] = &[
+        ("State", "string", ".status.state", 0),
+        ("Phones", "integer", ".status.phones", 0),
+        ("Until", "string", ".spec.until", 0),
+        ("Reason", "string", ".spec.reason", 0),
+        ("Age", "date", AGE, 0),
+    ];
+    definition(&names, "Stops all writes to some phones, while it is there.", &spec, &status::of_act(), columns)
+}
+
+fn phone_approval() -> Value {
+    let spec = object(
+        vec![
+            ("digest", text("The digest of what waits, as status.held of a phone that waits has it.")),
+            ("site", text("Only the phones of this site.")),
+            ("reason", text("Why, in one line; it is kept in the audit log.")),
+        ],
+        &["digest", "reason"],
+        "What may go on, and why.",
+    );
+    let names = json!({
+        "kind": "PhoneApproval", "plural": "phoneapprovals", "singular": "phoneapproval",
+        "listKind": "PhoneApprovalList", "categories": ["phoneops"],
+    });
+    let columns: &[Column] = &[
+        ("State", "string", ".status.state", 0),
+        ("Phones", "integer", ".status.phones", 0),
+        ("Reason", "string", ".spec.reason", 0),
+        ("Age", "date", AGE, 0),
+    ];
+    definition(&names, "Lets go on what waits at the gate.", &spec, &status::of_act(), columns)
 }
 
 /// The fields that phones and profiles have in common.
@@ -274,7 +334,7 @@ mod tests {
 
     #[test]
     fn the_definitions_have_exactly_the_fields_that_the_loader_reads() {
-        let [config, profile, site] = all(&Catalogue::builtin()).try_into().unwrap();
+        let [config, profile, site, ..]: [Value; 5] = all(&Catalogue::builtin()).try_into().unwrap();
         let common = layer::FIELDS;
         assert_eq!(fields(&config, ""), names(common.into_iter().chain(["phone", "shared"])));
         assert_eq!(fields(&profile, ""), names(common.into_iter().chain(["models", "final", "require"])));
@@ -302,7 +362,7 @@ mod tests {
 
     #[test]
     fn texts_are_texts_numbers_may_be_quoted_and_secrets_are_references() {
-        let [config, ..]: [Value; 3] = all(&Catalogue::builtin()).try_into().unwrap();
+        let [config, ..]: [Value; 5] = all(&Catalogue::builtin()).try_into().unwrap();
         let item = |name: &str| {
             let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/items/properties";
             config.pointer(path).unwrap().get(name).unwrap().clone()

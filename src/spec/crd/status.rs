@@ -61,6 +61,17 @@ pub(super) fn of_config() -> Value {
             ("drift", named("Items that differ.")),
             ("refused", named("Items that the phone refused.")),
             ("pending", pending),
+            (
+                "held",
+                object(
+                    vec![
+                        ("revision", text("The revision that waits.")),
+                        ("digest", text("What a PhoneApproval names.")),
+                    ],
+                    &[],
+                    "What waits at the gate.",
+                ),
+            ),
             ("reconcileAt", text("The annotation phoneops.dev/reconcile-at that was seen last.")),
         ],
         &[],
@@ -81,5 +92,19 @@ pub(super) fn of_layer() -> Value {
         ],
         &[],
         "How the phones are that it concerns.",
+    )
+}
+
+/// Of a `PhoneBrake` or a `PhoneApproval`.
+pub(super) fn of_act() -> Value {
+    object(
+        vec![
+            ("observedGeneration", count("The generation that it is about.")),
+            ("state", text("On, Over or Refused; of an approval Approved, Waits or Refused.")),
+            ("phones", count("Phones that it concerned when it was done.")),
+            ("message", text("What is to be known, for people.")),
+        ],
+        &[],
+        "What became of it.",
     )
 }
