@@ -116,6 +116,7 @@ async fn serve(folder: &Path) -> Outcome<Running> {
         store: store::OpenOptions::default(),
         contact: ContactSettings::default(),
         dcmp: None,
+        webhook: None,
         age_identity: None,
         fingerprint_key: None,
         history: HistorySettings::default(),

@@ -11,6 +11,7 @@ use super::{Exit, log};
 use crate::{
     fleet,
     phone::{CertificateSource, ContactSettings, DcmpSettings, ListenerSettings, TlsMode},
+    report::webhook::WebhookSettings,
     service::{self, HistorySettings, ServiceSettings, StatusSettings},
     source::{DirSettings, GitSettings, KubeSettings, SourceSettings},
     store,
@@ -168,6 +169,12 @@ pub struct Args {
     /// Key of fingerprints of what was written, 64 hex digits; made in the state folder unless given
     #[arg(long, env = "PHONEOPS_FINGERPRINT_KEY", value_name = "FILE")]
     pub fingerprint_key: Option<PathBuf>,
+    /// Where forges tell of pushes (POST /webhook/git); plain HTTP, for a proxy or an inner network
+    #[arg(long, env = "PHONEOPS_WEBHOOK_LISTEN", value_name = "ADDR", requires_all = ["webhook_secret_file", "git"])]
+    pub webhook_listen: Option<SocketAddr>,
+    /// File with the secret that they sign with
+    #[arg(long, env = "PHONEOPS_WEBHOOK_SECRET_FILE", value_name = "FILE")]
+    pub webhook_secret_file: Option<PathBuf>,
     /// File of API tokens: name:rights:sha256, one a line
     #[arg(long, env = "PHONEOPS_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
@@ -271,6 +278,10 @@ impl Args {
                 hosts: self.status_host.clone(),
                 tokens: self.tokens.clone(),
             },
+            webhook: self
+                .webhook_listen
+                .zip(self.webhook_secret_file.clone())
+                .map(|(listen, secret_file)| WebhookSettings { listen, secret_file, branch: self.branch.clone() }),
             fleet: fleet::Settings {
                 report_only: self.report_only,
                 contact_spacing: self.contact_spacing,

@@ -42,6 +42,8 @@ pub mod name {
     pub const RECOVERING_SITES: &str = "phoneops_recovering_sites";
     /// Alerts that stand, by `kind`.
     pub const ALERTS: &str = "phoneops_alerts";
+    /// Deliveries of webhooks by `result`.
+    pub const WEBHOOKS: &str = "phoneops_webhooks_total";
     /// Ended sessions by `reason` of the first message and `result`.
     pub const SESSIONS: &str = "phoneops_sessions_total";
     /// Factory resets that phones showed; their passwords and seeds are written again.
@@ -73,6 +75,7 @@ pub mod name {
         BRAKED_PHONES,
         RECOVERING_SITES,
         ALERTS,
+        WEBHOOKS,
         HISTORY_LOST,
         NOT_APPLICABLE,
         SESSIONS,
@@ -135,6 +138,7 @@ pub struct ServiceMetrics {
     braked_phones: Gauge,
     recovering_sites: Gauge,
     alerts: Family<One, Gauge>,
+    webhooks: Family<One, Counter>,
     sessions: Family<Two, Counter>,
     resets: Counter,
     contacts: Family<One, Counter>,
@@ -174,6 +178,7 @@ impl ServiceMetrics {
             brakes: register(&mut registry, name::BRAKES, "Brakes that hold"),
             braked_phones: register(&mut registry, name::BRAKED_PHONES, "Declared phones that are braked"),
             recovering_sites: register(&mut registry, name::RECOVERING_SITES, "Sites that come back from an outage"),
+            webhooks: register(&mut registry, name::WEBHOOKS, "Deliveries of webhooks by result"),
             alerts: register(&mut registry, name::ALERTS, "Alerts that stand, by kind"),
             resets: register(&mut registry, name::RESETS, "Factory resets that phones showed"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
@@ -228,6 +233,11 @@ impl ServiceMetrics {
     /// A contact-me request was answered, or was not.
     pub fn contact(&self, result: &'static str) {
         self.contacts.get_or_create(&[("result", result)]).inc();
+    }
+
+    /// A webhook was delivered.
+    pub fn webhook(&self, result: &'static str) {
+        self.webhooks.get_or_create(&[("result", result)]).inc();
     }
 
     /// The source was looked at.
@@ -303,6 +313,7 @@ mod tests {
         metrics.contact("no-answer");
         metrics.source_fetch("ok");
         metrics.bound_hit("body");
+        metrics.webhook("fetched");
         metrics.set_store(false, &Stats { waits: 3, commits: 5, requests: 9, failures: 1 });
         let text = metrics.encode();
         for name in name::ALL {

@@ -15,6 +15,7 @@
 //!   [`release`]: those that end an Abandoned phone
 //! - [`back`]: the route that tells who has come back after an outage
 //! - [`alert`]: the routes of alerts, and of what decides over emergency calls
+//! - [`webhook`]: a forge tells that somebody has pushed
 //! - [`kube_status`]: the status of resources in a cluster; `kube_events`: what changed in it;
 //!   `kube_acts`: brakes and approvals that are resources
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
@@ -66,6 +67,7 @@ pub mod server;
 pub mod socket;
 pub mod tokens;
 pub mod undo;
+pub mod webhook;
 
 /// Tells whether what was decided until now is on disk.
 pub type Kept = Pin<Box<dyn Future<Output = bool> + Send>>;

@@ -82,6 +82,14 @@ pub enum ServiceError {
         /// Why.
         source: std::io::Error,
     },
+    /// The webhook server could not start.
+    #[error("cannot take webhooks on {address}: {source}")]
+    Webhook {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The file of tokens is not usable.
     #[error(transparent)]
     Tokens(#[from] report::tokens::TokensError),
@@ -105,6 +113,8 @@ pub struct Running {
     pub status_address: SocketAddr,
     /// Where polls are served, if they are.
     pub dcmp_address: Option<SocketAddr>,
+    /// Where webhooks are taken, if they are.
+    pub webhook_address: Option<SocketAddr>,
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -183,6 +193,15 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         Ok(report::api::router(access.clone(), ApiSettings { hosts: settings.status.hosts.clone(), tokens }))
     };
     let limits = ServerLimits::default();
+    let mut webhook_address = None;
+    if let Some(webhook) = settings.webhook.clone() {
+        let failed = |source| ServiceError::Webhook { address: webhook.listen, source };
+        webhook.check().map_err(failed)?;
+        let tcp = TcpListener::bind(webhook.listen).await.map_err(failed)?;
+        webhook_address = Some(tcp.local_addr().map_err(failed)?);
+        let router = report::webhook::router(webhook, source.trigger.clone(), Arc::clone(&metrics));
+        tasks.spawn(report::server::serve(tcp, router, limits.clone(), Arc::clone(&metrics), stopped.clone()));
+    }
     tasks.spawn(report::server::serve(status, api()?, limits.clone(), Arc::clone(&metrics), stopped.clone()));
     let socket = report::socket::listen(&settings.state.join(SOCKET)).map_err(status_error)?;
     tasks.spawn(report::server::serve_unix(socket, api()?, limits, metrics, stopped.clone()));
@@ -203,7 +222,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         let _ = phones_stopped.wait_for(|stopped| *stopped).await;
     }));
     tracing::info!(phones = %phone_address, status = %status_address, "serving");
-    Ok(Running { phone_address, status_address, dcmp_address, shared, stop, tasks, listener, store })
+    Ok(Running { phone_address, status_address, dcmp_address, webhook_address, shared, stop, tasks, listener, store })
 }
 
 async fn bind_polls(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceError> {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::{fleet, phone, source::SourceSettings, store, wpi};
+use crate::{fleet, phone, report, source::SourceSettings, store, wpi};
 
 /// All settings of one service.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct ServiceSettings {
     pub dcmp: Option<phone::DcmpSettings>,
     /// The status server.
     pub status: StatusSettings,
+    /// Where forges tell of pushes, if they do.
+    pub webhook: Option<report::webhook::WebhookSettings>,
     /// The decisions.
     pub fleet: fleet::Settings,
     /// Bounds on phones' messages.

@@ -36,6 +36,12 @@ pub(super) trait Reader: Send {
 pub struct Trigger(SyncSender<()>);
 
 impl Trigger {
+    /// One that makes nothing look.
+    #[cfg(test)]
+    pub(crate) fn of_nothing() -> Self {
+        Self(sync_channel(1).0)
+    }
+
     /// Asks for a look. Calls that come before it has begun are one; a call during a look gives one more after it.
     pub fn fetch_now(&self) {
         // A full queue means that a look is asked for already; a closed one that there is nobody to look.

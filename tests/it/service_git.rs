@@ -5,6 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature};
 use phoneops::{
     fleet::words::State,
+    report::webhook::WebhookSettings,
     sim::{Model, SimPhone},
     source::{GitSettings, SourceSettings},
 };
@@ -206,5 +207,53 @@ async fn with_the_whole_folder_put_back_a_phone_that_is_not_in_it_is_not_new() {
     phone.wait_for(|view| view.counts().ended > ended && view.is_idle(), LONG).await.unwrap();
     stage.reaches(3, State::InSync).await;
     assert_eq!(blind(), (1, 1), "promise 8: {:#?}", told(&phone, 0));
+    stage.end().await;
+}
+
+/// A request as a forge sends it; the first line of the answer and its text.
+async fn deliver(address: std::net::SocketAddr, body: &str, signature: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "POST /webhook/git HTTP/1.1\r\nHost: hooks\r\nX-GitHub-Event: push\r\nX-Hub-Signature-256: sha256={signature}\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_push_that_a_forge_tells_of_is_fetched_at_once_and_one_with_a_bad_signature_is_not() {
+    let (mut stage, clone) = stage().await;
+    stage.stop().await;
+    let secret_file = stage.path("webhook-secret");
+    fs::write(&secret_file, "not-to-be-guessed\n").unwrap();
+    let listen = ([127, 0, 0, 1], 0).into();
+    stage.settings.webhook = Some(WebhookSettings { listen, secret_file, branch: "main".to_owned() });
+    let SourceSettings::Git(git) = &mut stage.settings.source else { panic!("git") };
+    git.interval = Duration::from_hours(1);
+    stage.start().await;
+    stage.taken_over().await;
+    let address = stage.running().webhook_address.unwrap();
+    let body = r#"{"ref": "refs/heads/main"}"#;
+    let key = openssl::pkey::PKey::hmac(b"not-to-be-guessed").unwrap();
+    let mut signer = openssl::sign::Signer::new(openssl::hash::MessageDigest::sha256(), &key).unwrap();
+    let mac = signer.sign_oneshot_to_vec(body.as_bytes()).unwrap();
+    let signature: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+
+    let pushed = clone.push("Another server", &[("fleet.yaml", &profile("Enforce", "sntp-addr: 192.0.2.77"))]);
+    let taken = || stage.running().shared().with_fleet(|fleet, _| fleet.revision().map(ToString::to_string));
+    let refused = deliver(address, body, &"0".repeat(64)).await;
+    assert!(refused.starts_with("HTTP/1.1 401 ") && refused.ends_with("no good signature\n"), "{refused}");
+    assert_ne!(taken(), Some(pushed.clone()));
+    let answer = deliver(address, body, &signature).await;
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    crate::service_stage::until(|| taken() == Some(pushed.clone()), || format!("{:?}", taken())).await;
+    let metrics = stage.api("GET /metrics").await.body;
+    assert!(metrics.contains("phoneops_webhooks_total{result=\"fetched\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("phoneops_webhooks_total{result=\"refused\"} 1\n"), "{metrics}");
     stage.end().await;
 }

@@ -193,6 +193,7 @@ impl Stage {
             phone: ListenerSettings::new(here, self_made()),
             contact: ContactSettings::default(),
             dcmp: None,
+            webhook: None,
             status: StatusSettings { listen: here, hosts: Vec::new(), tokens: Some(at("tokens")) },
             fleet: fleet::Settings {
                 contact_spacing: SPACING,

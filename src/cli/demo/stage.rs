@@ -132,6 +132,7 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
         history: HistorySettings::default(),
         contact: ContactSettings::default(),
         dcmp: None,
+        webhook: None,
         status: StatusSettings { listen: status, hosts: Vec::new(), tokens: None },
         fleet: fleet::Settings {
             contact_spacing: Duration::from_secs(1),
