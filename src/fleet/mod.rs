@@ -46,6 +46,7 @@ pub mod doors;
 pub mod doubt;
 pub mod drift;
 pub mod effect;
+pub mod explain;
 pub mod fingerprint;
 pub mod flow;
 pub mod gate;

@@ -175,6 +175,32 @@ impl SafetyProblem {
 }
 
 words! {
+    /// How an item of a phone stands.
+    ItemStanding {
+        /// It was read to be as it is wanted.
+        Right,
+        /// It cannot be compared; what is wanted was written and accepted.
+        Written,
+        /// It cannot be compared, and is taken to be right.
+        Assumed,
+        /// It is to be written, without being compared.
+        Due,
+        /// The phone has another value.
+        Differs,
+        /// It was not read yet.
+        Unread,
+        /// The phone refused it.
+        Refused,
+        /// The phone says that it has no such item.
+        NotApplicable,
+        /// A rule leaves the difference alone.
+        Ignored,
+        /// Somebody else keeps changing it.
+        TugOfWar,
+    }
+}
+
+words! {
     /// What an alert is about.
     AlertKind {
         /// An item that decides over emergency calls is not as it should be.

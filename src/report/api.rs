@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /api/v1/phones?state=&site=&model=&limit=&continue=` | a [`Page`](crate::fleet::view::Page) |
 //! | `GET /api/v1/phones/{name-or-mac}` | a [`PhoneView`](crate::fleet::view::PhoneView) |
+//! | `GET /api/v1/phones/{name-or-mac}/explain?item=` | an [`Explanation`](crate::fleet::explain::Explanation); 404 |
 //! | `POST /api/v1/phones/{name-or-mac}/contact` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
 //! | `POST /api/v1/phones/{name-or-mac}/restart` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}` (`at` is null for a phone that cannot be asked to call), 200 `{"result": "AlreadyUnderWay"}`; 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/retry` with `{"secrets": bool, "reason": "…"}` | 202 [`Retried`](super::retry::Retried); 404, 409 |
@@ -83,6 +84,7 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
     Router::new()
         .route("/api/v1/phones", get(phones))
         .route("/api/v1/phones/{id}", get(phone))
+        .route("/api/v1/phones/{id}/explain", get(super::explain::explain))
         .route("/api/v1/phones/{id}/contact", post(contact))
         .route("/api/v1/phones/{id}/restart", post(restart))
         .route("/api/v1/phones/{id}/retry", post(retry::retry))

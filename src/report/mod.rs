@@ -2,6 +2,7 @@
 //!
 //! - [`FleetAccess`]: what the API asks of the running service
 //! - [`api`]: the routes of the status server, as an axum router
+//! - `explain`: its route to where values come from
 //! - [`history`]: its route to the history
 //! - [`retry`]: the route that has a phone tried again
 //! - [`access`]: who may do what: loopback, tokens, the local user, Host and Origin
@@ -31,6 +32,7 @@ use crate::{
         alert::AlertList,
         audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
+        explain::Explanation,
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
@@ -54,6 +56,7 @@ pub mod api;
 pub mod audit;
 pub mod back;
 pub mod brake;
+mod explain;
 pub mod gate;
 pub mod history;
 mod kube_acts;
@@ -78,6 +81,8 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn page(&self, query: &Query) -> Page;
     /// One phone by the name of its document or by its device id; a name wins.
     fn phone(&self, id: &str) -> Option<PhoneView>;
+    /// Why a phone has what it has: all its items, or one.
+    fn explain(&self, id: &str, item: Option<&str>) -> Option<Explanation>;
     /// Asks a phone to open a session.
     fn contact(&self, id: &str, by: &By) -> ContactAnswer;
     /// A page of the history, the newest change first. Reads a file, so it is called where blocking is allowed; the

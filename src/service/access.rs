@@ -12,6 +12,7 @@ use crate::{
         alert::AlertList,
         audit::{AuditEntry, AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
+        explain::Explanation,
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
@@ -74,6 +75,10 @@ impl FleetAccess for Access {
 
     fn phone(&self, id: &str) -> Option<PhoneView> {
         self.shared.with_fleet(|fleet, now| fleet.phone(id, now))
+    }
+
+    fn explain(&self, id: &str, item: Option<&str>) -> Option<Explanation> {
+        self.shared.with_fleet(|fleet, now| fleet.explain(id, item, now))
     }
 
     fn contact(&self, id: &str, by: &By) -> ContactAnswer {

@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 
 use super::{
     code,
-    layer::Merged,
+    layer::{Layer, Merged},
     owner::Voice,
     phone_profile::PhoneProfile,
     problem::{Problem, Severity},
@@ -33,6 +33,11 @@ impl Chain {
     /// The profiles laid over each other for a phone of that model.
     pub(super) fn merged(&self, model: Option<&str>) -> Merged {
         self.merged.clone().unwrap_or_else(|| self.merge(model))
+    }
+
+    /// The layers, lowest first.
+    pub(super) fn layers(&self) -> impl Iterator<Item = &Layer> {
+        self.profiles.iter().map(|profile| &profile.layer)
     }
 
     /// The models that make a difference, in lower case.

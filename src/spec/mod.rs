@@ -7,6 +7,7 @@
 //! - [`labels`]: labels of documents
 //! - [`wanted`]: all phones of one revision
 //! - [`problem`]: what is wrong with a document, where, and what to do; [`code`]: the word for each kind of problem
+//! - [`story`]: where a value comes from
 //! - [`secret_ref`]: references in place of secrets
 //! - [`crd`]: the documents as Kubernetes knows them
 //! - [`known`]: what is known of phones beside the documents
@@ -39,6 +40,7 @@ pub mod revision;
 pub mod secret_ref;
 pub mod site;
 pub mod snapshot;
+pub mod story;
 mod suggest;
 pub mod wanted;
 pub mod window;

@@ -13,6 +13,7 @@ use phoneops::{
         alert::AlertList,
         audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
+        explain::Explanation,
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
@@ -138,6 +139,10 @@ impl FleetAccess for MadeUp {
     fn contact(&self, id: &str, by: &By) -> ContactAnswer {
         self.contacts.lock().unwrap().push((id.to_owned(), by.actor.clone()));
         self.contact.clone()
+    }
+
+    fn explain(&self, _: &str, _: Option<&str>) -> Option<Explanation> {
+        None
     }
 
     fn restart(&self, id: &str, by: &By) -> RestartAnswer {

@@ -242,7 +242,7 @@ async fn a_push_that_a_forge_tells_of_is_fetched_at_once_and_one_with_a_bad_sign
     let key = openssl::pkey::PKey::hmac(b"not-to-be-guessed").unwrap();
     let mut signer = openssl::sign::Signer::new(openssl::hash::MessageDigest::sha256(), &key).unwrap();
     let mac = signer.sign_oneshot_to_vec(body.as_bytes()).unwrap();
-    let signature: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = phoneops::fleet::fingerprint::to_hex(&mac);
 
     let pushed = clone.push("Another server", &[("fleet.yaml", &profile("Enforce", "sntp-addr: 192.0.2.77"))]);
     let taken = || stage.running().shared().with_fleet(|fleet, _| fleet.revision().map(ToString::to_string));

@@ -118,6 +118,7 @@ async fn everywhere(program: &Program) -> Vec<String> {
         found.extend(leaks("the answer to a phone", answer.text().as_bytes()));
     }
     let mut asked: Vec<_> = (0..8).map(|number| format!("/api/v1/phones/phone-{number}")).collect();
+    asked.extend((0..8).map(|number| format!("/api/v1/phones/phone-{number}/explain")));
     let pages = [
         "/api/v1/phones",
         "/api/v1/history?limit=500",

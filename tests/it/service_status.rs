@@ -89,3 +89,22 @@ async fn metrics_count_sessions_and_keep_silent_about_calls() {
     assert!(shown["pending"]["since"].is_null() && shown["pending"]["next"].is_null(), "{shown}");
     stage.end().await;
 }
+
+#[tokio::test]
+async fn an_item_is_explained_by_the_command_down_to_its_line_and_its_last_change() {
+    let stage = Stage::with(&enforced(1)).await;
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
+    let (code, told) = crate::service_stage::command(&stage, &["explain", "phone-0", "sntp-addr"]).await;
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("sntp-addr = 192.0.2.123  Right  profile/fleet, all.yaml:"), "{told}");
+    assert!(told.contains("  the phone has 192.0.2.123"), "{told}");
+    stage.change("all.yaml", &enforced(1).replace("mode: Enforce", "mode: Report")).await;
+    phone.local_change(id("sntp-addr"), text("192.0.2.7"));
+    stage.reaches(0, State::Drifted).await;
+    let (code, told) = crate::service_stage::command(&stage, &["explain", "phone-0"]).await;
+    assert!(code == 1 && told.contains("  not written: the mode is Report: it is only told"), "{code} {told}");
+    let (code, told) = crate::service_stage::command(&stage, &["explain", "phone-0", "e164"]).await;
+    assert!(code == 2 && told.contains("no document wants an item e164 of this phone"), "{code} {told}");
+    assert_eq!(crate::service_stage::command(&stage, &["explain", "nobody"]).await.0, 2);
+    stage.end().await;
+}

@@ -5,6 +5,7 @@ mod calls;
 mod crowd;
 mod custody;
 mod drift;
+mod explain;
 mod fairness;
 mod flows;
 mod forgotten;
