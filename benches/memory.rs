@@ -91,7 +91,7 @@ fn main() -> ExitCode {
     let documents = Held::now();
     fleet.take_wanted(&wanted, now);
     drop(wanted);
-    assert!(fleet.take_effects().iter().all(|effect| matches!(effect, Effect::Save(_))));
+    assert!(fleet.take_effects().iter().all(|effect| matches!(effect, Effect::Save(_) | Effect::SaveService(_))));
     let declared = Held::now();
     (0..PHONES).for_each(|number| session(&mut fleet, number, now));
     let observed = Held::now();

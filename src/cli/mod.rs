@@ -22,6 +22,7 @@ pub mod gate;
 pub mod history;
 pub mod log;
 mod output;
+pub mod plan;
 pub mod release;
 pub mod restart;
 pub mod retry;
@@ -46,6 +47,8 @@ enum Command {
     Serve(Box<serve::Args>),
     /// Check files or folders of YAML documents
     Validate(validate::Args),
+    /// Show what documents would change, before anybody pushes them
+    Plan(plan::Args),
     /// Show the phones of a running service
     Status(status::Args),
     /// Show what people did outside git, who and why
@@ -151,6 +154,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
     match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Validate(args) => validate::run(args),
+        Command::Plan(args) => plan::run(&args),
         Command::Status(args) => status::run(args),
         Command::Audit(args) => audit::run(&args),
         Command::Brake(args) => brake::run(args),

@@ -67,6 +67,7 @@ mod overload;
 pub mod phone;
 pub mod plan;
 mod poll;
+pub mod preview;
 mod proof;
 pub mod put_back;
 pub mod record;

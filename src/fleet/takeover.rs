@@ -38,6 +38,16 @@ impl Takeover {
     }
 }
 
+impl Takeover {
+    /// What was planned for each phone that has a desired state: its name and its writes.
+    pub(super) fn planned(&self) -> impl Iterator<Item = (&str, &Writes)> {
+        self.resolved.iter().filter_map(|resolved| match &resolved.resolution {
+            Resolution::Ready(desired) => Some((&*desired.name, resolved.held.as_ref()?)),
+            Resolution::Invalid { .. } | Resolution::Undeclared => None,
+        })
+    }
+}
+
 /// A declared phone whose desired state is to be resolved, with the model it reports.
 #[derive(Debug, Clone)]
 struct ToResolve {

@@ -1,6 +1,6 @@
 //! Who may do what, decided before any route is looked at.
 //!
-//! | who | `/healthz`, `/readyz` | other reads | acts (anything but GET and HEAD) |
+//! | who | `/healthz`, `/readyz` | other reads, and `POST /api/v1/plan` | acts (anything else but GET and HEAD) |
 //! |---|---|---|---|
 //! | from loopback | yes | yes | token with right `act` |
 //! | from elsewhere | yes | token | token with right `act` |
@@ -56,7 +56,9 @@ pub fn admit(
     if matches!(parts.uri.path(), "/healthz" | "/readyz") {
         return Ok(None);
     }
-    let act = !matches!(parts.method, Method::GET | Method::HEAD);
+    let sends = !matches!(parts.method, Method::GET | Method::HEAD);
+    // a plan changes nothing
+    let act = sends && parts.uri.path() != super::plan::PATH;
     let local = match peer {
         Some(Peer::Local { user }) => return Ok(Some(Actor(user.clone()))),
         Some(Peer::Tcp { from, to }) => {
@@ -68,7 +70,7 @@ pub fn admit(
         // a router that is not behind our server knows nothing of its callers
         None => false,
     };
-    if act {
+    if sends {
         check_origin(&parts.headers)?;
     }
     let Some(presented) = bearer(&parts.headers)? else {

@@ -25,6 +25,7 @@
 //! | `POST /api/v1/undo` with a [`Wish`](undo::Wish) | 200 [`Undo`](crate::fleet::undo::Undo); 404, 409 |
 //! | `GET /api/v1/leftovers?site=` | [`Leftovers`](crate::fleet::leftovers::Leftovers) |
 //! | `POST /api/v1/leftovers/drop` with a [`Drop`](undo::Drop) | 200 [`Dropped`](undo::Dropped) |
+//! | `POST /api/v1/plan` with [`Documents`](super::plan::Documents) | a [`PlanView`](crate::fleet::preview::PlanView) |
 //! | `POST /api/v1/resume` with a [`Reasoned`](super::act::Reasoned) | 200 `{"result": "Resumed"}`; 409 |
 //! | `GET /api/v1/alerts` | an [`AlertList`](crate::fleet::alert::AlertList) |
 //! | `GET /api/v1/back?site=&since=` | a [`BackView`](crate::fleet::recovery::BackView); 404 |
@@ -53,6 +54,7 @@ use super::{
     access::{Actor, Peer, admit},
     act, alert, back, brake, gate,
     metrics::CONTENT_TYPE,
+    plan,
     problem::Problem,
     release, retry,
     tokens::Tokens,
@@ -103,6 +105,7 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/undo", get(undo::dry_run).post(undo::undo))
         .route("/api/v1/leftovers", get(undo::leftovers))
         .route("/api/v1/leftovers/drop", post(undo::drop_leftovers))
+        .route(plan::PATH, post(plan::plan).layer(DefaultBodyLimit::max(plan::BODY_LIMIT)))
         .route("/api/v1/resume", post(resume))
         .route("/api/v1/alerts", get(alert::alerts))
         .route("/api/v1/back", get(back::back))
@@ -124,7 +127,7 @@ async fn guard(Shared(settings): Shared<Arc<ApiSettings>>, request: Request, nex
     let peer = parts.extensions.get::<Peer>();
     let mut response = match admit(&parts, peer, &settings.hosts, settings.tokens.as_ref()) {
         Err(problem) => problem.into_response(),
-        Ok(_) if announces_too_much(&parts.headers) => {
+        Ok(_) if announces_too_much(&parts.headers) && parts.uri.path() != plan::PATH => {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "a request has at most 64 kB").into_response()
         }
         Ok(actor) => {

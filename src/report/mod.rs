@@ -2,7 +2,7 @@
 //!
 //! - [`FleetAccess`]: what the API asks of the running service
 //! - [`api`]: the routes of the status server, as an axum router
-//! - `explain`: its route to where values come from
+//! - [`plan`]: its route to what documents would change; `explain`: its route to where values come from
 //! - [`history`]: its route to the history
 //! - [`retry`]: the route that has a phone tried again
 //! - [`access`]: who may do what: loopback, tokens, the local user, Host and Origin
@@ -36,6 +36,7 @@ use crate::{
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        preview::PlanView,
         recovery::{BackView, NothingHappened},
         release::DismissAnswer,
         resume::NotRestored,
@@ -63,6 +64,7 @@ mod kube_acts;
 mod kube_events;
 pub mod kube_status;
 pub mod metrics;
+pub mod plan;
 pub mod problem;
 pub mod release;
 pub mod retry;
@@ -85,6 +87,8 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn explain(&self, id: &str, item: Option<&str>) -> Option<Explanation>;
     /// Asks a phone to open a session.
     fn contact(&self, id: &str, by: &By) -> ContactAnswer;
+    /// What documents would change. As much work as a revision, so it is called where blocking is allowed.
+    fn plan(&self, documents: plan::Documents) -> PlanView;
     /// A page of the history, the newest change first. Reads a file, so it is called where blocking is allowed; the
     /// error is for people.
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String>;

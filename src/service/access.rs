@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
-use super::{STORE_PATIENCE, shared::Shared};
+use super::{STORE_PATIENCE, follow::PORTION, shared::Shared};
 use crate::{
     fleet::{
         self, Counters, Fleet,
@@ -16,6 +16,7 @@ use crate::{
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        preview::PlanView,
         recovery::{BackView, NothingHappened},
         release::{DismissAnswer, ReleaseAnswer},
         resume::NotRestored,
@@ -30,9 +31,10 @@ use crate::{
     phone::{FailedHandshakes, HandshakeFailure},
     report::{
         ContactAnswer, FailedHandshake, FleetAccess, Kept, KubeAccess, Readiness, Retry, Undeclared,
-        metrics::FleetCounts, release::Release,
+        metrics::FleetCounts, plan::Documents, release::Release,
     },
-    spec::{Revision, SiteName},
+    source::SecretsDir,
+    spec::{self, Revision, SiteName, Snapshot},
     store::Store,
 };
 
@@ -42,11 +44,17 @@ pub struct Access {
     shared: Arc<Shared>,
     failures: Arc<FailedHandshakes>,
     store: Store,
+    secrets: Arc<SecretsDir>,
 }
 
 impl Access {
-    pub(super) fn new(shared: Arc<Shared>, failures: Arc<FailedHandshakes>, store: Store) -> Self {
-        Self { shared, failures, store }
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        failures: Arc<FailedHandshakes>,
+        store: Store,
+        secrets: Arc<SecretsDir>,
+    ) -> Self {
+        Self { shared, failures, store, secrets }
     }
 
     /// A phone as the audit log names it: its document and its device.
@@ -119,6 +127,21 @@ impl FleetAccess for Access {
             self.note(by, AuditAct::Restart, &self.named(id), answer.as_str());
         }
         answer
+    }
+
+    fn plan(&self, documents: Documents) -> PlanView {
+        let files = documents.files.iter().map(|file| (file.path.as_str(), file.text.as_str()));
+        let snapshot = Snapshot::of_texts(Revision::new("plan"), files);
+        let known = self.shared.with_fleet(|fleet, _| fleet.known());
+        let wanted = Arc::new(spec::load_knowing(&snapshot, &*self.secrets, &known));
+        let mut takeover = self.shared.with_fleet(|fleet, _| fleet.consider(&wanted));
+        loop {
+            let resolved = takeover.resolve_some(PORTION);
+            if resolved.is_empty() {
+                return self.shared.with_fleet(|fleet, _| fleet.preview(&takeover));
+            }
+            self.shared.with_fleet(|fleet, _| fleet.plan(&mut takeover, resolved));
+        }
     }
 
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {

@@ -26,7 +26,7 @@ const REST: Duration = Duration::from_millis(300);
 const LOOKS: usize = 20;
 
 /// Most phones that are taken over while the fleet is held: phones are answered in between.
-const PORTION: usize = 200;
+pub(super) const PORTION: usize = 200;
 
 /// Follows the source until it ends, and the secrets that its newest revision refers to.
 pub(super) async fn run(shared: Arc<Shared>, mut source: Source, secrets: Arc<SecretsDir>, store: Store) {

@@ -186,8 +186,9 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         secrets = secrets.with_cluster(Arc::clone(&kube.secrets));
     }
 
+    let secrets = Arc::new(secrets);
     let mut tasks = JoinSet::new();
-    let access = Arc::new(access::Access::new(Arc::clone(&shared), failures, store.clone()));
+    let access = Arc::new(access::Access::new(Arc::clone(&shared), failures, store.clone(), Arc::clone(&secrets)));
     let api = || -> Result<_, ServiceError> {
         let tokens = settings.status.tokens.as_deref().map(Tokens::load).transpose()?;
         Ok(report::api::router(access.clone(), ApiSettings { hosts: settings.status.hosts.clone(), tokens }))
@@ -216,7 +217,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     tasks.spawn(saver::run(Arc::clone(&shared), store.clone()));
     tasks.spawn(history::run(Arc::clone(&shared), store.clone()));
     tasks.spawn(saver::watch(Arc::clone(&shared), store.writable()));
-    tasks.spawn(follow::run(Arc::clone(&shared), source, Arc::new(secrets), store.clone()));
+    tasks.spawn(follow::run(Arc::clone(&shared), source, secrets, store.clone()));
     let mut phones_stopped = stopped;
     let listener = tokio::spawn(phones.run(async move {
         let _ = phones_stopped.wait_for(|stopped| *stopped).await;

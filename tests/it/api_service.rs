@@ -17,6 +17,7 @@ use phoneops::{
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        preview::PlanView,
         recovery::{BackView, NothingHappened},
         release::DismissAnswer,
         resume::NotRestored,
@@ -30,6 +31,7 @@ use phoneops::{
         ContactAnswer, FailedHandshake, FleetAccess, Kept, Readiness, Retry, Undeclared,
         api::{ApiSettings, router},
         metrics::ServiceMetrics,
+        plan::Documents,
         release::Release,
         server::{ServerLimits, serve, serve_unix},
         socket,
@@ -143,6 +145,10 @@ impl FleetAccess for MadeUp {
 
     fn explain(&self, _: &str, _: Option<&str>) -> Option<Explanation> {
         None
+    }
+
+    fn plan(&self, _: Documents) -> PlanView {
+        PlanView::default()
     }
 
     fn restart(&self, id: &str, by: &By) -> RestartAnswer {

@@ -48,6 +48,7 @@ mod service_many;
 mod service_networks;
 mod service_odd_phones;
 mod service_owners;
+mod service_plan;
 mod service_poll;
 mod service_report;
 mod service_reset;

@@ -120,6 +120,14 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Why phones wait, a sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        let of_site = |(name, causes): (&SiteName, &Vec<Cause>)| {
+            causes.iter().map(|cause| format!("site {name}: {cause}")).collect::<Vec<_>>()
+        };
+        self.all.iter().map(ToString::to_string).chain(self.sites.iter().flat_map(of_site)).collect()
+    }
+
     /// Whether nothing waits.
     pub fn passes(&self) -> bool {
         self.all.is_empty() && self.sites.is_empty()

@@ -262,16 +262,21 @@ impl Fleet {
         SmolStr::new(to_hex(bytes.get(..8).unwrap_or_default()))
     }
 
+    /// Which phones of a revision would wait.
+    pub(super) fn verdict(&self, takeover: &Takeover) -> judge::Verdict {
+        let gate_of = |name: &SiteName| {
+            let new = takeover.wanted.declared_site(name).map(|site| site.gate).unwrap_or_default();
+            judge::careful(self.sites.get(name).map(|site| &site.gate), &new)
+        };
+        judge::judge(&takeover.tally, &self.settings.gate, gate_of)
+    }
+
     /// Judges a revision that is about to be taken over: which of its phones wait.
     pub(super) fn judge(&mut self, takeover: &Takeover, now: Timestamp) {
         let digest = self.gate_digest(&takeover.wanted);
         let wanted = &takeover.wanted;
-        let gate_of = |name: &SiteName| {
-            let new = wanted.declared_site(name).map(|site| site.gate).unwrap_or_default();
-            judge::careful(self.sites.get(name).map(|site| &site.gate), &new)
-        };
         let settings = self.settings.gate;
-        let verdict = judge::judge(&takeover.tally, &settings, gate_of);
+        let verdict = self.verdict(takeover);
         let written = takeover.tally.whole().written;
         let again = self.service.gate.held.as_ref().is_some_and(|held| held.digest == digest);
         let said = settings.trailer && wanted.approved_phones() == Some(written) && takeover.tally.gone == 0;
@@ -285,11 +290,7 @@ impl Fleet {
             tracing::info!(revision = %wanted.revision(), phones = written, "the commit itself approves its plan");
         } else if !verdict.passes() && !again {
             let sites = verdict.all.is_empty().then(|| verdict.sites.keys().cloned().collect());
-            let causes = verdict.all.iter().map(ToString::to_string);
-            let of_site = |(name, causes): (&SiteName, &Vec<judge::Cause>)| {
-                causes.iter().map(|cause| format!("site {name}: {cause}")).collect::<Vec<_>>()
-            };
-            let causes = causes.chain(verdict.sites.iter().flat_map(of_site)).collect();
+            let causes = verdict.sentences();
             let revision = wanted.revision().clone();
             let renamed = self.taken.as_ref() == Some(&revision);
             let name = if renamed {

@@ -1,0 +1,81 @@
+//! `phoneops plan`: what a folder would change, against the running service, which takes nothing of it over.
+
+use std::fs;
+
+use phoneops::{
+    fleet::{settings::GateSettings, words::State},
+    sim::Model,
+};
+
+use crate::{
+    api_service::READ,
+    service_child::{phoneops, run},
+    service_stage::{Stage, command, configs, has, idle, profile},
+};
+
+const PHONES: u32 = 3;
+
+fn documents(items: &str, phones: u32) -> String {
+    profile("Enforce", items) + "---\n" + &configs(0..phones)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_planned_grouped_and_judged_and_nothing_of_it_is_taken_over() {
+    let mut stage = Stage::dark(&documents("sntp-addr: 192.0.2.5", PHONES));
+    stage.settings.fleet.gate = GateSettings { phones: 2, percent: 0, risky: 0, vanish: 40, trailer: false };
+    stage.start().await;
+    stage.taken_over().await;
+    let (_, held) = command(&stage, &["gate"]).await;
+    let first = held.split(' ').next().unwrap().to_owned();
+    assert_eq!(command(&stage, &["approve", &first, "--reason", "the first"]).await.0, 0);
+    let mut phones = Vec::new();
+    for number in 0..PHONES {
+        phones.push(stage.phone_in(number, Model::OpenStage40V3R5, State::InSync).await);
+    }
+    let tree = stage.path("tree");
+    fs::create_dir(&tree).unwrap();
+    let write = |text: &str| fs::write(tree.join("all.yaml"), text).unwrap();
+    let plan = async |output: &str| command(&stage, &["plan", tree.to_str().unwrap(), "-o", output]).await;
+
+    write(&documents("sntp-addr: 192.0.2.5", PHONES));
+    let (code, told) = plan("text").await;
+    assert!(code == 0 && told.starts_with("0 of 3 phones are written something new"), "{code} {told}");
+    write(&documents("sntp-addr: 192.0.2.6", PHONES));
+    let (code, told) = plan("text").await;
+    assert_eq!(code, 1, "{told}");
+    for line in [
+        "3 of 3 phones are written something new (compared with dir-",
+        "it waits at the gate: it would write to 3 phones, and 2 go through",
+        "  sntp-addr = 192.0.2.6 on 3: phone-0, phone-1, phone-2",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    assert!(plan("markdown").await.1.contains("| sntp-addr | 192.0.2.6 | 3 | phone-0, phone-1, phone-2 |"));
+    write(&documents("sntp-addr: 192.0.2.5", 1));
+    let (code, told) = plan("text").await;
+    assert!(code == 1 && told.contains("2 phones are named by no document any more: phone-1, phone-2"), "{told}");
+    write(&documents("sntp-addr: 192.0.2.5, no-such: {a: 1}", PHONES));
+    let (code, told) = plan("text").await;
+    assert!(code == 2 && told.contains("error: all.yaml:"), "{code} {told}");
+    // a secret shows as changed, and its content nowhere
+    fs::write(stage.path("secrets").join("ldap"), "planted").unwrap();
+    write(&documents("sntp-addr: 192.0.2.5, ldap-pwd: {file: ldap}", PHONES));
+    let (_, told) = plan("json").await;
+    assert!(
+        told.contains("\"item\":\"ldap-pwd\"") && told.contains("\"to\":\"***\"") && !told.contains("planted"),
+        "{told}"
+    );
+
+    for (number, phone) in (0..PHONES).zip(&phones) {
+        idle(phone).await;
+        assert_eq!((has(phone, "sntp-addr").as_str(), stage.view(number).state), ("192.0.2.5", State::InSync));
+        assert_eq!(phone.contacts_received(), 0, "nobody was asked");
+    }
+    // the right to read is enough
+    fs::write(stage.path("reader"), READ).unwrap();
+    let server = format!("http://{}", stage.running().status_address);
+    let mut reader = phoneops("plan");
+    reader.arg(&tree).args(["--server", &server, "--token-file", stage.path("reader").to_str().unwrap()]);
+    assert_eq!(run(reader).await.0, 1);
+    stage.end().await;
+}
