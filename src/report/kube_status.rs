@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use kube::{
     Api, Client,
@@ -32,6 +33,8 @@ use crate::{
 pub const MANAGER: &str = "phoneops-status";
 /// How often all is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Most statuses that are written at once.
+const AT_ONCE: usize = 8;
 /// Most names of items in one list.
 const NAMED: usize = 10;
 /// Longest message, in characters.
@@ -57,7 +60,7 @@ struct Ways {
 struct Writer {
     access: Arc<dyn KubeAccess>,
     settings: KubeSettings,
-    ways: Option<Ways>,
+    ways: Option<Arc<Ways>>,
     /// The annotation by which each phone was last read.
     seen: HashMap<String, String>,
     away: bool,
@@ -74,6 +77,7 @@ impl Writer {
             kube_acts::release(&*self.access, &namespace, &resources);
         }
         let tallies = self.access.tallies();
+        let mut changed = Vec::new();
         for resource in resources {
             let path = resource.path();
             let status = match resource.kind {
@@ -91,9 +95,10 @@ impl Writer {
                 }
             };
             if status != *resource.status() && !is_only_a_session(&status, resource.status()) {
-                self.write(&resource, status).await;
+                changed.push((resource, status));
             }
         }
+        self.write(changed).await;
     }
 
     /// The generation that was taken over: that of the newest snapshot, or the one that was told before.
@@ -120,7 +125,7 @@ impl Writer {
         status
     }
 
-    async fn ways(&mut self) -> Result<&Ways, String> {
+    async fn ways(&mut self) -> Result<Arc<Ways>, String> {
         if self.ways.is_none() {
             let (config, namespace) = self.settings.reach().await?;
             let client = Client::try_from(config).map_err(|error| error.to_string())?;
@@ -130,37 +135,52 @@ impl Writer {
                 (kind, Api::namespaced_with(client.clone(), &namespace, &resource))
             };
             let apis = KINDS.into_iter().chain(ACTS).map(api).collect();
-            self.ways = Some(Ways { apis, teller: Teller::new(client.clone()) });
+            self.ways = Some(Arc::new(Ways { apis, teller: Teller::new(client.clone()) }));
         }
-        self.ways.as_ref().ok_or_else(|| "there is no way to the cluster".to_owned())
+        self.ways.clone().ok_or_else(|| "there is no way to the cluster".to_owned())
     }
 
-    async fn write(&mut self, resource: &Resource, status: Value) {
-        match self.try_write(resource, status).await {
+    /// Writes what is another status now, some at once: the server is not flooded, and one that is slow holds up few.
+    async fn write(&mut self, changed: Vec<(Resource, Value)>) {
+        if changed.is_empty() {
+            return;
+        }
+        let result = match self.ways().await {
+            Ok(ways) => {
+                let writes = changed.into_iter().map(|(resource, status)| {
+                    let ways = Arc::clone(&ways);
+                    async move { ways.write(&resource, &status).await }
+                });
+                stream::iter(writes).buffer_unordered(AT_ONCE).fold(Ok(()), async |all, one| all.and(one)).await
+            }
+            Err(problem) => Err(problem),
+        };
+        match result {
             Ok(()) => self.away = false,
             Err(problem) if !self.away => {
                 self.away = true;
-                tracing::warn!(
-                    kind = resource.kind,
-                    name = resource.name,
-                    problem,
-                    "the status cannot be written; it is tried again"
-                );
+                tracing::warn!(problem, "statuses cannot be written; they are tried again");
             }
             Err(_) => {}
         }
     }
+}
 
-    async fn try_write(&mut self, resource: &Resource, status: Value) -> Result<(), String> {
-        let Ways { apis, teller } = self.ways().await?;
-        let Some(api) = apis.get(resource.kind) else { return Ok(()) };
+impl Ways {
+    async fn write(&self, resource: &Resource, status: &Value) -> Result<(), String> {
+        let Some(api) = self.apis.get(resource.kind) else { return Ok(()) };
         let patch = json!({
             "apiVersion": API_VERSION, "kind": resource.kind, "metadata": { "name": resource.name }, "status": status,
         });
         let params = PatchParams::apply(MANAGER).force();
-        api.patch_status(&resource.name, &params, &Patch::Apply(&patch)).await.map_err(|error| error.to_string())?;
+        match api.patch_status(&resource.name, &params, &Patch::Apply(&patch)).await {
+            Ok(_) => {}
+            // it was deleted meanwhile
+            Err(kube::Error::Api(error)) if error.code == 404 => return Ok(()),
+            Err(error) => return Err(format!("{} {}: {error}", resource.kind, resource.name)),
+        }
         if resource.kind == "PhoneConfig"
-            && let Err(error) = teller.tell(resource, &status).await
+            && let Err(error) = self.teller.tell(resource, status).await
         {
             // the status has it; an event that is lost is not told again
             tracing::debug!(name = resource.name, %error, "an event was not told");

@@ -367,3 +367,41 @@ async fn a_brake_and_an_approval_are_resources_whose_rights_the_cluster_gives() 
     assert!(csv.contains(&format!("PhoneApproval {}/change-4711", cluster.namespace)), "{csv}");
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_resources_are_told_once_each_and_a_change_of_one_writes_one_status() {
+    const PHONES: u32 = 400;
+    let cluster = Cluster::start().await;
+    profile(&cluster, json!({"sntp-addr": "192.0.2.5"})).await;
+    let made = futures_util::stream::iter((1..=PHONES).map(|number| config(&cluster, number, json!({}))));
+    futures_util::StreamExt::for_each(futures_util::StreamExt::buffer_unordered(made, 8), async |()| ()).await;
+    let stage = stage(&cluster).await;
+    let settled = |profile: &Value| profile["status"]["phones"] == PHONES;
+    cluster.becomes("PhoneProfile", "fleet", settled).await;
+    let versions = async || {
+        let all = cluster.api("PhoneConfig").list(&kube::api::ListParams::default()).await.unwrap();
+        let version = |resource: kube::api::DynamicObject| {
+            let told = resource.data["status"]["state"] == "Unknown";
+            (resource.metadata.name.unwrap(), (told, resource.metadata.resource_version.unwrap()))
+        };
+        all.into_iter().map(version).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+    let before = loop {
+        let versions = versions().await;
+        if versions.values().all(|(told, _)| *told) {
+            break versions;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "not all are told");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(versions().await, before, "at rest no status is written (promise 6)");
+    config(&cluster, 7, json!({"sip-name": "Ward 7"})).await;
+    cluster.becomes("PhoneConfig", "phone-7", is_in("Unknown")).await;
+    let after = versions().await;
+    let changed: Vec<&String> =
+        after.iter().filter(|(name, version)| before[*name] != **version).map(|(name, _)| name).collect();
+    assert_eq!(changed, ["phone-7"]);
+    stage.end().await;
+}
