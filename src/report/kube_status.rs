@@ -55,6 +55,7 @@ pub async fn run(access: Arc<dyn KubeAccess>, settings: KubeSettings, mut stoppe
 struct Ways {
     apis: HashMap<&'static str, Api<DynamicObject>>,
     teller: Teller,
+    namespace: String,
 }
 
 struct Writer {
@@ -73,8 +74,8 @@ impl Writer {
             return;
         }
         let resources = cluster.resources();
-        if let Ok((_, namespace)) = self.settings.reach().await {
-            kube_acts::release(&*self.access, &namespace, &resources);
+        if let Ok(ways) = self.ways().await {
+            kube_acts::release(&*self.access, &ways.namespace, &resources);
         }
         let tallies = self.access.tallies();
         let mut changed = Vec::new();
@@ -135,7 +136,7 @@ impl Writer {
                 (kind, Api::namespaced_with(client.clone(), &namespace, &resource))
             };
             let apis = KINDS.into_iter().chain(ACTS).map(api).collect();
-            self.ways = Some(Arc::new(Ways { apis, teller: Teller::new(client.clone()) }));
+            self.ways = Some(Arc::new(Ways { apis, teller: Teller::new(client.clone()), namespace }));
         }
         self.ways.clone().ok_or_else(|| "there is no way to the cluster".to_owned())
     }
