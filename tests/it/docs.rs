@@ -100,6 +100,34 @@ fn the_definitions_for_clusters_are_those_that_the_program_prints() {
 }
 
 #[test]
+fn the_alert_rules_ask_for_metrics_and_words_that_there_are() {
+    let rules = text_of("examples/prometheus/rules.yaml");
+    let of_listener = text_of("src/phone/metrics.rs");
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    // a metric with labels shows only when it has a value
+    let is_known = |name: &str| {
+        let plain = name.strip_suffix("_total").unwrap_or(name);
+        metrics::name::ALL.contains(&name) || of_listener.contains(&format!("\"{plain}\""))
+    };
+    let asked = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+    let mut names = BTreeSet::new();
+    for expression in asked {
+        names.extend(expression.split(|c| !is_of_name(c)).filter(|word| word.starts_with("phoneops_")));
+        for word in expression.split('"').skip(1).step_by(2).flat_map(|words| words.split('|')) {
+            let known = State::parse(word).is_some()
+                || PendingReason::parse(word).is_some()
+                || phoneops::fleet::words::AlertKind::parse(word).is_some()
+                || ["taken", "secrets"].contains(&word);
+            assert!(known, "{word} in {expression}");
+        }
+    }
+    assert!(names.len() > 8, "{names:?}");
+    for name in names {
+        assert!(is_known(name), "{name} is no metric");
+    }
+}
+
+#[test]
 fn every_example_loads_without_an_error() {
     for folder in ["examples/git", "examples/kubernetes", "examples/systemd"] {
         let files = files_below(folder, &["yaml", "yml"]);
