@@ -17,6 +17,7 @@ pub mod contact;
 pub mod crds;
 pub mod demo;
 pub mod dhcp;
+pub mod drift;
 pub mod explain;
 pub mod gate;
 pub mod history;
@@ -65,6 +66,8 @@ enum Command {
     Contact(contact::Args),
     /// Restart a phone, as soon as it is in no call
     Restart(restart::Args),
+    /// Show what differs: on one phone, read now and not written, or on all as last read
+    Drift(drift::Args),
     /// Show where the values of a phone come from, and why one is not written
     Explain(explain::Args),
     /// Show what changed on the phones, when, why and who wanted it
@@ -163,6 +166,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Reject(args) => gate::reject(args),
         Command::Contact(args) => contact::run(args),
         Command::Restart(args) => restart::run(&args),
+        Command::Drift(args) => drift::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(args),

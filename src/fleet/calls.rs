@@ -180,6 +180,16 @@ impl Fleet {
         self.schedule(device, now);
     }
 
+    /// A person wants this phone to be read now, and not written in that session (promise 11).
+    pub fn look_at(&mut self, device: &DeviceId, now: Timestamp) -> ContactAnswer {
+        let answer = self.ask_to_call(device, now);
+        let asked = matches!(answer, ContactAnswer::Queued(_) | ContactAnswer::RateLimited(_));
+        if let Some(phone) = self.phones.get_mut(device).filter(|_| asked) {
+            phone.only_look = true;
+        }
+        answer
+    }
+
     /// A person wants this phone to be asked now. Spacing and single flight hold.
     pub fn ask_to_call(&mut self, device: &DeviceId, now: Timestamp) -> ContactAnswer {
         let Some(phone) = self.phones.get_mut(device) else { return ContactAnswer::NotFound };

@@ -268,6 +268,8 @@ impl Fleet {
             Reason::LocalChanges => true,
             _ => return Err((SessionResult::Nothing, None)),
         };
+        // promise 11: such a session is of a kind that cannot write
+        let look = std::mem::take(&mut phone.only_look) || look;
         Ok(Session::open(phone, &goal, message, look || phone.proposed(), &around))
     }
 

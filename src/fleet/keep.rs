@@ -70,6 +70,7 @@ impl Phone {
             recovering: None,
             back_since: None,
             passed_over: false,
+            only_look: false,
             assessment: Assessment::default(),
             wake: None,
             waiting_since: None,

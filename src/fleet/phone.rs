@@ -162,6 +162,8 @@ pub struct Phone {
     pub recovering: Option<Recovering>,
     /// Since when the service is back from a long absence; what was read before is old.
     pub back_since: Option<Timestamp>,
+    /// Somebody wants it read, and not written in that session.
+    pub only_look: bool,
     /// It started while its site came back, and is to be read after that.
     pub passed_over: bool,
     /// Whether windows and pauses hold writes back, as last asked.

@@ -219,6 +219,8 @@ words! {
     AuditAct {
         /// Had a phone asked to call.
         Contact,
+        /// Had a phone read, and not written.
+        Look,
         /// Had tried again what a phone refused.
         Retry,
         /// Had a phone restarted.

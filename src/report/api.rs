@@ -6,6 +6,7 @@
 //! | `GET /api/v1/phones/{name-or-mac}` | a [`PhoneView`](crate::fleet::view::PhoneView) |
 //! | `GET /api/v1/phones/{name-or-mac}/explain?item=` | an [`Explanation`](crate::fleet::explain::Explanation); 404 |
 //! | `POST /api/v1/phones/{name-or-mac}/contact` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
+//! | `POST /api/v1/phones/{name-or-mac}/look` with a [`Reasoned`](super::act::Reasoned) | 202 `{"asked", "result"}`; it is read when a read is newer; 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/restart` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}` (`at` is null for a phone that cannot be asked to call), 200 `{"result": "AlreadyUnderWay"}`; 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/retry` with `{"secrets": bool, "reason": "…"}` | 202 [`Retried`](super::retry::Retried); 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/release` with a [`Reasoned`](super::act::Reasoned) | 202 [`Released`](super::release::Released); 404, 409 |
@@ -47,6 +48,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
@@ -88,6 +90,7 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/phones/{id}", get(phone))
         .route("/api/v1/phones/{id}/explain", get(super::explain::explain))
         .route("/api/v1/phones/{id}/contact", post(contact))
+        .route("/api/v1/phones/{id}/look", post(look))
         .route("/api/v1/phones/{id}/restart", post(restart))
         .route("/api/v1/phones/{id}/retry", post(retry::retry))
         .route("/api/v1/phones/{id}/release", post(release::release))
@@ -218,6 +221,22 @@ async fn contact(
         }
         ContactAnswer::CannotBeReached { why } => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-reached", why)),
         ContactAnswer::NotFound => Err(no_phone()),
+    }
+}
+
+async fn look(
+    Shared(fleet): Shared<Fleet>,
+    Path(id): Path<String>,
+    Extension(actor): Extension<Actor>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let by = act::reasoned(&*fleet, &actor, &body)?;
+    let asked = Timestamp::now();
+    let answer = act::kept(&*fleet, fleet.look(&id, &by)).await?;
+    match answer {
+        ContactAnswer::CannotBeReached { why } => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-reached", why)),
+        ContactAnswer::NotFound => Err(no_phone()),
+        other => Ok((StatusCode::ACCEPTED, Json(json!({ "asked": asked, "result": other.as_str() }))).into_response()),
     }
 }
 

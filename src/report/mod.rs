@@ -89,6 +89,8 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn contact(&self, id: &str, by: &By) -> ContactAnswer;
     /// What documents would change. As much work as a revision, so it is called where blocking is allowed.
     fn plan(&self, documents: plan::Documents) -> PlanView;
+    /// Has a phone read, and not written in that session.
+    fn look(&self, id: &str, by: &By) -> ContactAnswer;
     /// A page of the history, the newest change first. Reads a file, so it is called where blocking is allowed; the
     /// error is for people.
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String>;

@@ -101,6 +101,18 @@ impl FleetAccess for Access {
         answer
     }
 
+    fn look(&self, id: &str, by: &By) -> ContactAnswer {
+        let answer = self.shared.with_fleet(|fleet, now| match fleet.device(id) {
+            Some(device) => fleet.look_at(&device, now),
+            None => fleet::ContactAnswer::NotFound,
+        });
+        let answer = told(answer);
+        if answer != ContactAnswer::NotFound {
+            self.note(by, AuditAct::Look, &self.named(id), answer.as_str());
+        }
+        answer
+    }
+
     fn retry(&self, id: &str, secrets: bool, by: &By) -> Option<Retry> {
         let answer = self.shared.with_fleet(|fleet, now| {
             let device = fleet.device(id)?;

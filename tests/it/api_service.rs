@@ -147,6 +147,10 @@ impl FleetAccess for MadeUp {
         None
     }
 
+    fn look(&self, _: &str, _: &By) -> ContactAnswer {
+        ContactAnswer::NotFound
+    }
+
     fn plan(&self, _: Documents) -> PlanView {
         PlanView::default()
     }

@@ -108,3 +108,27 @@ async fn an_item_is_explained_by_the_command_down_to_its_line_and_its_last_chang
     assert_eq!(crate::service_stage::command(&stage, &["explain", "nobody"]).await.0, 2);
     stage.end().await;
 }
+
+#[tokio::test]
+async fn drift_reads_a_phone_now_and_tells_what_differs() {
+    let stage = Stage::with(&enforced(1).replace("mode: Enforce", "mode: Report")).await;
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::Drifted).await;
+    let command = async |words: &[&str]| crate::service_stage::command(&stage, words).await;
+    phone.local_change(id("sntp-addr"), text("192.0.2.7"));
+    let seven = |view: &phoneops::fleet::view::PhoneView| {
+        view.drift.iter().any(|drift| drift.observed.as_deref() == Some("192.0.2.7"))
+    };
+    stage.becomes(0, seven).await;
+    let (code, told) = command(&["drift"]).await;
+    assert!(code == 1 && told.contains("phone-0: sntp-addr 192.0.2.7 → 192.0.2.123\n"), "{code} {told}");
+    idle(&phone).await;
+    let before = phone.contacts_received();
+    let (code, told) = command(&["drift", "phone-0", "--reason", "a call from ward 3"]).await;
+    assert!(code == 1 && told.contains("sntp-addr 192.0.2.7 → 192.0.2.123  Differs\n"), "{code} {told}");
+    assert_eq!((phone.contacts_received(), phone.writes()), (before + 1, 0));
+    assert_eq!(command(&["drift", "phone-0"]).await.0, 2, "it needs a reason");
+    assert_eq!(command(&["drift", "nobody", "--reason", "x"]).await.0, 2);
+    let (_, csv) = command(&["audit", "-o", "csv"]).await;
+    assert!(csv.contains(",alice,Look,"), "{csv}");
+    stage.end().await;
+}

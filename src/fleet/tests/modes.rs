@@ -165,3 +165,20 @@ fn with_report_only_no_message_of_a_phone_is_answered_by_a_write() {
     assert_eq!(stage.view(MAC).state, State::Drifted);
     assert!(stage.saved.values().all(|record| record.in_flight.is_none() && record.last_write.is_none()));
 }
+
+#[test]
+fn a_phone_that_a_person_wants_read_only_is_not_written_in_that_session_and_is_in_the_next() {
+    let mut stage = Stage::with(ENFORCED);
+    let mut phone = Phone::new(MAC);
+    phone.session(&mut stage, Reason::StartUp);
+    phone.values.insert(id("sntp-addr"), "192.0.2.7".to_owned());
+    let device = crate::wpi::DeviceId::new(MAC).unwrap();
+    stage.fleet.look_at(&device, stage.now);
+    stage.carry_out();
+    stage.pass(Duration::from_mins(2));
+    let looked = phone.asked_and_called(&mut stage);
+    assert_eq!(looked.actions(), [Action::ReadItems, Action::CleanUp], "promise 11");
+    assert_eq!(stage.view(MAC).drift[0].observed.as_deref(), Some("192.0.2.7"));
+    stage.pass(Duration::from_mins(2));
+    assert_eq!(phone.asked_and_called(&mut stage).writes(), [["sntp-addr"]]);
+}
