@@ -61,18 +61,15 @@ pub fn run(args: &Args) -> miette::Result<Exit> {
         return Ok(if lines.is_empty() { Exit::Good } else { Exit::Differs });
     };
     let wish = Reasoned { reason: args.reason.clone().unwrap_or_default() };
-    match args.server.ask(async |client| read_now(client, phone, &wish, args.patience).await)? {
-        Some(explanation) => {
-            let lines: Vec<String> = explanation.items.iter().filter_map(of_item).collect();
-            let text = if lines.is_empty() { format!("{}: nothing differs\n", clean(phone)) } else { lines.join("") };
-            put(text.as_bytes())?;
-            Ok(if lines.is_empty() { Exit::Good } else { Exit::Differs })
-        }
-        None => {
-            put(format!("{}: it was asked to call and did not in time\n", clean(phone)).as_bytes())?;
-            Ok(Exit::Pending)
-        }
-    }
+    let read = args.server.ask(async |client| read_now(client, phone, &wish, args.patience).await)?;
+    let Some(explanation) = read else {
+        put(format!("{}: it was asked to call and did not in time\n", clean(phone)).as_bytes())?;
+        return Ok(Exit::Pending);
+    };
+    let lines: Vec<String> = explanation.items.iter().filter_map(of_item).collect();
+    let text = if lines.is_empty() { format!("{}: nothing differs\n", clean(phone)) } else { lines.join("") };
+    put(text.as_bytes())?;
+    Ok(if lines.is_empty() { Exit::Good } else { Exit::Differs })
 }
 
 async fn read_now(
