@@ -4,11 +4,16 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use miette::IntoDiagnostic;
+use serde::de::DeserializeOwned;
 
 use super::{
     serve::duration,
-    status::client::{Client, ClientError},
+    status::{
+        client::{Client, ClientError},
+        text::{ahead, clean},
+    },
 };
+use crate::report::act::Reasoned;
 
 /// Where the service is, and the token to send.
 #[derive(Debug, Clone, clap::Args)]
@@ -41,6 +46,36 @@ pub struct Reason {
     /// Why, in one line; it is kept in the audit log with your name
     #[arg(long, env = "PHONEOPS_REASON", value_name = "TEXT")]
     pub reason: String,
+}
+
+/// An act upon one phone.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PhoneAct {
+    /// The phone, by name or MAC
+    pub phone: String,
+    #[command(flatten)]
+    reason: Reason,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl PhoneAct {
+    /// Has the service do it.
+    pub fn ask<T: DeserializeOwned>(&self, act: &str) -> miette::Result<T> {
+        let wish = Reasoned { reason: self.reason.reason.clone() };
+        self.server.ask(async |client| client.act(&self.phone, act, &wish).await)
+    }
+}
+
+/// When a phone is asked to call for what was told the service; `why` it cannot be.
+pub(super) fn when_asked(why: Option<&str>, at: Option<Timestamp>, now: Timestamp) -> String {
+    match (why, at) {
+        (Some(why), _) => {
+            format!("it cannot be asked to call: {}; it is done when the phone calls by itself", clean(why))
+        }
+        (None, Some(at)) => format!("it is asked to call {}", ahead(at, now)),
+        (None, None) => "a session is under way or about to be".to_owned(),
+    }
 }
 
 /// From when on.

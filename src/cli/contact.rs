@@ -5,21 +5,9 @@ use serde::Deserialize;
 
 use super::{
     Exit,
-    asking::{Reason, Server},
+    asking::PhoneAct,
     status::text::{ahead, clean},
 };
-use crate::report::act::Reasoned;
-
-/// Arguments of `phoneops contact`.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Args {
-    /// The phone, by name or MAC
-    phone: String,
-    #[command(flatten)]
-    reason: Reason,
-    #[command(flatten)]
-    server: Server,
-}
 
 /// What the service answers.
 #[derive(Debug, Deserialize)]
@@ -30,9 +18,8 @@ struct Answer {
 }
 
 /// Runs the command.
-pub fn run(args: Args) -> miette::Result<Exit> {
-    let wish = Reasoned { reason: args.reason.reason };
-    let answer: Answer = args.server.ask(async |client| client.act(&args.phone, "contact", &wish).await)?;
+pub fn run(args: &PhoneAct) -> miette::Result<Exit> {
+    let answer: Answer = args.ask("contact")?;
     println!("{}", text(&args.phone, &answer, Timestamp::now()));
     Ok(Exit::Good)
 }

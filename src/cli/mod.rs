@@ -63,9 +63,9 @@ enum Command {
     /// Have a revision that waits at the gate wait for another one
     Reject(gate::Reject),
     /// Have a phone asked to call now
-    Contact(contact::Args),
+    Contact(asking::PhoneAct),
     /// Restart a phone, as soon as it is in no call
-    Restart(restart::Args),
+    Restart(asking::PhoneAct),
     /// Show what differs: on one phone, read now and not written, or on all as last read
     Drift(drift::Args),
     /// Show where the values of a phone come from, and why one is not written
@@ -79,9 +79,9 @@ enum Command {
     /// List values on phones that nobody wants any more, or forget them
     Leftovers(undo::LeftoversArgs),
     /// Take the account off a phone that no document names any more
-    Release(release::Args),
+    Release(asking::PhoneAct),
     /// Forget a phone that no document names any more, as it is
-    Dismiss(release::Args),
+    Dismiss(asking::PhoneAct),
     /// List phones that have not come back after an outage
     Back(back::Args),
     /// Check that what decides over emergency calls is on the phones as it is wanted
@@ -164,7 +164,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Gate(args) => gate::show(&args),
         Command::Approve(args) => gate::approve(args),
         Command::Reject(args) => gate::reject(args),
-        Command::Contact(args) => contact::run(args),
+        Command::Contact(args) => contact::run(&args),
         Command::Restart(args) => restart::run(&args),
         Command::Drift(args) => drift::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -4,46 +4,27 @@ use jiff::Timestamp;
 
 use super::{
     Exit,
-    asking::{Reason, Server},
-    status::text::{ahead, clean},
+    asking::{PhoneAct, when_asked},
+    status::text::clean,
 };
-use crate::report::{act::Reasoned, release::Released};
-
-/// Arguments of `phoneops release` and `phoneops dismiss`.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Args {
-    /// The phone, by name or MAC
-    phone: String,
-    #[command(flatten)]
-    reason: Reason,
-    #[command(flatten)]
-    server: Server,
-}
+use crate::report::release::Released;
 
 /// Runs `phoneops release`; exit code 3 when the phone has to call by itself.
-pub fn release(args: &Args) -> miette::Result<Exit> {
-    let wish = Reasoned { reason: args.reason.reason.clone() };
-    let released: Released = args.server.ask(async |client| client.act(&args.phone, "release", &wish).await)?;
+pub fn release(args: &PhoneAct) -> miette::Result<Exit> {
+    let released: Released = args.ask("release")?;
     println!("{}", text(&args.phone, &released, Timestamp::now()));
     Ok(if released.contact == "CannotBeReached" { Exit::Pending } else { Exit::Good })
 }
 
 /// Runs `phoneops dismiss`.
-pub fn dismiss(args: &Args) -> miette::Result<Exit> {
-    let wish = Reasoned { reason: args.reason.reason.clone() };
-    let _: serde_json::Value = args.server.ask(async |client| client.act(&args.phone, "dismiss", &wish).await)?;
+pub fn dismiss(args: &PhoneAct) -> miette::Result<Exit> {
+    let _: serde_json::Value = args.ask("dismiss")?;
     println!("{}: it is forgotten, and keeps what it has", clean(&args.phone));
     Ok(Exit::Good)
 }
 
 fn text(phone: &str, released: &Released, now: Timestamp) -> String {
-    let when = match (&released.why, released.at) {
-        (Some(why), _) => {
-            format!("it cannot be asked to call: {}; it is done when the phone calls by itself", clean(why))
-        }
-        (None, Some(at)) => format!("it is asked to call {}", ahead(at, now)),
-        (None, None) => "a session is under way or about to be".to_owned(),
-    };
+    let when = when_asked(released.why.as_deref(), released.at, now);
     format!("{}: its account is taken off it, and then it is forgotten; {when}", clean(phone))
 }
 

@@ -5,21 +5,9 @@ use serde::Deserialize;
 
 use super::{
     Exit,
-    asking::{Reason, Server},
+    asking::PhoneAct,
     status::text::{ahead, clean},
 };
-use crate::report::act::Reasoned;
-
-/// Arguments of `phoneops restart`.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Args {
-    /// The phone, by name or MAC
-    phone: String,
-    #[command(flatten)]
-    reason: Reason,
-    #[command(flatten)]
-    server: Server,
-}
 
 /// What the service answers.
 #[derive(Debug, Deserialize)]
@@ -32,9 +20,8 @@ struct Answer {
 }
 
 /// Runs the command; exit code 3 when the phone has to call by itself.
-pub fn run(args: &Args) -> miette::Result<Exit> {
-    let wish = Reasoned { reason: args.reason.reason.clone() };
-    let answer: Answer = args.server.ask(async |client| client.act(&args.phone, "restart", &wish).await)?;
+pub fn run(args: &PhoneAct) -> miette::Result<Exit> {
+    let answer: Answer = args.ask("restart")?;
     println!("{}", text(&args.phone, &answer, Timestamp::now()));
     let waits = answer.result == "Waits" || (answer.result == "Queued" && answer.at.is_none());
     Ok(if waits { Exit::Pending } else { Exit::Good })

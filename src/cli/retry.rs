@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::{
     Exit,
-    asking::{Reason, Server},
-    status::text::{ahead, clean},
+    asking::{Reason, Server, when_asked},
+    status::text::clean,
 };
 use crate::report::retry::{Retried, Wish};
 
@@ -38,13 +38,7 @@ fn text(phone: &str, retried: &Retried, now: Timestamp) -> String {
     } else {
         String::new()
     };
-    let contact = match (&retried.why, retried.at) {
-        (Some(why), _) => {
-            format!("it cannot be asked to call: {}; it is done when the phone calls by itself", clean(why))
-        }
-        (None, Some(at)) => format!("it is asked to call {}", ahead(at, now)),
-        (None, None) => "a session is under way or about to be".to_owned(),
-    };
+    let contact = when_asked(retried.why.as_deref(), retried.at, now);
     format!("{}: items tried again: {}{secrets}; {contact}", clean(phone), retried.refusals)
 }
 

@@ -95,6 +95,12 @@ impl Calling {
         }
     }
 
+    /// What kept writes from the phone is over: it is asked as one that never failed, whatever it does.
+    pub fn begin_afresh(&mut self) {
+        self.forgive();
+        self.call_is_over();
+    }
+
     /// When a phone that is not heard of may be asked next, so that it is asked no more than `most` times in any 24 h:
     /// the first day's requests may be gone within hours, those behind are evenly apart.
     pub fn daily_share(&self, most: u32) -> Option<Timestamp> {

@@ -143,8 +143,7 @@ impl Fleet {
         }
         let before = std::mem::replace(&mut phone.doors, Doors::at(policy, now));
         if before.held.is_some() && phone.doors.held.is_none() && phone.wants_write(report_only) {
-            phone.calling.forgive();
-            phone.calling.call_is_over();
+            phone.calling.begin_afresh();
         }
     }
 
@@ -155,8 +154,7 @@ impl Fleet {
         let Some(phone) = self.phones.get_mut(device) else { return };
         let before = std::mem::replace(&mut phone.braked, braked);
         if before.is_some() && braked.is_none() && phone.held_up(report_only, now).is_none() {
-            phone.calling.forgive();
-            phone.calling.call_is_over();
+            phone.calling.begin_afresh();
         }
     }
 
@@ -167,8 +165,7 @@ impl Fleet {
         let Some(phone) = self.phones.get_mut(device) else { return };
         let before = std::mem::replace(&mut phone.recovering, recovering);
         if before.is_some() && recovering.is_none() && phone.held_up(report_only, now).is_none() {
-            phone.calling.forgive();
-            phone.calling.call_is_over();
+            phone.calling.begin_afresh();
         }
     }
 

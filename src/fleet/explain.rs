@@ -74,18 +74,23 @@ impl Fleet {
         let goal = phone.goal.as_ref()?;
         let is_meant = |id: &ItemId| item.is_none_or(|item| id.name.as_str() == item || id.to_string() == item);
         let wanted = goal.desired.items.iter().filter(|item| is_meant(&item.id));
-        let items = wanted.map(|item| self.item_story(phone, &goal.desired, item, now)).collect();
+        let state = self.state(phone, now);
+        let waits = match state {
+            State::Pending => format!("the phone waits: {}", self.pending(phone, now).reason),
+            other => format!("the phone is {other}"),
+        };
+        let items = wanted.map(|item| self.item_story(phone, &goal.desired, item, &waits)).collect();
         Some(Explanation {
             name: phone.name().map(ToString::to_string),
             mac: device.to_string(),
-            state: self.state(phone, now),
+            state,
             revision: Some(goal.revision.to_string()).filter(|_| !phone.proposed()),
             read: phone.read_at,
             items,
         })
     }
 
-    fn item_story(&self, phone: &Phone, desired: &Desired, item: &DesiredItem, now: Timestamp) -> ItemStory {
+    fn item_story(&self, phone: &Phone, desired: &Desired, item: &DesiredItem, waits: &str) -> ItemStory {
         let id = &item.id;
         let secret = self.catalogue.is_secret(id.name.as_str());
         let story = self.wanted.as_ref().map(|wanted| wanted.story(&phone.device, id, phone.facts.model.as_deref()));
@@ -104,7 +109,7 @@ impl Fleet {
             over,
             observed: if secret { observed.map(|_| MASK.to_owned()) } else { observed },
             standing,
-            why: self.why_not(phone, desired, id, standing, now),
+            why: self.why_not(phone, desired, id, standing, waits),
         }
     }
 
@@ -142,7 +147,7 @@ impl Fleet {
         desired: &Desired,
         id: &ItemId,
         standing: ItemStanding,
-        now: Timestamp,
+        waits: &str,
     ) -> Option<String> {
         match standing {
             ItemStanding::Right | ItemStanding::Written | ItemStanding::Assumed | ItemStanding::NotApplicable => None,
@@ -164,10 +169,7 @@ impl Fleet {
                     Mode::Enforce if self.settings.report_only => {
                         Some("nothing is written by this service now".to_owned())
                     }
-                    Mode::Enforce => Some(match self.phone(phone.device.as_str(), now)?.pending {
-                        Some(pending) => format!("the phone waits: {}", pending.reason),
-                        None => format!("the phone is {}", self.state(phone, now)),
-                    }),
+                    Mode::Enforce => Some(waits.to_owned()),
                 }
             }
         }

@@ -299,10 +299,15 @@ impl Fleet {
         }
         self.store_away = away;
         if !away {
-            let waiting: Vec<DeviceId> = self.phones.keys().cloned().collect();
-            for device in waiting {
-                self.schedule(&device, now);
-            }
+            self.schedule_all(now);
+        }
+    }
+
+    /// What kept writes from all phones is over: each that waits is put in line.
+    fn schedule_all(&mut self, now: Timestamp) {
+        let phones: Vec<DeviceId> = self.phones.keys().cloned().collect();
+        for device in phones {
+            self.schedule(&device, now);
         }
     }
 

@@ -4,7 +4,6 @@
 use jiff::Timestamp;
 
 use super::Fleet;
-use crate::wpi::DeviceId;
 
 /// There is nothing to resume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,10 +16,7 @@ impl Fleet {
         self.service.restored.take().ok_or(NotRestored)?;
         self.settings.report_only = self.report_only_set;
         self.save_service();
-        let phones: Vec<DeviceId> = self.phones.keys().cloned().collect();
-        for device in phones {
-            self.schedule(&device, now);
-        }
+        self.schedule_all(now);
         Ok(())
     }
 

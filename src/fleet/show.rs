@@ -89,7 +89,7 @@ impl Fleet {
         }
     }
 
-    fn pending(&self, phone: &Phone, now: Timestamp) -> PendingView {
+    pub(super) fn pending(&self, phone: &Phone, now: Timestamp) -> PendingView {
         let need = self.need_of(phone, now);
         let next = match phone.calling.step {
             CallStep::Waiting { at } => Some(at),

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::{KubeAccess, kube_acts, kube_events::Teller};
 use crate::{
     fleet::{
+        gate::view::HeldView,
         tally::LayerTally,
         view::PhoneView,
         words::{PendingReason, State},
@@ -78,11 +79,12 @@ impl Writer {
             kube_acts::release(&*self.access, &ways.namespace, &resources);
         }
         let tallies = self.access.tallies();
+        let held = self.access.gate().held;
         let mut changed = Vec::new();
         for resource in resources {
             let path = resource.path();
             let status = match resource.kind {
-                "PhoneConfig" => self.of_config(&resource, &path),
+                "PhoneConfig" => self.of_config(&resource, &path, held.as_ref()),
                 "PhoneProfile" => {
                     let tally = tallies.by_file.get(path.as_str()).copied().unwrap_or_default();
                     of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), &resource)
@@ -108,7 +110,7 @@ impl Writer {
         taken.or_else(|| resource.status().get("observedGeneration").and_then(Value::as_i64))
     }
 
-    fn of_config(&mut self, resource: &Resource, path: &str) -> Value {
+    fn of_config(&mut self, resource: &Resource, path: &str, held: Option<&HeldView>) -> Value {
         let view = self.access.declared(&resource.name);
         if let Some(wish) = resource.reconcile_at.as_ref().filter(|_| view.is_some()) {
             let told = resource.status().get("reconcileAt").and_then(Value::as_str) == Some(wish);
@@ -119,8 +121,8 @@ impl Writer {
         }
         let problems = self.access.problems_of(path);
         let mut status = of_config(view.as_ref(), self.head(resource, path), &problems, resource);
-        let held = view.filter(|view| view.state == State::Held).and_then(|_| self.access.gate().held);
-        if let (Some(status), Some(held)) = (status.as_object_mut(), held) {
+        let waits = view.is_some_and(|view| view.state == State::Held);
+        if let (Some(status), Some(held), true) = (status.as_object_mut(), held, waits) {
             status.insert("held".to_owned(), json!({ "revision": held.revision, "digest": held.digest }));
         }
         status

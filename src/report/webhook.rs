@@ -38,7 +38,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::metrics::ServiceMetrics;
-use crate::source::Trigger;
+use crate::{fleet::fingerprint::unhex, source::Trigger};
 
 /// Largest body, in bytes.
 const BODY: usize = 5 << 20;
@@ -220,10 +220,6 @@ fn proof(headers: &HeaderMap, body: &[u8], secret: &[u8], now: Timestamp) -> Opt
     let wanted: [u8; 32] = Sha256::digest(secret).into();
     // the body tells deliveries apart where the forge does not
     bool::from(token.ct_eq(&wanted)).then(|| mac(&[body])).flatten()
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    crate::fleet::fingerprint::unhex(text)
 }
 
 /// Whether a push says that it is to another branch; what says nothing counts.

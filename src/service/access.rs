@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
-use super::{STORE_PATIENCE, follow::PORTION, shared::Shared};
+use super::{STORE_PATIENCE, follow::planned, shared::Shared};
 use crate::{
     fleet::{
         self, Counters, Fleet,
@@ -146,14 +146,8 @@ impl FleetAccess for Access {
         let snapshot = Snapshot::of_texts(Revision::new("plan"), files);
         let known = self.shared.with_fleet(|fleet, _| fleet.known());
         let wanted = Arc::new(spec::load_knowing(&snapshot, &*self.secrets, &known));
-        let mut takeover = self.shared.with_fleet(|fleet, _| fleet.consider(&wanted));
-        loop {
-            let resolved = takeover.resolve_some(PORTION);
-            if resolved.is_empty() {
-                return self.shared.with_fleet(|fleet, _| fleet.preview(&takeover));
-            }
-            self.shared.with_fleet(|fleet, _| fleet.plan(&mut takeover, resolved));
-        }
+        let takeover = planned(&self.shared, &wanted);
+        self.shared.with_fleet(|fleet, _| fleet.preview(&takeover))
     }
 
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {

@@ -8,6 +8,7 @@ use std::{
 use super::shared::Shared;
 use crate::{
     catalogue::Severity,
+    fleet::takeover::Takeover,
     source::{SecretsDir, SecretsWatch, Source, SourceEvent},
     spec::{self, Snapshot, Wanted},
     store::Store,
@@ -26,7 +27,7 @@ const REST: Duration = Duration::from_millis(300);
 const LOOKS: usize = 20;
 
 /// Most phones that are taken over while the fleet is held: phones are answered in between.
-pub(super) const PORTION: usize = 200;
+const PORTION: usize = 200;
 
 /// Follows the source until it ends, and the secrets that its newest revision refers to.
 pub(super) async fn run(shared: Arc<Shared>, mut source: Source, secrets: Arc<SecretsDir>, store: Store) {
@@ -124,6 +125,18 @@ fn set_away(shared: &Shared, away: Option<(String, jiff::Timestamp)>) {
     shared.source.lock().unwrap_or_else(PoisonError::into_inner).away = away;
 }
 
+/// What a revision would change, planned in portions; nothing is in force by it.
+pub(super) fn planned(shared: &Arc<Shared>, wanted: &Arc<Wanted>) -> Takeover {
+    let mut takeover = shared.with_fleet(|fleet, _| fleet.consider(wanted));
+    loop {
+        let resolved = takeover.resolve_some(PORTION);
+        if resolved.is_empty() {
+            return takeover;
+        }
+        shared.with_fleet(|fleet, _| fleet.plan(&mut takeover, resolved));
+    }
+}
+
 /// Loads and takes over one revision off the threads that answer phones.
 async fn take_over(shared: &Arc<Shared>, snapshot: Arc<Snapshot>, secrets: Arc<SecretsDir>) -> Option<Loaded> {
     let shared = Arc::clone(shared);
@@ -132,14 +145,7 @@ async fn take_over(shared: &Arc<Shared>, snapshot: Arc<Snapshot>, secrets: Arc<S
         let wanted = Arc::new(spec::load_knowing(&snapshot, &*secrets, &known));
         tell(&snapshot, &wanted);
         shared.metrics.source_fetch("taken");
-        let mut takeover = shared.with_fleet(|fleet, _| fleet.consider(&wanted));
-        loop {
-            let resolved = takeover.resolve_some(PORTION);
-            if resolved.is_empty() {
-                break;
-            }
-            shared.with_fleet(|fleet, _| fleet.plan(&mut takeover, resolved));
-        }
+        let takeover = planned(&shared, &wanted);
         let mut phones = shared.with_fleet(|fleet, now| fleet.announce(takeover, now)).into_iter();
         loop {
             let portion: Vec<_> = phones.by_ref().take(PORTION).collect();

@@ -4,7 +4,6 @@
 //! an editor's rename-and-replace, is seen once and whole. Files and folders whose name begins with a dot are left out.
 
 use std::{
-    fmt::Write as _,
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -17,11 +16,11 @@ use notify::{
     EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode},
 };
-use sha2::{Digest, Sha256};
 
 use super::{
     SourceError, Trigger,
     collect::{Collector, MAX_FILE_BYTES, is_hidden, is_wanted, join},
+    content::ContentDigest,
     run::{Reader, StopSwitch, Switch},
 };
 use crate::spec::{FileContent, Revision, Snapshot};
@@ -71,24 +70,15 @@ pub fn read_folder(folder: &Path) -> Result<Snapshot, SourceError> {
         Stop::Io(error) => failed(error.to_string()),
     })?;
     let files = files.finish();
-    let mut digest = Sha256::new();
+    let mut digest = ContentDigest::default();
     for file in &files {
-        feed(&mut digest, file.path.as_bytes());
+        digest.feed(file.path.as_bytes());
         match &file.content {
-            FileContent::Bytes(bytes) => feed(&mut digest, bytes),
-            other => feed(&mut digest, format!("{other:?}").as_bytes()),
+            FileContent::Bytes(bytes) => digest.feed(bytes),
+            other => digest.feed(format!("{other:?}").as_bytes()),
         }
     }
-    let mut revision = "dir-".to_owned();
-    for byte in digest.finalize().iter().take(6) {
-        let _ = write!(revision, "{byte:02x}");
-    }
-    Ok(Snapshot { revision: Revision::new(&revision), commit: None, files })
-}
-
-fn feed(digest: &mut Sha256, bytes: &[u8]) {
-    digest.update((bytes.len() as u64).to_be_bytes());
-    digest.update(bytes);
+    Ok(Snapshot { revision: digest.revision("dir-"), commit: None, files })
 }
 
 /// Why a walk stopped: a bound, or the folder itself.

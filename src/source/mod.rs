@@ -6,6 +6,7 @@
 //! - [`dir`]: a folder, watched
 //! - [`kube`]: a namespace of a Kubernetes cluster, watched
 //! - [`collect`]: which files count, and the bounds on them
+//! - `content`: the name of a revision that no commit names
 //! - [`secrets`]: content of secrets, for the loader
 //! - [`error`]: what can go wrong, and what to do
 //!
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 use crate::spec::Snapshot;
 
 pub mod collect;
+mod content;
 pub mod dir;
 pub mod error;
 pub mod git;

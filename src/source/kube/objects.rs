@@ -2,15 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fmt::Write as _,
     sync::{Mutex, PoisonError},
 };
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::{
+    source::content::ContentDigest,
     spec::{API_VERSION, FileContent, Revision, Snapshot, SourceFile},
     wpi::DeviceId,
 };
@@ -169,18 +168,14 @@ impl Cluster {
             let mut files: Vec<SourceFile> = Vec::with_capacity(seen.resources.len() + 1);
             let mut generations = HashMap::with_capacity(seen.resources.len());
             let losers = losers(seen.resources.values());
-            let mut hash = Sha256::new();
-            let mut feed = |text: &str| {
-                hash.update((text.len() as u64).to_be_bytes());
-                hash.update(text);
-            };
+            let mut digest = ContentDigest::default();
             let is_document = |kind: &str| KINDS.iter().any(|(known, _)| *known == kind);
             for resource in seen.resources.values().filter(|resource| is_document(resource.kind)) {
                 let path = resource.path();
                 let document = resource.document();
                 generations.insert(path.clone(), resource.generation);
-                feed(&path);
-                feed(&document);
+                digest.feed(path.as_bytes());
+                digest.feed(document.as_bytes());
                 let content = match losers.get(resource.name.as_str()).filter(|_| resource.kind == "PhoneConfig") {
                     Some(winner) => FileContent::Unreadable(format!(
                         "its phone is that of PhoneConfig {winner}, which is older; delete one of them"
@@ -190,17 +185,12 @@ impl Cluster {
                 files.push(SourceFile { path: path.into(), content });
             }
             if let Some(csv) = &seen.catalogue {
-                feed(csv);
+                digest.feed(csv.as_bytes());
                 let content = FileContent::Bytes(csv.as_bytes().into());
                 files.push(SourceFile { path: "catalogue.csv".into(), content });
             }
             files.sort_by(|a, b| a.path.cmp(&b.path));
-            let mut revision = "kube-".to_owned();
-            for byte in hash.finalize().iter().take(6) {
-                // a String takes every write
-                let _ = write!(revision, "{byte:02x}");
-            }
-            let revision = Revision::new(&revision);
+            let revision = digest.revision("kube-");
             seen.told = Some((revision.clone(), generations));
             Snapshot { revision, commit: None, files }
         })
