@@ -31,7 +31,7 @@ use phoneops::{
     fleet,
     fleet::words::State,
     phone::{CertificateSource, ContactSettings, ListenerSettings},
-    service::{self, HistorySettings, Running, ServiceSettings, StatusSettings},
+    service::{self, ClusterSettings, HistorySettings, Running, ServiceSettings, StatusSettings},
     source::{DirSettings, SourceSettings},
     store,
     wpi::xml::Limits,
@@ -119,6 +119,7 @@ async fn serve(folder: &Path) -> Outcome<Running> {
         webhook: None,
         age_identity: None,
         fingerprint_key: None,
+        cluster: ClusterSettings::default(),
         history: HistorySettings::default(),
         status: StatusSettings { listen: any, hosts: Vec::new(), tokens: None },
         fleet: fleet::Settings {

@@ -12,7 +12,7 @@ use crate::{
     fleet,
     phone::{CertificateSource, ContactSettings, DcmpSettings, ListenerSettings, TlsMode},
     report::webhook::WebhookSettings,
-    service::{self, HistorySettings, ServiceSettings, StatusSettings},
+    service::{self, ClusterSettings, HistorySettings, ServiceSettings, StatusSettings},
     source::{DirSettings, GitSettings, KubeSettings, SourceSettings},
     store,
     wpi::xml::Limits,
@@ -35,6 +35,13 @@ pub struct Args {
     /// The namespace; else that of the pod, or of the kubeconfig
     #[arg(long, env = "PHONEOPS_NAMESPACE", value_name = "NAME", requires = "kubernetes")]
     pub namespace: Option<String>,
+    /// The name of the release in the cluster: of its lease and its records; another one for each that serves phones of
+    /// its own
+    #[arg(long, env = "PHONEOPS_SHARD", value_name = "NAME", default_value = "phoneops", requires = "kubernetes")]
+    pub shard: String,
+    /// The pod this runs in, labelled phoneops.dev/active while it is the active one of its release
+    #[arg(long, env = "PHONEOPS_POD", value_name = "NAME", requires = "kubernetes")]
+    pub pod: Option<String>,
     /// Branch that is followed
     #[arg(long, env = "PHONEOPS_BRANCH", default_value = "main")]
     pub branch: String,
@@ -266,6 +273,7 @@ impl Args {
             fingerprint_key: self.fingerprint_key.clone(),
             state: self.state.clone(),
             store: store::OpenOptions { rebuild: self.rebuild_store, ..store::OpenOptions::default() },
+            cluster: ClusterSettings { shard: self.shard.clone(), pod: self.pod.clone(), ..ClusterSettings::default() },
             history: HistorySettings { days: self.history_days, user_days: self.history_user_days },
             phone,
             contact: ContactSettings::default(),
@@ -341,14 +349,13 @@ pub fn run(args: &Args) -> miette::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().into_diagnostic()?;
     runtime.block_on(async {
         let mut term = signal(SignalKind::terminate()).into_diagnostic()?;
-        let mut running = service::start(args.settings()).await.into_diagnostic()?;
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = term.recv() => {}
-            () = running.broken() => miette::bail!("a part of the service ended by itself; start it anew and report it"),
-        }
-        tracing::info!("ending");
-        running.stop().await;
+        let stop = async {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = term.recv() => {}
+            }
+        };
+        Box::pin(service::standby::serve(args.settings(), stop)).await.into_diagnostic()?;
         Ok(Exit::Good)
     })
 }

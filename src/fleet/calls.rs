@@ -120,7 +120,7 @@ impl Fleet {
 
     /// Asks those whose turn it is.
     fn take_turns(&mut self, now: Timestamp) {
-        while let Some(device) = self.turns.first(now) {
+        while let Some(device) = self.turns.first(now).filter(|_| !self.calls_held) {
             if !self.send_contact(&device, now) {
                 self.turns.leave(&device, now);
                 self.schedule_after(&device, |phone| phone.calling.step = CallStep::Idle, now);

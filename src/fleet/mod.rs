@@ -162,6 +162,7 @@ pub struct Counters {
 
 /// All phones, and what is to be done about them.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the surroundings")]
 pub struct Fleet {
     settings: Settings,
     /// Whether nothing is ever written because the settings say so.
@@ -202,6 +203,8 @@ pub struct Fleet {
     questions: Questions,
     tickets: u64,
     store_away: bool,
+    /// Whether another process may be the active one, so that no phone is asked to call.
+    calls_held: bool,
     effects: Vec<Effect>,
     counters: Counters,
     rng: StdRng,
@@ -239,6 +242,7 @@ impl Fleet {
             questions: Questions::default(),
             tickets: 0,
             store_away: false,
+            calls_held: false,
             effects: Vec::new(),
             counters: Counters::default(),
             rng: StdRng::from_seed(seed),
@@ -303,6 +307,14 @@ impl Fleet {
         }
     }
 
+    /// Whether nobody is asked to call: another process may be the active one, and answers phones that call it. Phones
+    /// that call here are answered and read.
+    pub fn hold_calls(&mut self, held: bool, now: Timestamp) {
+        if std::mem::replace(&mut self.calls_held, held) && !held {
+            self.schedule_all(now);
+        }
+    }
+
     /// What kept writes from all phones is over: each that waits is put in line.
     fn schedule_all(&mut self, now: Timestamp) {
         let phones: Vec<DeviceId> = self.phones.keys().cloned().collect();
@@ -319,7 +331,8 @@ impl Fleet {
     /// When [`Self::tick`] has something to do.
     pub fn next_tick(&self) -> Option<Timestamp> {
         let of_all = [self.brake_ends(), self.release_due(), self.storm_ends(), self.alive_due()];
-        [self.timers.next(), self.turns.next()].into_iter().chain(of_all).flatten().min()
+        let turn = self.turns.next().filter(|_| !self.calls_held);
+        [self.timers.next(), turn].into_iter().chain(of_all).flatten().min()
     }
 
     /// How many entries wait in the timer queue or in a line, and how many flows are open.

@@ -71,7 +71,7 @@ impl Fleet {
         let step = phone.calling.step;
         let idle = matches!(step, CallStep::Idle | CallStep::Waiting { .. } | CallStep::Ready) && phone.flow.is_none();
         let earliest = phone.calling.earliest(phone.facts.last_seen, doubt_at, &self.settings);
-        let waits = need.is_some() && !held_back && idle && self.wanted.is_some();
+        let waits = need.is_some() && !held_back && idle && self.wanted.is_some() && !self.calls_held;
         if !waits || earliest.is_some_and(|at| at > now) || !self.turns.out_of_line(&site.name, spacing, now) {
             return false;
         }

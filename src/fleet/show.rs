@@ -108,7 +108,7 @@ impl Fleet {
             return PendingView { reason: PendingReason::Recovering, since: phone.waiting_since, next };
         } else if matches!(phone.calling.step, CallStep::InCall { .. }) {
             return PendingView { reason: PendingReason::InCall, since: None, next: None };
-        } else if need == Some(Need::Write) && self.store_away {
+        } else if self.calls_held || (need == Some(Need::Write) && self.store_away) {
             PendingReason::StoreAway
         } else if self.waits_for_turn(phone) {
             PendingReason::Turn

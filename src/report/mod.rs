@@ -70,6 +70,7 @@ pub mod release;
 pub mod retry;
 pub mod server;
 pub mod socket;
+pub mod standby;
 pub mod tokens;
 pub mod undo;
 pub mod webhook;

@@ -87,7 +87,7 @@ impl HistoryQueue {
 /// Writes what waits, batch by batch, and takes out what is too old.
 pub(super) async fn run(shared: Arc<Shared>, store: Store) {
     let queue = &shared.history;
-    let mut writable = store.writable();
+    let mut writable = store.file_writable();
     let mut prune = tokio::time::interval_at(Instant::now() + PRUNE_EVERY, PRUNE_EVERY);
     loop {
         tokio::select! {

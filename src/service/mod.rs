@@ -7,11 +7,14 @@
 //! - [`follow`]: what the source tells
 //! - [`history`]: changes on their way to the history
 //! - [`clock`]: the time that the fleet is told
+//! - [`cluster`]: a store in a cluster, and what follows from its lease
+//! - [`standby`]: one of several processes, of which one is active
 //! - [`outcome`]: session outcomes as log lines and metrics
 //! - [`access`]: what the API may see and do
 
 pub mod access;
 mod clock;
+mod cluster;
 mod follow;
 pub mod handler;
 mod history;
@@ -19,6 +22,7 @@ mod outcome;
 mod saver;
 pub mod settings;
 pub mod shared;
+pub mod standby;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -28,11 +32,11 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-pub use settings::{HistorySettings, ServiceSettings, StatusSettings};
+pub use settings::{ClusterSettings, HistorySettings, ServiceSettings, StatusSettings};
 use shared::Shared;
 
 use crate::{
-    fleet::Fleet,
+    fleet::{Fleet, fingerprint::FingerprintKey},
     phone::{
         ContactClient, ContactSettings, DcmpMetrics, FailedHandshakes, ListenerError, ListenerMetrics, PhoneListener,
         dcmp,
@@ -40,8 +44,9 @@ use crate::{
     report::{self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens},
     source::{self, Identities, IdentityError, SecretsDir, SourceError, SourceSettings},
     store::{
-        Store, StoreError,
+        Restored, Store, StoreError,
         key::{KeyError, fingerprint_key},
+        kube::ClusterStoreError,
     },
 };
 
@@ -60,6 +65,12 @@ pub enum ServiceError {
     /// There is no key of fingerprints.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The cluster cannot be used.
+    #[error("the Kubernetes cluster cannot be used: {0}")]
+    Cluster(String),
+    /// What is kept in the cluster cannot be read.
+    #[error(transparent)]
+    ClusterStore(#[from] ClusterStoreError),
     /// The source makes no sense.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -96,6 +107,9 @@ pub enum ServiceError {
     /// The file with the keys of encrypted secrets is not usable.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// A part ended although nobody stopped it.
+    #[error("a part of the service ended by itself; start it anew and report it")]
+    Broken,
     /// A part ended before it began.
     #[error("the service was stopped while it started")]
     Stopped,
@@ -124,13 +138,7 @@ pub struct Running {
 
 /// Starts a service: store, source, listener for phones, status server.
 pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
-    let state = settings.state.clone();
-    let options = settings.store.clone();
-    let opened = tokio::task::spawn_blocking(move || Store::open(&state, &options)).await;
-    let (store, restored) = opened.map_err(|_| ServiceError::Stopped)??;
-    if let Some(aside) = &restored.put_aside {
-        tracing::warn!(aside = %aside.display(), "began with an empty store; the broken one is kept");
-    }
+    let (store, restored, key) = Box::pin(open_store(&settings)).await?;
     let mut seed = [0; 32];
     openssl::rand::rand_bytes(&mut seed).map_err(ServiceError::Random)?;
     let polls = match settings.dcmp.clone() {
@@ -143,8 +151,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         decisions.poll_url = Some(dcmp::url(host, bound.port()).into());
     }
     let mut fleet = Fleet::new(decisions, seed);
-    let random = |bytes: &mut [u8; 32]| openssl::rand::rand_bytes(bytes).map_err(std::io::Error::other);
-    fleet.set_fingerprint_key(fingerprint_key(&settings.state, settings.fingerprint_key.as_deref(), random)?);
+    fleet.set_fingerprint_key(key);
     let (listener_metrics, dcmp_metrics) = (ListenerMetrics::new(), DcmpMetrics::default());
     let metrics = Arc::new(ServiceMetrics::new().with_part(|registry| {
         listener_metrics.register(registry);
@@ -213,6 +220,12 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     if let SourceSettings::Kube(kube) = &settings.source {
         tasks.spawn(report::kube_status::run(access.clone(), (**kube).clone(), stopped.clone()));
     }
+    if let Some(cluster) = store.cluster().cloned() {
+        tasks.spawn(cluster.watch());
+    }
+    if let Some(standing) = settings.cluster.standing.clone() {
+        tasks.spawn(cluster::follow_lease(Arc::clone(&shared), standing));
+    }
     tasks.spawn(shared::run_timers(Arc::clone(&shared)));
     tasks.spawn(saver::run(Arc::clone(&shared), store.clone()));
     tasks.spawn(history::run(Arc::clone(&shared), store.clone()));
@@ -224,6 +237,25 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     }));
     tracing::info!(phones = %phone_address, status = %status_address, "serving");
     Ok(Running { phone_address, status_address, dcmp_address, webhook_address, shared, stop, tasks, listener, store })
+}
+
+/// The store, what was found there, and the key of fingerprints.
+async fn open_store(settings: &ServiceSettings) -> Result<(Store, Restored, FingerprintKey), ServiceError> {
+    let state = settings.state.clone();
+    let options = settings.store.clone();
+    let opened = tokio::task::spawn_blocking(move || Store::open(&state, &options)).await;
+    let (store, restored) = opened.map_err(|_| ServiceError::Stopped)??;
+    if let Some(aside) = &restored.put_aside {
+        tracing::warn!(aside = %aside.display(), "began with an empty store; the broken one is kept");
+    }
+    let random = |bytes: &mut [u8; 32]| openssl::rand::rand_bytes(bytes).map_err(std::io::Error::other);
+    let given = settings.fingerprint_key.as_deref();
+    let SourceSettings::Kube(kube) = &settings.source else {
+        return Ok((store, restored, fingerprint_key(&settings.state, given, random)?));
+    };
+    let (store, restored, key) = cluster::open(store, restored, kube, &settings.cluster, &settings.state).await?;
+    let given = given.map(|file| fingerprint_key(&settings.state, Some(file), random)).transpose()?;
+    Ok((store, restored, given.unwrap_or(key)))
 }
 
 async fn bind_polls(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceError> {

@@ -40,7 +40,34 @@ struct Waiting {
     service: Option<Arc<ServiceRecord>>,
     /// What people did, in order.
     acts: Vec<AuditEntry>,
-    callers: Vec<oneshot::Sender<bool>>,
+    /// Who waits for the record of a phone.
+    callers: Vec<(DeviceId, oneshot::Sender<bool>)>,
+    /// Who waits for everything.
+    flushes: Vec<oneshot::Sender<bool>>,
+}
+
+impl Waiting {
+    /// What is tried now: so many records at most, those that somebody waits for first.
+    fn take(&mut self, most: usize) -> Self {
+        if self.records.len() <= most {
+            return std::mem::take(self);
+        }
+        let awaited: Vec<DeviceId> = self.callers.iter().map(|(device, _)| device.clone()).take(most).collect();
+        let mut records: HashMap<_, _> =
+            awaited.iter().filter_map(|device| self.records.remove_entry(device)).collect();
+        let others: Vec<DeviceId> = self.records.keys().take(most.saturating_sub(records.len())).cloned().collect();
+        records.extend(others.iter().filter_map(|device| self.records.remove_entry(device)));
+        let (callers, later) =
+            std::mem::take(&mut self.callers).into_iter().partition(|(device, _)| !self.records.contains_key(device));
+        self.callers = later;
+        Self {
+            records,
+            service: self.service.take(),
+            acts: std::mem::take(&mut self.acts),
+            callers,
+            flushes: Vec::new(),
+        }
+    }
 }
 
 impl Saver {
@@ -64,8 +91,8 @@ impl Saver {
     pub(super) fn put_and_tell(&self, record: PhoneRecord) -> oneshot::Receiver<bool> {
         let (done, stored) = oneshot::channel();
         let mut waiting = self.lock();
+        waiting.callers.push((record.device.clone(), done));
         waiting.records.insert(record.device.clone(), Some(Arc::new(record)));
-        waiting.callers.push(done);
         drop(waiting);
         self.more.notify_one();
         stored
@@ -92,7 +119,7 @@ impl Saver {
     /// Waits until all that waits now has been tried; whether it is stored.
     pub(super) async fn flush(&self) -> bool {
         let (done, tried) = oneshot::channel();
-        self.lock().callers.push(done);
+        self.lock().flushes.push(done);
         self.more.notify_one();
         tried.await.unwrap_or(false)
     }
@@ -104,7 +131,10 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
     let writable = store.writable();
     loop {
         saver.more.notified().await;
-        let Waiting { records, service, acts, callers } = std::mem::take(&mut *saver.lock());
+        let (Waiting { records, service, acts, callers, flushes }, more) = {
+            let mut waiting = saver.lock();
+            (waiting.take(store.batch()), !waiting.records.is_empty())
+        };
         let batch: Vec<_> = records.values().flatten().map(Arc::clone).collect();
         let record = async {
             match service.clone() {
@@ -114,9 +144,16 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
         };
         // asked together, they share a commit
         let stored = tokio::join!(store.save(batch), record, store.add_audit(acts.clone()));
-        let (records_stored, service_stored, acts_stored) = (stored.0.is_ok(), stored.1.is_ok(), stored.2.is_ok());
+        let (service_stored, acts_stored) = (stored.1.is_ok(), stored.2.is_ok());
+        let (records_stored, refused) = stored.0.map_or((false, Vec::new()), |refused| (true, refused));
         let stored = records_stored && service_stored && acts_stored;
-        for caller in callers {
+        if more && records_stored {
+            saver.more.notify_one();
+        }
+        for (device, caller) in callers {
+            let _ = caller.send(records_stored && !refused.contains(&device));
+        }
+        for caller in flushes {
             let _ = caller.send(stored);
         }
         if stored {

@@ -1,8 +1,16 @@
 //! What a service is started with.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use crate::{fleet, phone, report, source::SourceSettings, store, wpi};
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::{
+    fleet, phone, report,
+    source::SourceSettings,
+    store::{self, kube::lease::Standing},
+    wpi,
+};
 
 /// All settings of one service.
 #[derive(Debug, Clone)]
@@ -19,6 +27,8 @@ pub struct ServiceSettings {
     pub state: PathBuf,
     /// How the store is opened.
     pub store: store::OpenOptions,
+    /// What is kept in the cluster, where the documents are there.
+    pub cluster: ClusterSettings,
     /// How long the history is kept.
     pub history: HistorySettings,
     /// The listener for phones.
@@ -35,6 +45,36 @@ pub struct ServiceSettings {
     pub fleet: fleet::Settings,
     /// Bounds on phones' messages.
     pub xml: wpi::xml::Limits,
+}
+
+/// What a service keeps in a cluster, and as which one of several processes it runs.
+#[derive(Debug, Clone)]
+pub struct ClusterSettings {
+    /// The namespace of what is kept; `None` = that of the pod or of the kubeconfig.
+    pub namespace: Option<String>,
+    /// The name of the release: of its lease, its records, its key. Another one for each that serves phones of its own.
+    pub shard: String,
+    /// The pod, which is labelled while it is the active one.
+    pub pod: Option<String>,
+    /// How the holder of the lease stands; `None` = there is one process by other means.
+    pub standing: Option<watch::Receiver<Standing>>,
+    /// When whoever had the lease before was there last.
+    pub last_alive: Option<Timestamp>,
+    /// How often a cluster that takes no records is tried again.
+    pub retry: Duration,
+}
+
+impl Default for ClusterSettings {
+    fn default() -> Self {
+        Self {
+            namespace: None,
+            shard: "phoneops".to_owned(),
+            pod: None,
+            standing: None,
+            last_alive: None,
+            retry: Duration::from_secs(1),
+        }
+    }
 }
 
 /// The status server of one service.

@@ -46,6 +46,8 @@ pub(super) enum Change {
     Save(Vec<Arc<PhoneRecord>>),
     /// This phone is forgotten.
     Remove(DeviceId),
+    /// All phones are forgotten.
+    ForgetPhones,
     /// What is kept of the service as a whole.
     Service(Arc<ServiceRecord>),
     /// These acts come to the audit log.
@@ -236,6 +238,9 @@ impl Database {
                     }
                     Change::Remove(device) => {
                         remove.execute(params![device.as_str()])?;
+                    }
+                    Change::ForgetPhones => {
+                        transaction.execute("DELETE FROM phone", [])?;
                     }
                     Change::Service(record) => {
                         put_fact(&transaction, SERVICE, &serde_json::to_string(&**record)?)?;

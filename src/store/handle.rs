@@ -16,6 +16,7 @@ use super::{
     error::{StoreAway, StoreError},
     folder,
     history::{self, Keep},
+    kube::ClusterStore,
     writer::{Counters, Message, Request, Writer},
 };
 use crate::{
@@ -29,6 +30,9 @@ use crate::{
     spec::{Commit, Revision},
     wpi::DeviceId,
 };
+
+/// Most records that go to a cluster at once.
+const CLUSTER_BATCH: usize = 64;
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -95,6 +99,8 @@ pub struct Store {
     file: Arc<Path>,
     /// One reader at a time.
     reading: Arc<Mutex<()>>,
+    /// Where what must not be forgotten is, if that is not the file.
+    cluster: Option<ClusterStore>,
 }
 
 impl Store {
@@ -132,21 +138,52 @@ impl Store {
             .map_err(|source| StoreError::Folder { folder: state_folder.to_owned(), source })?;
         let places = Arc::new(Semaphore::new(options.queue.max(1)));
         let (file, reading) = (file.into(), Arc::default());
-        Ok((Self { messages, places, writable: watched, counters, file, reading }, restored))
+        Ok((Self { messages, places, writable: watched, counters, file, reading, cluster: None }, restored))
     }
 
-    /// Saves records; `Ok` means they are on disk. Requests are carried out in the order in which they were polled
-    /// first, also when the caller stops waiting.
-    pub async fn save(&self, records: Vec<Arc<PhoneRecord>>) -> Result<(), StoreAway> {
+    /// The same with the cluster as the place of what must not be forgotten; the file is a cache beside it, and its loss
+    /// stops nothing.
+    #[must_use]
+    pub fn with_cluster(self, cluster: ClusterStore) -> Self {
+        Self { cluster: Some(cluster), ..self }
+    }
+
+    /// Takes all records out of a file that is a cache and not the newest one.
+    pub async fn forget_phones(&self) -> Result<(), StoreAway> {
+        self.ask(Change::ForgetPhones).await
+    }
+
+    /// Most records that are saved at once, so that one that a phone waits for does not stand behind thousands.
+    pub fn batch(&self) -> usize {
+        if self.cluster.is_some() { CLUSTER_BATCH } else { usize::MAX }
+    }
+
+    /// Saves records; `Ok` means they are kept, but for those devices whose record cannot be kept at all. Requests are
+    /// carried out in the order in which they were polled first, also when the caller stops waiting.
+    pub async fn save(&self, records: Vec<Arc<PhoneRecord>>) -> Result<Vec<DeviceId>, StoreAway> {
         if records.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        self.ask(Change::Save(records)).await
+        let refused = match &self.cluster {
+            Some(cluster) => cluster.save(&records).await?,
+            None => Vec::new(),
+        };
+        self.cached(Change::Save(records)).await?;
+        Ok(refused)
     }
 
     /// Saves what is kept of the service as a whole.
     pub async fn save_service(&self, record: Arc<ServiceRecord>) -> Result<(), StoreAway> {
-        self.ask(Change::Service(record)).await
+        match &self.cluster {
+            Some(cluster) => cluster.save_service(&record).await,
+            None => self.ask(Change::Service(record)).await,
+        }
+    }
+
+    /// Asks for a change of the file that may fail where the file is a cache.
+    async fn cached(&self, change: Change) -> Result<(), StoreAway> {
+        let result = self.ask(change).await;
+        if self.cluster.is_some() { Ok(()) } else { result }
     }
 
     /// Adds acts to the audit log, in this order.
@@ -195,12 +232,25 @@ impl Store {
 
     /// Forgets a phone.
     pub async fn remove(&self, device: DeviceId) -> Result<(), StoreAway> {
-        self.ask(Change::Remove(device)).await
+        if let Some(cluster) = &self.cluster {
+            cluster.remove(&device).await?;
+        }
+        self.cached(Change::Remove(device)).await
     }
 
     /// Whether the store takes writes, as of the last one; changes are seen at once.
     pub fn writable(&self) -> watch::Receiver<bool> {
+        self.cluster.as_ref().map_or_else(|| self.writable.clone(), ClusterStore::writable)
+    }
+
+    /// Whether the file takes writes, also where it is a cache.
+    pub fn file_writable(&self) -> watch::Receiver<bool> {
         self.writable.clone()
+    }
+
+    /// The cluster, if that is where records are.
+    pub fn cluster(&self) -> Option<&ClusterStore> {
+        self.cluster.as_ref()
     }
 
     /// What happened since the start.

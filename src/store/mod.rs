@@ -1,4 +1,4 @@
-//! What must not be forgotten of the phones, in one `SQLite` file of the state folder.
+//! What must not be forgotten of the phones, in one `SQLite` file of the state folder, or in a cluster.
 //!
 //! - [`handle`]: [`Store`], the cheap handle that the service holds
 //! - [`error`]: why a store does not open, and why a write did not reach it
@@ -11,6 +11,7 @@
 //! - `note`: small notes beside the file
 //! - `sequence`: the number of the last commit beside the file, by which an older copy of it is known
 //! - [`key`]: the key of fingerprints
+//! - [`kube`]: the same as resources of a cluster; the file is a cache then
 //! - `folder`: the state folder: lock, file modes, putting a broken file aside
 //!
 //! **Guarantees.** A save that was answered `Ok` is on disk (WAL, `synchronous=FULL`): a process killed right after it
@@ -31,6 +32,7 @@ mod folder;
 pub mod handle;
 pub mod history;
 pub mod key;
+pub mod kube;
 mod note;
 mod sequence;
 mod writer;

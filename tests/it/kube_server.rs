@@ -37,10 +37,16 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
+use crate::kube_audit::{self, Call};
+
 const LONG: Duration = Duration::from_mins(1);
 /// The token of the administrator, and that of the service.
 const ADMIN: &str = "admin-token";
 const SERVICE: &str = "service-token";
+
+/// All definitions, by plural.
+const KINDS: [&str; 7] =
+    ["phoneconfigs", "phoneprofiles", "phonesites", "phonebrakes", "phoneapprovals", "phonerecords", "phoneopses"];
 
 const WAYS: &str = "tests against Kubernetes need an API server: name a cluster in PHONEOPS_TEST_KUBECONFIG, or a folder \
                     with kube-apiserver and etcd in KUBEBUILDER_ASSETS (setup-envtest makes one), or run \
@@ -123,6 +129,7 @@ impl Server {
         write("sa.pub", &accounts.public_key_to_pem().unwrap());
         write("sa.key", &accounts.private_key_to_pem_pkcs8().unwrap());
         write("tokens.csv", format!("{ADMIN},admin,1,\"system:masters\"\n{SERVICE},phoneops,2\n").as_bytes());
+        write("audit.yaml", kube_audit::POLICY.as_bytes());
         let ports = [free_port(), free_port(), free_port()];
         let etcd = spawn_etcd(&programs, folder.path(), ports);
         let api = spawn_api(&programs, folder.path(), ports);
@@ -184,6 +191,8 @@ fn spawn_api(programs: &Path, folder: &Path, [etcd, _, port]: [u16; 3]) -> Child
         "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
         "--disable-admission-plugins=ServiceAccount".to_owned(),
         format!("--cert-dir={}", at("certs")),
+        format!("--audit-policy-file={}", at("audit.yaml")),
+        format!("--audit-log-path={}", at(kube_audit::LOG)),
     ]);
     if is_old {
         command.arg("--insecure-port=0");
@@ -238,6 +247,26 @@ impl Cluster {
         bindings.patch("phoneops", &PatchParams::apply("tests").force(), &Patch::Apply(&binding)).await.unwrap();
     }
 
+    /// A file by which programs reach it as that user.
+    pub(crate) fn kubeconfig(&self, folder: &Path) -> PathBuf {
+        let file = folder.join("kubeconfig.yaml");
+        let mut config = self.kubeconfig.clone();
+        if self.server.is_some() {
+            config.current_context = Some("service".to_owned());
+        }
+        for context in config.contexts.iter_mut().filter_map(|named| named.context.as_mut()) {
+            context.namespace = Some(self.namespace.clone());
+        }
+        fs::write(&file, ::serde_yaml::to_string(&config).unwrap()).unwrap();
+        file
+    }
+
+    /// What the service asked of the server, from its audit log.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        let server = self.server.as_ref().expect("a server of our own, which has an audit log");
+        kube_audit::read(&server.folder.path().join(kube_audit::LOG))
+    }
+
     /// Waits until it answers.
     pub(crate) async fn answers(&self) {
         let deadline = Instant::now() + LONG;
@@ -254,7 +283,7 @@ impl Cluster {
 
     async fn define(&self) {
         let all: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        for name in ["phoneconfigs", "phoneprofiles", "phonesites", "phonebrakes", "phoneapprovals"] {
+        for name in KINDS {
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds").join(format!("{name}.yaml"));
             let definition: Value = serde_yaml(&fs::read_to_string(file).unwrap());
             let name = format!("{name}.phoneops.dev");
@@ -289,7 +318,7 @@ impl Cluster {
     /// Resources of that kind.
     pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
         let kinds = GroupVersionKind::gvk("phoneops.dev", "v1alpha1", kind);
-        let plural = format!("{}s", kind.to_lowercase());
+        let plural = if kind == "PhoneOps" { "phoneopses".to_owned() } else { format!("{}s", kind.to_lowercase()) };
         Api::namespaced_with(self.client.clone(), &self.namespace, &ApiResource::from_gvk_with_plural(&kinds, &plural))
     }
 
@@ -300,6 +329,23 @@ impl Cluster {
         });
         let params = PatchParams::apply("ada").force();
         self.api(kind).patch(name, &params, &Patch::Apply(&resource)).await.unwrap();
+    }
+
+    /// Applies a Secret with these labels and contents.
+    pub(crate) async fn secret(&self, name: &str, labels: &[(&str, &str)], content: &[(&str, &str)]) {
+        let map = |pairs: &[(&str, &str)]| -> Value {
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), json!(value)))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        };
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": map(labels)},
+            "stringData": map(content),
+        });
+        let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        secrets.patch(name, &PatchParams::apply("ada").force(), &Patch::Apply(&secret)).await.unwrap();
     }
 
     /// What was told of a resource: reason and sentence.

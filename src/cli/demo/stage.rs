@@ -13,7 +13,7 @@ use super::documents;
 use crate::{
     fleet::{self, view::PhoneView, view::Query, words::State},
     phone::{CertificateSource, ContactSettings, ListenerSettings},
-    service::{self, HistorySettings, Running, ServiceError, ServiceSettings, StatusSettings},
+    service::{self, ClusterSettings, HistorySettings, Running, ServiceError, ServiceSettings, StatusSettings},
     sim::{FleetSettings, Model, Server, SimFleet, SimPhone, Timing},
     source::{GitSettings, SourceSettings},
     store,
@@ -129,6 +129,7 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
         phone: ListenerSettings::new(loopback, CertificateSource::SelfMade { state: state.clone() }),
         state,
         store: store::OpenOptions::default(),
+        cluster: ClusterSettings::default(),
         history: HistorySettings::default(),
         contact: ContactSettings::default(),
         dcmp: None,

@@ -329,3 +329,22 @@ fn a_phone_whose_replies_come_from_elsewhere_is_not_asked_each_minute() {
     }
     assert!((3..=60).contains(&asked), "asked {asked} times in six hours");
 }
+
+#[test]
+fn while_another_process_may_be_the_active_one_nobody_is_asked_to_call_and_who_calls_is_read() {
+    let (mut stage, mut phone) = wanting();
+    stage.fleet.hold_calls(true, stage.now);
+    stage.fleet.set_store_away(true, stage.now);
+    assert_eq!(pending(&stage), PendingReason::StoreAway);
+    stage.pass(Duration::from_hours(30));
+    assert_eq!(stage.contacts, [], "neither for the change nor for a sweep");
+    phone.session(&mut stage, Reason::Solicited);
+    assert_eq!(pending(&stage), PendingReason::StoreAway, "it was read, and not written");
+    stage.fleet.set_store_away(false, stage.now);
+    stage.fleet.hold_calls(false, stage.now);
+    stage.pass(Duration::from_mins(10));
+    let (device, ticket) = stage.contact();
+    stage.fleet.contact_done(&device, ticket, true, stage.now);
+    phone.session(&mut stage, Reason::Solicited);
+    assert_eq!(stage.view(MAC).state, State::InSync);
+}

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::catalogue::Catalogue;
 
 mod items;
+mod kept;
 mod schema;
 mod status;
 
@@ -21,7 +22,8 @@ type Column = (&'static str, &'static str, &'static str, i32);
 
 /// All definitions, in the order in which they are printed.
 pub fn all(catalogue: &Catalogue) -> Vec<Value> {
-    vec![phone_config(catalogue), phone_profile(catalogue), phone_site(), phone_brake(), phone_approval()]
+    let [record, ops] = kept::all();
+    vec![phone_config(catalogue), phone_profile(catalogue), phone_site(), phone_brake(), phone_approval(), record, ops]
 }
 
 fn phone_config(catalogue: &Catalogue) -> Value {
@@ -59,7 +61,7 @@ fn phone_config(catalogue: &Catalogue) -> Value {
         "kind": "PhoneConfig", "plural": "phoneconfigs", "singular": "phoneconfig", "listKind": "PhoneConfigList",
         "shortNames": ["phonecfg"], "categories": ["phoneops"],
     });
-    definition(&names, "One phone and what it is to have.", &spec, &status::of_config(), columns)
+    definition(&names, "One phone and what it is to have.", &spec, Some(status::of_config()), columns)
 }
 
 fn phone_profile(catalogue: &Catalogue) -> Value {
@@ -83,7 +85,7 @@ fn phone_profile(catalogue: &Catalogue) -> Value {
         "kind": "PhoneProfile", "plural": "phoneprofiles", "singular": "phoneprofile", "listKind": "PhoneProfileList",
         "categories": ["phoneops"],
     });
-    definition(&names, "A layer of values that phones share.", &spec, &status::of_layer(), LAYER_COLUMNS)
+    definition(&names, "A layer of values that phones share.", &spec, Some(status::of_layer()), LAYER_COLUMNS)
 }
 
 fn phone_site() -> Value {
@@ -138,7 +140,7 @@ fn phone_site() -> Value {
         "kind": "PhoneSite", "plural": "phonesites", "singular": "phonesite", "listKind": "PhoneSiteList",
         "categories": ["phoneops"],
     });
-    definition(&names, "A place with phones.", &spec, &status::of_layer(), LAYER_COLUMNS)
+    definition(&names, "A place with phones.", &spec, Some(status::of_layer()), LAYER_COLUMNS)
 }
 
 fn phone_brake() -> Value {
@@ -175,7 +177,7 @@ fn phone_brake() -> Value {
         ("Reason", "string", ".spec.reason", 0),
         ("Age", "date", AGE, 0),
     ];
-    definition(&names, "Stops all writes to some phones, while it is there.", &spec, &status::of_act(), columns)
+    definition(&names, "Stops all writes to some phones, while it is there.", &spec, Some(status::of_act()), columns)
 }
 
 fn phone_approval() -> Value {
@@ -198,7 +200,7 @@ fn phone_approval() -> Value {
         ("Reason", "string", ".spec.reason", 0),
         ("Age", "date", AGE, 0),
     ];
-    definition(&names, "Lets go on what waits at the gate.", &spec, &status::of_act(), columns)
+    definition(&names, "Lets go on what waits at the gate.", &spec, Some(status::of_act()), columns)
 }
 
 /// The fields that phones and profiles have in common.
@@ -275,7 +277,7 @@ const LAYER_COLUMNS: &[Column] = &[
     ("Age", "date", AGE, 0),
 ];
 
-fn definition(names: &Value, description: &str, spec: &Value, status: &Value, columns: &[Column]) -> Value {
+fn definition(names: &Value, description: &str, spec: &Value, status: Option<Value>, columns: &[Column]) -> Value {
     let column = |(name, kind, path, priority): &Column| {
         let mut column = json!({ "name": name, "type": kind, "jsonPath": path });
         if let (Some(column), true) = (column.as_object_mut(), *priority > 0) {
@@ -284,34 +286,36 @@ fn definition(names: &Value, description: &str, spec: &Value, status: &Value, co
         column
     };
     let plural = names.get("plural").and_then(Value::as_str).unwrap_or_default();
+    let mut version = json!({
+        "name": VERSION,
+        "served": true,
+        "storage": true,
+        "additionalPrinterColumns": columns.iter().map(column).collect::<Vec<_>>(),
+        "schema": { "openAPIV3Schema": {
+            "type": "object",
+            "description": description,
+            "required": ["spec"],
+            "properties": {
+                "apiVersion": { "type": "string" },
+                "kind": { "type": "string" },
+                "metadata": { "type": "object" },
+                "spec": spec,
+            },
+        }},
+    });
+    if let Some(status) = status {
+        if let Some(version) = version.as_object_mut() {
+            version.insert("subresources".to_owned(), json!({ "status": {} }));
+        }
+        if let Some(fields) = version.pointer_mut("/schema/openAPIV3Schema/properties").and_then(Value::as_object_mut) {
+            fields.insert("status".to_owned(), status);
+        }
+    }
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": { "name": format!("{plural}.{GROUP}") },
-        "spec": {
-            "group": GROUP,
-            "names": names,
-            "scope": "Namespaced",
-            "versions": [{
-                "name": VERSION,
-                "served": true,
-                "storage": true,
-                "additionalPrinterColumns": columns.iter().map(column).collect::<Vec<_>>(),
-                "subresources": { "status": {} },
-                "schema": { "openAPIV3Schema": {
-                    "type": "object",
-                    "description": description,
-                    "required": ["spec"],
-                    "properties": {
-                        "apiVersion": { "type": "string" },
-                        "kind": { "type": "string" },
-                        "metadata": { "type": "object" },
-                        "spec": spec,
-                        "status": status,
-                    },
-                }},
-            }],
-        },
+        "spec": { "group": GROUP, "names": names, "scope": "Namespaced", "versions": [version] },
     })
 }
 
@@ -334,7 +338,7 @@ mod tests {
 
     #[test]
     fn the_definitions_have_exactly_the_fields_that_the_loader_reads() {
-        let [config, profile, site, ..]: [Value; 5] = all(&Catalogue::builtin()).try_into().unwrap();
+        let [config, profile, site, ..]: [Value; 7] = all(&Catalogue::builtin()).try_into().unwrap();
         let common = layer::FIELDS;
         assert_eq!(fields(&config, ""), names(common.into_iter().chain(["phone", "shared"])));
         assert_eq!(fields(&profile, ""), names(common.into_iter().chain(["models", "final", "require"])));
@@ -362,7 +366,7 @@ mod tests {
 
     #[test]
     fn texts_are_texts_numbers_may_be_quoted_and_secrets_are_references() {
-        let [config, ..]: [Value; 5] = all(&Catalogue::builtin()).try_into().unwrap();
+        let [config, ..]: [Value; 7] = all(&Catalogue::builtin()).try_into().unwrap();
         let item = |name: &str| {
             let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/items/properties";
             config.pointer(path).unwrap().get(name).unwrap().clone()

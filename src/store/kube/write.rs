@@ -1,0 +1,301 @@
+//! How records get into the cluster.
+
+use std::{
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, stream};
+use kube::{
+    Api,
+    api::{DeleteParams, DynamicObject, PostParams},
+};
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    AT_ONCE, ClusterStore, Known, PATIENCE, RECORD_LIMIT,
+    object::{Kind, SHARD, is_lasting, lasting, lasting_service, name_of, object, spec},
+};
+use crate::{
+    fleet::{record::PhoneRecord, service_record::ServiceRecord},
+    store::StoreAway,
+    wpi::DeviceId,
+};
+
+/// The one object of the service.
+#[derive(Debug)]
+pub(super) struct ServiceObject {
+    cache: String,
+    content: Value,
+    known: Option<Known>,
+}
+
+impl ServiceObject {
+    pub(super) fn new(cache: &str) -> Self {
+        let content = lasting_service(&ServiceRecord::default()).unwrap_or_default();
+        Self { cache: cache.to_owned(), content, known: None }
+    }
+
+    /// The name of the state folder in use.
+    pub(super) fn cache(&self) -> &str {
+        &self.cache
+    }
+
+    pub(super) fn seen(&mut self, content: Option<Value>, known: Known) {
+        if let Some(content) = content {
+            self.content = content;
+        }
+        self.known = Some(known);
+    }
+}
+
+/// How one resource fared.
+enum Put {
+    Done(Known),
+    /// It is that of another shard.
+    Foreign(String),
+}
+
+impl ClusterStore {
+    /// Writes records; those that cannot be kept for a reason of their own are given back. `Ok` means that all others are
+    /// in the cluster.
+    pub(in crate::store) async fn save(&self, records: &[Arc<PhoneRecord>]) -> Result<Vec<DeviceId>, StoreAway> {
+        self.check()?;
+        let write = |record: &Arc<PhoneRecord>| {
+            let (store, record) = (self.clone(), Arc::clone(record));
+            async move { store.save_one(&record).await }
+        };
+        let writes: Vec<_> = records.iter().map(write).collect();
+        let mut results = stream::iter(writes).buffer_unordered(AT_ONCE);
+        let (mut refused, mut failed) = (Vec::new(), None);
+        while let Some(result) = results.next().await {
+            match result {
+                Ok(None) => {}
+                Ok(Some(device)) => refused.push(device),
+                Err(away) => failed = Some(away),
+            }
+        }
+        failed.map_or(Ok(refused), |away| Err(self.went_away(away)))
+    }
+
+    /// The device, if its record cannot be kept.
+    async fn save_one(&self, record: &PhoneRecord) -> Result<Option<DeviceId>, StoreAway> {
+        let device = &record.device;
+        let known = self.known(device);
+        if !is_lasting(record) {
+            return self.remove_known(device).await.map(|()| None);
+        }
+        let Ok(content) = lasting(record) else { return Ok(Some(self.refuse(device, "has no JSON form"))) };
+        let hash = self.hash(&content);
+        if known.as_ref().is_some_and(|known| known.content == hash) {
+            self.0.counters.unchanged.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        }
+        if content.to_string().len() > RECORD_LIMIT {
+            return Ok(Some(self.refuse(device, "has more than 64 KiB; its phone has too many values of its own")));
+        }
+        let shard = &self.0.settings.shard;
+        let spec = spec(&content, &[("device", device.as_str()), ("shard", shard)]);
+        let version = known.and_then(|known| known.version);
+        match self.put(Kind::Record, &name_of(device), &spec, version, hash).await? {
+            Put::Done(known) => {
+                self.know(device, Some(known));
+                Ok(None)
+            }
+            Put::Foreign(owner) => {
+                let told = format!("is that of shard {owner}, which serves the phone");
+                self.0.foreign.lock().unwrap_or_else(PoisonError::into_inner).insert(device.clone());
+                Ok(Some(self.refuse(device, &told)))
+            }
+        }
+    }
+
+    fn refuse(&self, device: &DeviceId, why: &str) -> DeviceId {
+        self.0.counters.refused.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(phone = %device, record = name_of(device), "the PhoneRecord {why}: nothing is written to the phone");
+        device.clone()
+    }
+
+    /// Writes what is kept of the service.
+    pub(in crate::store) async fn save_service(&self, record: &ServiceRecord) -> Result<(), StoreAway> {
+        self.check()?;
+        let content = lasting_service(record).map_err(|error| StoreAway(error.to_string().into()))?;
+        self.put_service(Some(content)).await.map_err(|away| self.went_away(away))
+    }
+
+    /// Writes the object of the service, with that content or as it was.
+    async fn put_service(&self, content: Option<Value>) -> Result<(), StoreAway> {
+        let mut service = self.0.service.lock().await;
+        let probes = content.is_none();
+        let content = content.unwrap_or_else(|| service.content.clone());
+        let hash = self.hash(&content);
+        if !probes && service.known.as_ref().is_some_and(|known| known.content == hash) {
+            return Ok(());
+        }
+        let spec = spec(&content, &[("cache", &service.cache)]);
+        let version = service.known.as_ref().and_then(|known| known.version.clone());
+        let name = self.0.settings.shard.clone();
+        match self.put(Kind::Ops, &name, &spec, version, hash).await? {
+            Put::Done(known) => service.seen(Some(content), known),
+            Put::Foreign(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Notes at the start that this process and its state folder are the ones in use.
+    ///
+    /// # Errors
+    /// The cluster does not take it.
+    pub async fn take_over(&self) -> Result<(), StoreAway> {
+        let is_noted = self.0.service.lock().await.known.as_ref().is_some_and(|known| known.content != 0);
+        if is_noted {
+            return Ok(());
+        }
+        self.put_service(None).await.map_err(|away| self.went_away(away))
+    }
+
+    /// Forgets a phone. One that stays is an undeclared phone that is heard of again.
+    pub(in crate::store) async fn remove(&self, device: &DeviceId) -> Result<(), StoreAway> {
+        self.check()?;
+        self.remove_known(device).await.map_err(|away| self.went_away(away))
+    }
+
+    async fn remove_known(&self, device: &DeviceId) -> Result<(), StoreAway> {
+        if self.known(device).is_none() {
+            return Ok(());
+        }
+        self.0.counters.writes.fetch_add(1, Ordering::Relaxed);
+        let (name, params) = (name_of(device), DeleteParams::default());
+        match timeout(PATIENCE, self.0.records.delete(&name, &params)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(kube::Error::Api(error))) if error.code == 404 => {}
+            Ok(Err(error)) => return Err(StoreAway(error.to_string().into())),
+            Err(_) => return Err(StoreAway("the API server does not answer".into())),
+        }
+        self.know(device, None);
+        Ok(())
+    }
+
+    async fn put(
+        &self,
+        kind: Kind,
+        name: &str,
+        spec: &Value,
+        mut version: Option<String>,
+        content: u64,
+    ) -> Result<Put, StoreAway> {
+        let shard = matches!(kind, Kind::Record).then_some(self.0.settings.shard.as_str());
+        let api = if shard.is_some() { &self.0.records } else { &self.0.ops };
+        // another one may change it between two looks; nobody does so for ever
+        for _ in 0..5 {
+            self.check_lease()?;
+            let body = object(kind, name, spec, shard, version.as_deref());
+            let body: DynamicObject =
+                serde_json::from_value(body).map_err(|error| StoreAway(error.to_string().into()))?;
+            self.0.counters.writes.fetch_add(1, Ordering::Relaxed);
+            let sent = async {
+                match &version {
+                    Some(_) => api.replace(name, &PostParams::default(), &body).await,
+                    None => api.create(&PostParams::default(), &body).await,
+                }
+            };
+            let error = match timeout(PATIENCE, sent).await {
+                Ok(Ok(written)) => {
+                    return Ok(Put::Done(Known { version: written.metadata.resource_version, content }));
+                }
+                Ok(Err(kube::Error::Api(error))) if matches!(error.code, 404 | 409) => error,
+                Ok(Err(error)) => return Err(StoreAway(error.to_string().into())),
+                Err(_) => return Err(StoreAway("the API server does not answer".into())),
+            };
+            if error.code == 404 && version.is_none() {
+                // not the object is missing but its namespace or its definition
+                return Err(StoreAway(error.message.into()));
+            }
+            self.0.counters.conflicts.fetch_add(1, Ordering::Relaxed);
+            version = match self.standing(api, name).await? {
+                Some((_, Some(owner))) if shard.is_some_and(|shard| shard != owner) => return Ok(Put::Foreign(owner)),
+                Some((version, _)) => Some(version),
+                None => None,
+            };
+        }
+        Err(StoreAway(format!("{name} is changed by another one again and again").into()))
+    }
+
+    /// The version of a resource and the shard that it is of.
+    async fn standing(
+        &self,
+        api: &Api<DynamicObject>,
+        name: &str,
+    ) -> Result<Option<(String, Option<String>)>, StoreAway> {
+        let found = match timeout(PATIENCE, api.get_opt(name)).await {
+            Ok(found) => found.map_err(|error| StoreAway(error.to_string().into()))?,
+            Err(_) => return Err(StoreAway("the API server does not answer".into())),
+        };
+        Ok(found.map(|object| {
+            let owner = object.metadata.labels.as_ref().and_then(|labels| labels.get(SHARD).cloned());
+            (object.metadata.resource_version.unwrap_or_default(), owner)
+        }))
+    }
+
+    /// Refuses at once while the cluster is known to take nothing; [`Self::watch`] finds out when it does again.
+    fn check(&self) -> Result<(), StoreAway> {
+        self.check_lease()?;
+        if *self.0.writable.borrow() { Ok(()) } else { Err(StoreAway("the cluster takes no records now".into())) }
+    }
+
+    fn check_lease(&self) -> Result<(), StoreAway> {
+        if self.holds() { Ok(()) } else { Err(self.went_away(StoreAway("the lease is not held".into()))) }
+    }
+
+    fn went_away(&self, away: StoreAway) -> StoreAway {
+        self.0.counters.failures.fetch_add(1, Ordering::Relaxed);
+        if self.0.writable.send_replace(false) {
+            tracing::error!(
+                problem = away.reason(),
+                "the cluster takes no records: phones are answered and read, no write leaves"
+            );
+        }
+        away
+    }
+
+    /// Looks again and again whether a cluster that took no records takes them now, and notes the end of the lease.
+    pub async fn watch(self) {
+        let mut writable = self.0.writable.subscribe();
+        let mut standing = self.0.settings.standing.clone();
+        loop {
+            if *writable.borrow_and_update() {
+                let ends = async {
+                    match &mut standing {
+                        Some(standing) => over(standing).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    changed = writable.changed() => if changed.is_err() { return },
+                    () = ends => drop(self.check_lease()),
+                }
+                continue;
+            }
+            sleep(self.0.settings.retry).await;
+            if self.holds() && self.put_service(None).await.is_ok() {
+                tracing::info!("the cluster takes records again");
+                self.0.writable.send_replace(true);
+            }
+        }
+    }
+}
+
+/// Returns when the holder does not hold the lease for certain any more.
+async fn over(standing: &mut tokio::sync::watch::Receiver<super::Standing>) {
+    loop {
+        let until = match *standing.borrow_and_update() {
+            super::Standing::Held(until) => until,
+            super::Standing::Lost => return,
+        };
+        tokio::select! {
+            changed = standing.changed() => if changed.is_err() { sleep(Duration::from_secs(1)).await },
+            () = tokio::time::sleep_until(until) => return,
+        }
+    }
+}
