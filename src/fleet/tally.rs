@@ -4,7 +4,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Fleet, words::State};
+use super::{
+    Fleet,
+    phone::Phone,
+    words::{PendingReason, State},
+};
 use crate::spec::SiteName;
 
 /// How some phones are.
@@ -14,19 +18,31 @@ pub struct LayerTally {
     pub phones: usize,
     /// Those that are as they are wanted, or left alone as a whole.
     pub in_sync: usize,
+    /// Those of them that are left alone as a whole.
+    pub suspended: usize,
     /// Those that wait or are worked on.
     pub pending: usize,
+    /// Those of them that come by themselves, or wait for a person. The others are silent, or somebody else has them: no roll-out
+    /// waits for these.
+    pub awaited: usize,
     /// Those that differ, and stay so.
     pub drifted: usize,
 }
 
 impl LayerTally {
-    fn add(&mut self, state: State) {
+    fn add(&mut self, state: State, is_awaited: bool) {
         self.phones += 1;
         match state {
-            State::InSync | State::Suspended => self.in_sync += 1,
+            State::InSync => self.in_sync += 1,
+            State::Suspended => {
+                self.in_sync += 1;
+                self.suspended += 1;
+            }
             State::Drifted | State::Degraded | State::Invalid => self.drifted += 1,
-            _ => self.pending += 1,
+            _ => {
+                self.pending += 1;
+                self.awaited += usize::from(is_awaited);
+            }
         }
     }
 }
@@ -47,12 +63,28 @@ impl Fleet {
         for phone in self.by_name().filter(|phone| phone.declared()) {
             let Some(goal) = &phone.goal else { continue };
             let state = self.state(phone, now);
+            let is_awaited = self.is_awaited(phone, state, now);
             for file in goal.desired.files.iter() {
-                tallies.by_file.entry(Arc::clone(file)).or_default().add(state);
+                tallies.by_file.entry(Arc::clone(file)).or_default().add(state, is_awaited);
             }
-            tallies.by_site.entry(goal.desired.site.clone()).or_default().add(state);
+            tallies.by_site.entry(goal.desired.site.clone()).or_default().add(state, is_awaited);
         }
         tallies
+    }
+
+    fn is_awaited(&self, phone: &Phone, state: State, now: Timestamp) -> bool {
+        match state {
+            State::Unknown => false,
+            State::Pending => !matches!(
+                self.pending(phone, now).reason,
+                PendingReason::Unreachable
+                    | PendingReason::NoAnswer
+                    | PendingReason::MobileUser
+                    | PendingReason::ForeignServer
+                    | PendingReason::WrongSite
+            ),
+            _ => true,
+        }
     }
 
     /// What is wrong with one file of the newest revision, at most ten.

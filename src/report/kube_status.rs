@@ -87,14 +87,14 @@ impl Writer {
                 "PhoneConfig" => self.of_config(&resource, &path, held.as_ref()),
                 "PhoneProfile" => {
                     let tally = tallies.by_file.get(path.as_str()).copied().unwrap_or_default();
-                    of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), &resource)
+                    of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), resource.status())
                 }
                 "PhoneBrake" => kube_acts::brake(&*self.access, &resource, Timestamp::now()),
                 "PhoneApproval" => kube_acts::approve(&*self.access, &resource),
                 _ => {
                     let site = SiteName::new(&resource.name);
                     let tally = tallies.by_site.get(&site).copied().unwrap_or_default();
-                    of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), &resource)
+                    of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), resource.status())
                 }
             };
             if status != *resource.status() && !is_only_a_session(&status, resource.status()) {
@@ -323,19 +323,27 @@ fn named(count: usize, names: impl Iterator<Item = String>) -> Value {
     if names.is_empty() { json!({ "count": count }) } else { json!({ "count": count, "items": names }) }
 }
 
-fn of_layer(tally: LayerTally, observed: Option<i64>, problems: &[String], resource: &Resource) -> Value {
-    let LayerTally { phones, in_sync, pending, drifted } = tally;
+/// Ready when all phones are settled that can be: one that is switched off holds up nobody's roll-out.
+fn of_layer(tally: LayerTally, observed: Option<i64>, problems: &[String], before: &Value) -> Value {
+    let LayerTally { phones, in_sync, suspended, pending, awaited, drifted } = tally;
     let (list, message) = if let Some(problem) = problems.first() {
         let message: String = problem.chars().filter(|c| !c.is_control()).take(MESSAGE).collect();
         (vec![condition("Ready", false, "Invalid"), condition("Stalled", true, "Invalid")], message)
-    } else if pending > 0 {
-        let message = format!("{pending} of {phones} phones wait");
+    } else if awaited > 0 {
+        let message = format!("{awaited} of {phones} phones wait");
         (vec![condition("Ready", false, "Pending"), condition("Reconciling", true, "Pending")], message)
+    } else if pending > 0 && pending + suspended == phones {
+        let message = format!("none of {pending} phones was reached");
+        (vec![condition("Ready", false, "Pending"), condition("Pending", true, "Pending")], message)
+    } else if pending > 0 {
+        let message =
+            format!("{in_sync} of {phones} phones are in sync; {pending} cannot be reached or are left alone");
+        (vec![condition("Ready", true, "Settled")], message)
     } else {
         (vec![condition("Ready", true, "Settled")], format!("{in_sync} of {phones} phones are in sync"))
     };
     let mut status = json!({
-        "conditions": conditions(list, &message, observed, resource.status()),
+        "conditions": conditions(list, &message, observed, before),
         "phones": phones, "inSync": in_sync, "pending": pending, "drifted": drifted,
     });
     if let (Some(status), Some(observed)) = (status.as_object_mut(), observed) {
@@ -365,6 +373,24 @@ mod tests {
             ["Ready=false Queued", "Reconciling=true Queued", "Pending=true Queued"]
         );
         assert_eq!(told(State::Pending, Some(PendingReason::Paused)), ["Ready=false Paused", "Pending=true Paused"]);
+    }
+
+    #[test]
+    fn a_profile_is_ready_when_its_phones_are_that_can_be_reached() {
+        let told = |phones, pending, awaited| {
+            let suspended = usize::from(phones > 0);
+            let tally = LayerTally { phones, in_sync: phones - pending, suspended, pending, awaited, drifted: 0 };
+            let status = of_layer(tally, Some(1), &[], &Value::Null);
+            let list = status["conditions"].as_array().unwrap().clone();
+            let is_true = |kind: &str| list.iter().any(|one| one["type"] == kind && one["status"] == "True");
+            (is_true("Ready"), is_true("Reconciling"), list[0]["message"].as_str().unwrap().to_owned())
+        };
+        assert_eq!(told(4, 0, 0), (true, false, "4 of 4 phones are in sync".to_owned()));
+        assert_eq!(told(4, 2, 1), (false, true, "1 of 4 phones wait".to_owned()));
+        let away = "2 of 4 phones are in sync; 2 cannot be reached or are left alone";
+        assert_eq!(told(4, 2, 0), (true, false, away.to_owned()));
+        assert_eq!(told(4, 3, 0), (false, false, "none of 3 phones was reached".to_owned()));
+        assert_eq!(told(0, 0, 0), (true, false, "0 of 0 phones are in sync".to_owned()));
     }
 
     #[test]

@@ -209,8 +209,9 @@ fn each_file_and_test_that_the_pages_name_exists() {
             if is_name(word) && word.matches('_').count() >= 3 && !sources.contains(&format!("fn {word}(")) {
                 missing.push(format!("{page}: test {word}"));
             }
-            let is_path =
-                ["src/", "tests/", "examples/", "benches/", "fuzz/", ".ci/"].iter().any(|top| word.starts_with(top));
+            let is_path = ["src/", "tests/", "examples/", "benches/", "fuzz/", "charts/", ".ci/"]
+                .iter()
+                .any(|top| word.starts_with(top));
             if is_path && !word.contains([' ', '*']) && !project(word).exists() {
                 missing.push(format!("{page}: {word}"));
             }

@@ -294,9 +294,11 @@ async fn without_the_right_to_read_or_to_write_a_status_the_service_goes_on_and_
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documents_of_the_examples_are_taken_by_the_server_and_by_the_loader() {
     let cluster = Cluster::start().await;
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/kubernetes/phones.yaml");
-    let text = std::fs::read_to_string(file).unwrap();
-    for document in text.split("---\n") {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/kubernetes");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let list: Value = ::serde_yaml::from_str(&read("kustomization.yaml")).unwrap();
+    let files = list["resources"].as_array().unwrap().iter().map(|name| read(name.as_str().unwrap()));
+    for document in files.collect::<Vec<_>>().join("---\n").split("---\n") {
         let resource: Value = ::serde_yaml::from_str(document).unwrap();
         let name = resource["metadata"]["name"].as_str().unwrap();
         match resource["kind"].as_str().unwrap() {
@@ -308,9 +310,16 @@ async fn the_documents_of_the_examples_are_taken_by_the_server_and_by_the_loader
         }
     }
     let stage = stage(&cluster).await;
-    let resource = cluster.becomes("PhoneConfig", "reception", is_in("Unknown")).await;
+    let resource = cluster.becomes("PhoneConfig", "berlin-reception", is_in("Unknown")).await;
     assert_eq!(resource["status"]["site"], "berlin", "{resource:#}");
-    cluster.becomes("PhoneSite", "berlin", |site| site["status"]["phones"] == 1).await;
+    cluster.becomes("PhoneSite", "berlin", |site| site["status"]["phones"] == 3).await;
+    let fleet = cluster.becomes("PhoneProfile", "fleet", |profile| profile["status"]["phones"] == 7).await;
+    let ready = condition(&fleet, "Ready").unwrap();
+    assert_eq!(
+        (&ready["status"], &ready["message"]),
+        (&json!("False"), &json!("none of 6 phones was reached")),
+        "{fleet:#}"
+    );
     stage.end().await;
 }
 

@@ -94,6 +94,21 @@ fn an_answer_without_a_session_is_followed_by_the_rest_of_the_gap() {
 }
 
 #[test]
+fn a_phone_that_does_not_answer_is_pending_and_no_roll_out_waits_for_it() {
+    let tally = |stage: &Stage| {
+        let tally = stage.fleet.tallies(stage.now).by_site.into_values().next().expect("a site");
+        (tally.pending, tally.awaited)
+    };
+    assert_eq!(tally(&Stage::with(ENFORCED)), (1, 0), "declared, and never heard of");
+    let (mut stage, _) = wanting();
+    stage.pass(Duration::ZERO);
+    assert_eq!(tally(&stage), (1, 1));
+    let (device, ticket) = stage.contact();
+    stage.fleet.contact_done(&device, ticket, false, stage.now);
+    assert_eq!((pending(&stage), tally(&stage)), (PendingReason::Unreachable, (1, 0)));
+}
+
+#[test]
 fn failures_are_retried_ever_more_seldom() {
     let (mut stage, _) = wanting();
     let mut asked = Vec::new();

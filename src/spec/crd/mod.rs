@@ -10,7 +10,7 @@ mod kept;
 mod schema;
 mod status;
 
-use schema::{Field, boolean, either, list, number, object, pattern, text, time, word};
+use schema::{Field, boolean, decimal, either, list, number, object, pattern, text, time, word};
 
 /// The API group.
 pub const GROUP: &str = "phoneops.dev";
@@ -93,7 +93,7 @@ fn phone_site() -> Value {
     let networks = |description: &str| list(&text("A network such as 10.1.0.0/16."), description);
     let limits = object(
         vec![
-            ("contactsPerSecond", either("Contact-me requests a second.")),
+            ("contactsPerSecond", decimal(0.001, 1000, "Contact-me requests a second; `0.1` is one in ten seconds.")),
             ("sessions", number(1, 100_000, "Sessions at once.")),
         ],
         &[],

@@ -31,6 +31,11 @@ pub(super) fn number(least: i64, most: i64, description: &str) -> Value {
     json!({ "type": "integer", "format": "int32", "minimum": least, "maximum": most, "description": description })
 }
 
+/// A number in these bounds, decimals too.
+pub(super) fn decimal(least: f64, most: i64, description: &str) -> Value {
+    json!({ "type": "number", "minimum": least, "maximum": most, "description": description })
+}
+
 /// A count of the status.
 pub(super) fn count(description: &str) -> Value {
     json!({ "type": "integer", "format": "int64", "description": description })
