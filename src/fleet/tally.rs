@@ -21,7 +21,7 @@ pub struct LayerTally {
 }
 
 impl LayerTally {
-    fn add(&mut self, state: State) {
+    pub(super) fn add(&mut self, state: State) {
         self.phones += 1;
         match state {
             State::InSync | State::Suspended => self.in_sync += 1,

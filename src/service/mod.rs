@@ -6,6 +6,7 @@
 //! - [`saver`]: records on their way to the store, the newest of each phone
 //! - [`follow`]: what the source tells
 //! - [`history`]: changes on their way to the history
+//! - [`sessions`]: the last sessions of each phone
 //! - [`clock`]: the time that the fleet is told
 //! - [`outcome`]: session outcomes as log lines and metrics
 //! - [`access`]: what the API may see and do
@@ -17,6 +18,7 @@ pub mod handler;
 mod history;
 mod outcome;
 mod saver;
+mod sessions;
 pub mod settings;
 pub mod shared;
 

@@ -76,3 +76,5 @@ mod store_file;
 mod store_history;
 mod store_older;
 mod validate;
+mod web_events;
+mod web_pages;
