@@ -218,8 +218,10 @@ pub(super) fn bar(parts: &[(&'static str, usize)]) -> Markup {
     let least = WIDTH / 125;
     let spare = WIDTH.saturating_sub(least * shown.len());
     let mut x = 0;
-    let rects = shown.iter().map(|(class, count)| {
-        let width = least + spare * count / total.max(1);
+    let end = shown.len().saturating_sub(1);
+    let rects = shown.iter().enumerate().map(|(position, (class, count))| {
+        // the last one goes to the end, whatever was rounded before
+        let width = if position == end { WIDTH - x } else { least + spare * count / total.max(1) };
         let rect = (*class, x, width);
         x += width;
         rect

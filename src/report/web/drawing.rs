@@ -11,9 +11,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("live.js");
-const ICON: &str = include_str!("icon.svg");
+pub(super) const STYLE: &str = include_str!("style.css");
+pub(super) const SCRIPT: &str = include_str!("live.js");
+pub(super) const ICON: &str = include_str!("icon.svg");
 
 pub(super) const STYLE_PATH: &str = "/web/style.css";
 pub(super) const SCRIPT_PATH: &str = "/web/live.js";

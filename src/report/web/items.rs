@@ -43,7 +43,7 @@ pub(super) fn table(phone: &PhoneView, explanation: &Explanation, now: Timestamp
     html! {
         h2 #items-title { "Wanted and observed" }
         p.quiet {
-            (number(items.len())) " items, " (number(phone.drift_count)) " of them differ. "
+            (number(items.len())) " items; " (number(phone.drift_count)) @if phone.drift_count == 1 { " differs. " } @else { " differ. " }
             @if let Some(read) = explanation.read { "Read " (bits::ago(Some(read), now)) "." } @else { "Not read yet." }
         }
         @if !items.is_empty() {

@@ -56,7 +56,7 @@
     wanted = false;
     last = Date.now();
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+      const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" }, cache: "no-store" });
       if (answer.ok) {
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         for (const part of document.querySelectorAll("[data-live]")) {
@@ -84,7 +84,6 @@
     if (timer) return;
     timer = setTimeout(() => {
       timer = 0;
-      if (document.hidden) { wanted = true; return; }
       refresh();
     }, Math.max(0, last + PACE - Date.now()));
   };
@@ -92,29 +91,45 @@
   const concerns = (change) =>
     !phone || change.more > 0 || change.phones.some((other) => other.mac === phone) || change.phones.length === 0;
 
+  // A browser has few connections to one host, and a stream holds one: a page that nobody looks at has none.
+  let events = null;
+  let stale = false;
+  let retry = 0;
+
+  const rest = () => {
+    clearTimeout(retry);
+    if (events) events.close();
+    events = null;
+    stale = true;
+  };
+
   const listen = () => {
-    const events = new EventSource(stream);
-    let before = false;
+    clearTimeout(retry);
+    if (events || document.hidden) return;
+    events = new EventSource(stream);
     events.addEventListener("hello", () => {
       show(true);
       // what happened between two streams was told to nobody
-      if (before || stale) soon();
-      before = true;
-      stale = false;
+      if (stale) soon();
+      stale = true;
     });
     events.addEventListener("change", (event) => { if (concerns(JSON.parse(event.data))) soon(); });
     events.addEventListener("missed", soon);
     events.addEventListener("error", () => {
       show(false);
-      if (events.readyState === EventSource.CLOSED) {
-        stale = true;
-        setTimeout(listen, AGAIN);
+      if (events && events.readyState === EventSource.CLOSED) {
+        rest();
+        retry = setTimeout(listen, AGAIN);
       }
     });
   };
-  let stale = false;
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && wanted) soon(); });
-  if (stream) listen();
+
+  if (stream) {
+    listen();
+    document.addEventListener("visibilitychange", () => { if (document.hidden) rest(); else listen(); });
+    addEventListener("pagehide", rest);
+    addEventListener("pageshow", listen);
+  }
 
   for (const button of document.querySelectorAll("button[data-copy]")) {
     button.hidden = false;

@@ -33,11 +33,11 @@ pub(super) fn main(glance: &Glance, commit: Option<&CommitView>, now: Timestamp)
         div.columns {
             div.column {
                 section #sites .card data-live aria-labelledby="sites-title" { (sites(survey)) }
+                section #drift .card data-live aria-labelledby="drift-title" { (drift(survey)) }
             }
             div.column {
                 section #revision .card data-live aria-labelledby="revision-title" { (revision(glance, commit, now)) }
                 section #pending .card data-live aria-labelledby="pending-title" { (pending(survey)) }
-                section #drift .card data-live aria-labelledby="drift-title" { (drift(survey)) }
                 section #models .card data-live aria-labelledby="models-title" { (models(survey)) }
             }
         }
@@ -129,6 +129,7 @@ fn sites(survey: &Survey) -> Markup {
                     }
                 }
             }
+            p.quiet.note { "Pending also counts phones that were never heard of, and drifted those that refuse something." }
             @if beyond > 0 { p.quiet { "and " (number(beyond)) " more sites, as good as these or better" } }
         }
     }

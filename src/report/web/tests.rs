@@ -334,3 +334,22 @@ fn the_state_and_the_reason_of_a_phone_say_what_to_do() {
         assert!(page.contains(sentences.means) && page.contains(sentences.advice), "{page}");
     }
 }
+
+#[test]
+fn the_first_page_of_ten_thousand_phones_at_three_hundred_sites_is_small() {
+    let mut large = glance("x");
+    large.survey.phones = 10_000;
+    large.survey.states = State::ALL.iter().map(|state| (*state, 900)).collect();
+    large.survey.pending = PendingReason::ALL.iter().map(|reason| (*reason, 60)).collect();
+    large.survey.sites = (0..300).map(|site| (format!("site-with-a-long-name-{site:03}"), tally())).collect();
+    large.survey.models = (0..100).map(|model| (format!("OpenScape Desk Phone {model}").into(), 100)).collect();
+    large.survey.drift = (0..1_000).map(|item| (format!("an-item-of-the-catalogue-{item}").into(), 9)).collect();
+    large.alerts.alerts = vec![large.alerts.alerts[0].clone(); 1_000];
+    let page = frame::page(Here::Fleet, "Fleet", Some(&large), None, &overview::main(&large, None, now())).0;
+    let drawn: usize =
+        [super::drawing::STYLE, super::drawing::SCRIPT, super::drawing::ICON].iter().map(|file| file.len()).sum();
+    let list = Page { revision: None, phones: vec![made_up(&"x".repeat(60)); super::phones::ROWS], next: None };
+    let list = phones::main(&large, &Query::default(), &list, now()).0.len();
+    assert!(page.len() + drawn < 200_000, "{} bytes and {drawn}", page.len());
+    assert!(list < 200_000, "{list} bytes");
+}
