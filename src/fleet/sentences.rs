@@ -37,11 +37,11 @@ impl State {
             }
             Self::Degraded => say(
                 "All is as wanted but for items that the phone refuses or the policy does not allow.",
-                "Look at the items below: each one says why.",
+                "Look at its items: each one says why.",
             ),
             Self::Drifted => say(
                 "Items differ, and its mode Report asks for no more than to tell.",
-                "Look at the items below; then set mode Enforce, or correct the YAML.",
+                "Look at its items; then set mode Enforce, or correct the YAML.",
             ),
             Self::InSync => say("A read newer than the last write proved every managed item.", "Nothing."),
             Self::Unknown => say(

@@ -247,15 +247,49 @@ fn told(open: Open) -> impl Stream<Item = Result<Event, Infallible>> {
         let event = if let Some(hello) = open.hello.take() {
             Event::default().event("hello").data(&*hello)
         } else {
-            match open.receiver.recv().await {
-                Ok(change) => Event::default().event("change").data(&*change),
-                Err(broadcast::error::RecvError::Lagged(_)) => {
+            match next(&mut open.receiver).await? {
+                Told::Change(change) => Event::default().event("change").data(&*change),
+                Told::Missed => {
                     open.events.fleet.bound_hit("event-queue");
                     Event::default().event("missed").data("")
                 }
-                Err(broadcast::error::RecvError::Closed) => return None,
             }
         };
         Some((Ok(event), open))
     })
+}
+
+/// What a stream gets next.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Change(Arc<str>),
+    /// More came than waits for one stream; the oldest of it is lost.
+    Missed,
+}
+
+async fn next(receiver: &mut broadcast::Receiver<Arc<str>>) -> Option<Told> {
+    match receiver.recv().await {
+        Ok(change) => Some(Told::Change(change)),
+        Err(broadcast::error::RecvError::Lagged(_)) => Some(Told::Missed),
+        Err(broadcast::error::RecvError::Closed) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_that_is_too_slow_is_told_so_and_goes_on_with_the_newest() {
+        let (sender, mut receiver) = broadcast::channel::<Arc<str>>(QUEUE);
+        for number in 0..QUEUE + 3 {
+            sender.send(number.to_string().into()).unwrap();
+        }
+        assert_eq!(next(&mut receiver).await, Some(Told::Missed));
+        for number in 3..QUEUE + 3 {
+            assert_eq!(next(&mut receiver).await, Some(Told::Change(number.to_string().into())));
+        }
+        drop(sender);
+        assert_eq!(next(&mut receiver).await, None);
+    }
 }

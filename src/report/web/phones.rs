@@ -135,7 +135,7 @@ fn row(phone: &PhoneView, now: Timestamp) -> Markup {
                 a href=(bits::phone_address(name)) { (name) }
                 span.under {
                     @if phone.name.is_some() { span.mono { (phone.mac) } }
-                    span.narrow { @for fact in [site, model].into_iter().flatten() { " · " bdi { (fact) } } }
+                    span.narrow { @for (position, fact) in [site, model].into_iter().flatten().enumerate() { @if position > 0 { " · " } bdi { (fact) } } }
                 }
             }
             td {
