@@ -31,7 +31,7 @@
 //! | `GET /api/v1/alerts` | an [`AlertList`](crate::fleet::alert::AlertList) |
 //! | `GET /api/v1/back?site=&since=` | a [`BackView`](crate::fleet::recovery::BackView); 404 |
 //! | `GET /api/v1/safety?site=` | a [`SafetyList`](crate::fleet::safety::SafetyList) |
-//! | `GET /api/v1/events` | changes as they come: see [`events`](super::events) |
+//! | `GET /api/v1/events` | changes as they come: see [`events`] |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 or 503, with reasons |
 //! | `GET /metrics` | `OpenMetrics` text |

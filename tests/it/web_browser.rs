@@ -2,9 +2,15 @@
 //! the target folder, in `tmp/screenshots`.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use jiff::SignedDuration;
 use phoneops::{
-    fleet::words::{PendingReason, State},
+    fleet::{
+        audit::By,
+        brake::Scope,
+        words::{PendingReason, State},
+    },
     sim::{Fault, Model},
+    spec::SiteName,
 };
 use serde_json::json;
 
@@ -93,6 +99,14 @@ async fn a_person_finds_everything_with_a_browser_and_sees_it_change() {
     browser.until("document.querySelector('#pending').textContent.includes('InCall')").await;
     assert_eq!(browser.eval("window.loadedOnce === true").await, true, "the page was not loaded again");
     assert_eq!(browser.eval("document.activeElement.getAttribute('href')").await, address, "the focus stays");
+    let by = By::new("ada", "the mains are switched over").unwrap();
+    let scope = Scope::Site(SiteName::new("hamburg"));
+    stage
+        .running()
+        .shared()
+        .with_fleet(|fleet, now| fleet.brake(scope, SignedDuration::from_hours(1), &by, now))
+        .unwrap();
+    browser.until("document.querySelector('#notes').textContent.includes('the mains are switched over')").await;
     pictures(&browser, "fleet").await;
 
     // by keyboard alone: past the head, to the phones of a state, to one of them

@@ -27,8 +27,10 @@ pub(super) fn main(glance: &Glance, commit: Option<&CommitView>, now: Timestamp)
     html! {
         h1.unseen { "The fleet at a glance" }
         section #counts .hero data-live aria-labelledby="counts-title" { (counts(survey)) }
-        @if !glance.alerts.alerts.is_empty() {
-            section #alerts .card .wide data-live aria-labelledby="alerts-title" { (alerts(glance, now)) }
+        div #alerts data-live {
+            @if !glance.alerts.alerts.is_empty() {
+                section.card aria-labelledby="alerts-title" { (alerts(glance, now)) }
+            }
         }
         div.columns {
             div.column {

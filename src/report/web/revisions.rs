@@ -99,11 +99,15 @@ pub(super) fn one(known: &Known<'_>, now: Timestamp) -> Markup {
             }
         }
         section #far .card data-live aria-labelledby="far-title" { (far(name, revision)) }
-        @if let Some(held) = glance.gate.held.as_ref().filter(|held| held.revision == *name) {
-            section #held .card data-live aria-labelledby="held-title" { (at_gate(held, now)) }
+        div #held data-live {
+            @if let Some(held) = glance.gate.held.as_ref().filter(|held| held.revision == *name) {
+                section.card aria-labelledby="held-title" { (at_gate(held, now)) }
+            }
         }
-        @if !revision.failing.is_empty() {
-            section #failing .card data-live aria-labelledby="failing-title" { (failing(revision)) }
+        div #failing data-live {
+            @if !revision.failing.is_empty() {
+                section.card aria-labelledby="failing-title" { (failing(revision)) }
+            }
         }
         section #history .card data-live aria-labelledby="history-title" {
             h2 #history-title { "What changed with it" }
