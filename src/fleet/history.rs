@@ -84,6 +84,8 @@ pub struct HistoryQuery {
     pub device: Option<DeviceId>,
     /// Only of this item; with an index `name[index]`.
     pub item: Option<String>,
+    /// Only with this revision in force.
+    pub revision: Option<String>,
     /// Only from then on.
     pub since: Option<Timestamp>,
     /// At most that many (capped at [`HISTORY_LIMIT`]).
@@ -94,6 +96,19 @@ pub struct HistoryQuery {
 
 /// Most changes of one page.
 pub const HISTORY_LIMIT: usize = 500;
+
+/// A revision that was taken over, and who made it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommitView {
+    /// Its name.
+    pub revision: String,
+    /// When it was taken over.
+    pub at: Timestamp,
+    /// Who wrote it, where the source knows.
+    pub author: Option<String>,
+    /// Who committed it.
+    pub committer: Option<String>,
+}
 
 /// A page of the history, the newest change first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

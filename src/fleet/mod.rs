@@ -4,7 +4,8 @@
 //! [`Fleet::contact_done`], [`Fleet::recorded`], [`Fleet::tick`]) and carry out the [`Effect`]s it leaves behind.
 //!
 //! - [`settings`]: bounds and times
-//! - [`words`]: every word a user may see as an identifier
+//! - [`words`]: every word a user may see as an identifier, [`sentences`]: what each means and what to do
+//! - [`survey`]: all phones at a glance
 //! - [`phone`]: one phone, [`goal`]: what is in force for it, [`observed`]: what it reported, packed
 //! - [`record`]: what must not be forgotten of a phone, and [`keep`], which turns one into the other
 //! - [`diff`]: desired against observed; [`drift`]: what a phone went away from, [`ignore`]: what is no drift,
@@ -82,11 +83,13 @@ pub mod safety;
 pub mod schedule;
 pub mod seeding;
 mod sending;
+pub mod sentences;
 pub mod service_record;
 pub mod service_view;
 pub mod session;
 pub mod settings;
 mod show;
+pub mod survey;
 mod sweep;
 pub mod takeover;
 pub mod tally;

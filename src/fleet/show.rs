@@ -170,10 +170,22 @@ impl Fleet {
 
     /// A page of phones: named ones by name, undeclared ones behind.
     pub fn page(&self, query: &Query, now: Timestamp) -> Page {
+        self.part_of_page(query, usize::MAX, now)
+    }
+
+    /// The same, after a look at `most` phones at most: a part that ends for that reason has a next one, and fewer phones
+    /// than the limit.
+    pub fn part_of_page(&self, query: &Query, most: usize, now: Timestamp) -> Page {
         let limit = query.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT);
         let mut phones = Vec::new();
         let mut next = None;
-        for (phone, token) in self.after(query.after.as_deref()) {
+        let mut last = None;
+        for (looked, (phone, token)) in self.after(query.after.as_deref()).enumerate() {
+            if looked >= most {
+                next = last;
+                break;
+            }
+            last = Some(token.clone());
             if !self.matches(phone, query, now) {
                 continue;
             }
@@ -188,7 +200,7 @@ impl Fleet {
     }
 
     /// All phones behind a token, each with its own.
-    fn after<'a>(&'a self, token: Option<&str>) -> impl Iterator<Item = (&'a Phone, String)> {
+    pub(super) fn after<'a>(&'a self, token: Option<&str>) -> impl Iterator<Item = (&'a Phone, String)> {
         let named_from: Bound<(Arc<str>, DeviceId)> = match token.and_then(|token| token.strip_prefix("n:")) {
             Some(rest) => {
                 let (device, name) = rest.split_once('/').unwrap_or((rest, ""));
@@ -217,7 +229,18 @@ impl Fleet {
             && query.model.as_deref().is_none_or(|wanted| {
                 phone.facts.model.as_deref().is_some_and(|model| model.eq_ignore_ascii_case(wanted))
             })
+            && query.revision.as_deref().is_none_or(|wanted| {
+                phone.goal.as_ref().is_some_and(|goal| goal.revision.as_str() == wanted) && !phone.proposed()
+            })
+            && query.item.as_deref().is_none_or(|wanted| {
+                let mut drift = phone.assessment.comparison.drift.iter().flat_map(super::diff::Drift::items);
+                drift.any(|item| item.id.name.as_str() == wanted)
+            })
+            && query.text.as_deref().is_none_or(|wanted| shows(phone, wanted))
             && query.state.is_none_or(|wanted| self.state(phone, now) == wanted)
+            && query.reason.is_none_or(|wanted| {
+                self.state(phone, now) == State::Pending && self.pending(phone, now).reason == wanted
+            })
     }
 
     /// How many phones are in which state.
@@ -315,6 +338,27 @@ impl Fleet {
             times: drifting.map_or(0, |drifting| drifting.times),
         }
     }
+}
+
+/// Whether a phone has this text in what people find it by.
+fn shows(phone: &Phone, wanted: &str) -> bool {
+    let wanted = wanted.trim().to_ascii_lowercase();
+    let has = |text: &str| text.to_ascii_lowercase().contains(&wanted);
+    let bare = |text: &str| text.replace([':', '-'], "");
+    let fact = |fact: Option<&SmolStr>| fact.is_some_and(|fact| has(fact));
+    // a MAC is found however it is written
+    let mac = bare(&wanted);
+    let is_of_mac = mac.len() >= 4 && mac.bytes().all(|byte| byte.is_ascii_hexdigit());
+    phone.name().is_some_and(|name| has(name))
+        || has(phone.device.as_str())
+        || is_of_mac && bare(phone.device.as_str()).to_ascii_lowercase().contains(&mac)
+        || fact(phone.facts.e164.as_ref())
+        || fact(phone.facts.model.as_ref())
+        || phone.facts.address.is_some_and(|address| has(&address.to_string()))
+        || phone.goal.as_ref().is_some_and(|goal| {
+            has(goal.desired.site.as_str())
+                || goal.desired.labels.to_map().iter().any(|(key, value)| has(&format!("{key}={value}")))
+        })
 }
 
 /// A text as people may see it: user and password of a URL are masked (R-1109).

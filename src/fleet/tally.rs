@@ -30,7 +30,7 @@ pub struct LayerTally {
 }
 
 impl LayerTally {
-    fn add(&mut self, state: State, is_awaited: bool) {
+    pub(super) fn add(&mut self, state: State, is_awaited: bool) {
         self.phones += 1;
         match state {
             State::InSync => self.in_sync += 1,
@@ -72,7 +72,7 @@ impl Fleet {
         tallies
     }
 
-    fn is_awaited(&self, phone: &Phone, state: State, now: Timestamp) -> bool {
+    pub(super) fn is_awaited(&self, phone: &Phone, state: State, now: Timestamp) -> bool {
         match state {
             State::Unknown => false,
             State::Pending => !matches!(

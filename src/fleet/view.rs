@@ -29,6 +29,15 @@ pub struct Query {
     pub site: Option<String>,
     /// Only this model.
     pub model: Option<String>,
+    /// Only those that are Pending for this reason.
+    pub reason: Option<PendingReason>,
+    /// Only those on which this item differs.
+    pub item: Option<String>,
+    /// Only those whose state in force came with this revision.
+    pub revision: Option<String>,
+    /// Only those with this text in name, device id, number, model, site, address, or a label as `key=value`; whatever
+    /// the case of ASCII letters.
+    pub text: Option<String>,
     /// At most that many (the fleet caps it at [`PAGE_LIMIT`]).
     pub limit: Option<usize>,
     /// The `continue` of the page before.

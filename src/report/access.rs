@@ -6,12 +6,19 @@
 //! | from elsewhere | yes | token | token with right `act` |
 //! | the Unix socket | yes | yes | yes, as the local user |
 //!
+//! Browsers send a token as the password of HTTP Basic, whatever the user name: then the browser asks for it and forgets
+//! it with its last window, and nobody needs a cookie. Because a browser sends it unasked from then on, an act with it
+//! has to say that it comes from a page of ours. What the web page is drawn with, and the same everywhere, needs none.
+//!
 //! A token that is sent has to be a good one, also where none is needed. A request that a proxy forwarded counts as
 //! one from elsewhere. Over TCP the `Host` must be a loopback name or address, the address that was called, or one of
 //! `--status-host`, so that a web page cannot reach the API under a name of its own (DNS rebinding); an act that a
 //! browser sends for a page of another origin is refused.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::http::{
     HeaderMap, HeaderName, Method, StatusCode,
@@ -19,6 +26,7 @@ use axum::http::{
     request::Parts,
     uri::Authority,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{
     problem::Problem,
@@ -73,7 +81,10 @@ pub fn admit(
     if sends {
         check_origin(&parts.headers)?;
     }
-    let Some(presented) = bearer(&parts.headers)? else {
+    if !sends && super::web::is_drawing(parts.uri.path()) {
+        return Ok(None);
+    }
+    let Some(presented) = presented(&parts.headers)? else {
         if local && !act {
             return Ok(None);
         }
@@ -84,7 +95,10 @@ pub fn admit(
         );
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "token-needed", message));
     };
-    let Some(token) = tokens.and_then(|tokens| tokens.find(presented)) else {
+    if act && presented.unasked && !says_its_origin(&parts.headers) {
+        return Err(foreign());
+    }
+    let Some(token) = tokens.and_then(|tokens| tokens.find(&presented.token)) else {
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "token-unknown", "this token is not in the tokens file"));
     };
     if act && token.rights < Rights::Act {
@@ -94,15 +108,37 @@ pub fn admit(
     Ok(Some(Actor(token.name)))
 }
 
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+/// A token as a request brings it.
+struct Presented<'a> {
+    token: Cow<'a, str>,
+    /// Whether a browser may have added it by itself.
+    unasked: bool,
+}
+
+fn presented(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Problem> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    let presented = value.to_str().ok().and_then(|text| {
+        let (scheme, rest) = text.split_once(' ')?;
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Some(Presented { token: rest.trim().into(), unasked: false });
+        }
+        let basic = STANDARD.decode(rest.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+        let (_, password) = std::str::from_utf8(&basic).ok()?.split_once(':')?;
+        Some(Presented { token: password.to_owned().into(), unasked: true })
     });
-    token.map(Some).ok_or_else(|| {
-        Problem::new(StatusCode::UNAUTHORIZED, "token-unknown", "Authorization has to be `Bearer` and a token")
+    presented.map(Some).ok_or_else(|| {
+        let message = "Authorization has to be `Bearer` and a token, or `Basic` with a token for password";
+        Problem::new(StatusCode::UNAUTHORIZED, "token-unknown", message)
     })
+}
+
+/// Whether a request says that a page of ours sends it; what it says was looked at before.
+fn says_its_origin(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin")
+}
+
+fn foreign() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "cross-origin", "acts for a page of another origin are refused")
 }
 
 fn is_forwarded(headers: &HeaderMap) -> bool {
@@ -154,8 +190,6 @@ fn named(host: &str, hosts: &[String]) -> bool {
 
 /// A browser says where the page comes from that sends an act: it has to be our own.
 fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
-    let foreign =
-        || Problem::new(StatusCode::FORBIDDEN, "cross-origin", "acts for a page of another origin are refused");
     if let Some(site) = headers.get("sec-fetch-site")
         && !matches!(site.as_bytes(), b"same-origin" | b"none")
     {
@@ -237,6 +271,23 @@ mod tests {
         assert_eq!(post(("sec-fetch-site", "cross-site")), Err("cross-origin"));
         assert_eq!(post(("origin", "http://localhost:8080")), Err("token-needed"));
         assert_eq!(post(("sec-fetch-site", "same-origin")), Err("token-needed"));
+    }
+
+    #[test]
+    fn what_a_browser_sends_by_itself_is_good_for_acts_of_our_own_pages_only() {
+        let peer = tcp("127.0.0.1:5000", "127.0.0.1:8080");
+        // any:token
+        let basic = ("authorization", "Basic YW55OnRva2Vu");
+        let ask = |method: &str, more: &[(&str, &str)]| {
+            ask(method, &[&[("host", "localhost:8080"), basic], more].concat(), &peer)
+        };
+        assert_eq!(ask("POST", &[]), Err("cross-origin"));
+        assert_eq!(ask("POST", &[("sec-fetch-site", "none")]), Err("cross-origin"));
+        assert_eq!(ask("POST", &[("origin", "http://localhost:8081")]), Err("cross-origin"));
+        // from here on it is the token that counts; there are none
+        assert_eq!(ask("POST", &[("origin", "http://localhost:8080")]), Err("token-unknown"));
+        assert_eq!(ask("POST", &[("sec-fetch-site", "same-origin")]), Err("token-unknown"));
+        assert_eq!(ask("GET", &[]), Err("token-unknown"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! | route | answer |
 //! |---|---|
-//! | `GET /api/v1/phones?state=&site=&model=&limit=&continue=` | a [`Page`](crate::fleet::view::Page) |
+//! | `GET /api/v1/phones?state=&site=&model=&reason=&item=&revision=&q=&limit=&continue=` | a [`Page`](crate::fleet::view::Page) |
 //! | `GET /api/v1/phones/{name-or-mac}` | a [`PhoneView`](crate::fleet::view::PhoneView) |
 //! | `GET /api/v1/phones/{name-or-mac}/explain?item=` | an [`Explanation`](crate::fleet::explain::Explanation); 404 |
 //! | `POST /api/v1/phones/{name-or-mac}/contact` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
@@ -12,7 +12,7 @@
 //! | `POST /api/v1/phones/{name-or-mac}/release` with a [`Reasoned`](super::act::Reasoned) | 202 [`Released`](super::release::Released); 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/dismiss` with a [`Reasoned`](super::act::Reasoned) | 200 `{"result": "Dismissed"}`; 404, 409 |
 //! | `GET /api/v1/undeclared` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
-//! | `GET /api/v1/history?phone=&item=&since=&limit=&continue=` | a [`HistoryPage`](crate::fleet::history::HistoryPage) |
+//! | `GET /api/v1/history?phone=&item=&revision=&since=&limit=&continue=` | a [`HistoryPage`](crate::fleet::history::HistoryPage) |
 //! | `GET /api/v1/service` | a [`ServiceView`](crate::fleet::service_view::ServiceView) |
 //! | `GET /api/v1/audit?since=&limit=&continue=` | an [`AuditPage`](crate::fleet::audit::AuditPage), the oldest act first |
 //! | `GET /api/v1/audit/verify` | an [`AuditVerdict`](crate::fleet::audit::AuditVerdict) |
@@ -31,11 +31,12 @@
 //! | `GET /api/v1/alerts` | an [`AlertList`](crate::fleet::alert::AlertList) |
 //! | `GET /api/v1/back?site=&since=` | a [`BackView`](crate::fleet::recovery::BackView); 404 |
 //! | `GET /api/v1/safety?site=` | a [`SafetyList`](crate::fleet::safety::SafetyList) |
+//! | `GET /api/v1/events` | changes as they come: see [`events`] |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 or 503, with reasons |
 //! | `GET /metrics` | `OpenMetrics` text |
 //!
-//! Whatever says no is a [`Problem`]. Who may do what is in [`access`](super::access).
+//! Beside them are the pages of [`web`]. Whatever says no is a [`Problem`], or a page with the same words. Who may do what is in [`access`](super::access).
 
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ use axum::{
     Extension, Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Path, Query as UrlQuery, Request, State as Shared, rejection::QueryRejection},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -54,18 +55,20 @@ use serde_json::json;
 use super::{
     ContactAnswer, FleetAccess,
     access::{Actor, Peer, admit},
-    act, alert, back, brake, gate,
+    act, alert, back, brake,
+    events::{self, Events},
+    gate,
     metrics::CONTENT_TYPE,
     plan,
     problem::Problem,
     release, retry,
     tokens::Tokens,
-    undo,
+    undo, web,
 };
 use crate::fleet::{
     RestartAnswer,
     view::{PAGE_LIMIT, Query},
-    words::State,
+    words::{PendingReason, State},
 };
 
 /// Largest body of a request, in bytes.
@@ -85,6 +88,8 @@ pub(super) type Fleet = Arc<dyn FleetAccess>;
 /// The routes, with the access rules in front. It is to be served by [`serve`](super::server::serve), which says where
 /// each request comes from.
 pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
+    let events = Arc::new(Events::new(Arc::clone(&fleet)));
+    let pages = web::routes(Arc::clone(&fleet), Arc::clone(&events));
     Router::new()
         .route("/api/v1/phones", get(phones))
         .route("/api/v1/phones/{id}", get(phone))
@@ -116,11 +121,15 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no-such-page", "there is no such page"))
+        .with_state(fleet)
+        .merge(Router::new().route(events::PATH, get(events::events)).with_state(events))
+        .merge(pages)
+        .fallback(async |headers: HeaderMap| {
+            web::or_page(&headers, Problem::new(StatusCode::NOT_FOUND, "no-such-page", "there is no such page"))
+        })
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this page does not take this method")
         })
-        .with_state(fleet)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(Arc::new(settings), guard))
 }
@@ -129,7 +138,7 @@ async fn guard(Shared(settings): Shared<Arc<ApiSettings>>, request: Request, nex
     let (mut parts, body) = request.into_parts();
     let peer = parts.extensions.get::<Peer>();
     let mut response = match admit(&parts, peer, &settings.hosts, settings.tokens.as_ref()) {
-        Err(problem) => problem.into_response(),
+        Err(problem) => web::or_page(&parts.headers, problem),
         Ok(_) if announces_too_much(&parts.headers) && parts.uri.path() != plan::PATH => {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "a request has at most 64 kB").into_response()
         }
@@ -142,11 +151,12 @@ async fn guard(Shared(settings): Shared<Arc<ApiSettings>>, request: Request, nex
     };
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    web::protect(headers);
     response
 }
 
-fn announces_too_much(headers: &axum::http::HeaderMap) -> bool {
+fn announces_too_much(headers: &HeaderMap) -> bool {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     length.is_some_and(|length| length > BODY_LIMIT)
 }
@@ -161,7 +171,7 @@ async fn phones(
 }
 
 /// Reads the parameters; an empty one counts as not given.
-fn query_of(parameters: Vec<(String, String)>) -> Result<Query, Problem> {
+pub(super) fn query_of(parameters: Vec<(String, String)>) -> Result<Query, Problem> {
     let mut query = Query { limit: Some(PAGE_LIMIT), ..Query::default() };
     for (name, value) in parameters {
         if value.is_empty() {
@@ -171,6 +181,10 @@ fn query_of(parameters: Vec<(String, String)>) -> Result<Query, Problem> {
             "state" => query.state = Some(state_of(&value)?),
             "site" => query.site = Some(value),
             "model" => query.model = Some(value),
+            "reason" => query.reason = Some(reason_of(&value)?),
+            "item" => query.item = Some(value),
+            "revision" => query.revision = Some(value),
+            "q" => query.text = Some(value),
             "continue" => query.after = Some(value),
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| {
@@ -179,7 +193,7 @@ fn query_of(parameters: Vec<(String, String)>) -> Result<Query, Problem> {
                 query.limit = Some(PAGE_LIMIT.min(limit));
             }
             _ => {
-                let message = "the parameters are state, site, model, limit and continue";
+                let message = "the parameters are state, site, model, reason, item, revision, q, limit and continue";
                 return Err(Problem::bad_request("parameter", message));
             }
         }
@@ -191,6 +205,13 @@ fn state_of(word: &str) -> Result<State, Problem> {
     State::parse(word).ok_or_else(|| {
         let known: Vec<_> = State::ALL.iter().map(|state| state.as_str()).collect();
         Problem::bad_request("state", format!("there is no such state; the states are {}", known.join(", ")))
+    })
+}
+
+fn reason_of(word: &str) -> Result<PendingReason, Problem> {
+    PendingReason::parse(word).ok_or_else(|| {
+        let known: Vec<_> = PendingReason::ALL.iter().map(|reason| reason.as_str()).collect();
+        Problem::bad_request("reason", format!("there is no such reason; the reasons are {}", known.join(", ")))
     })
 }
 

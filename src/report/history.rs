@@ -37,6 +37,7 @@ fn query_of(parameters: Vec<(String, String)>) -> Result<HistoryQuery, Problem> 
         match name.as_str() {
             "phone" => query.phone = Some(value),
             "item" => query.item = Some(value),
+            "revision" => query.revision = Some(value),
             "since" => {
                 let since = value
                     .parse()
@@ -51,7 +52,7 @@ fn query_of(parameters: Vec<(String, String)>) -> Result<HistoryQuery, Problem> 
                 query.limit = Some(HISTORY_LIMIT.min(limit));
             }
             _ => {
-                let message = "the parameters are phone, item, since, limit and continue";
+                let message = "the parameters are phone, item, revision, since, limit and continue";
                 return Err(Problem::bad_request("parameter", message));
             }
         }

@@ -16,6 +16,7 @@
 //!   [`release`]: those that end an Abandoned phone
 //! - [`back`]: the route that tells who has come back after an outage
 //! - [`alert`]: the routes of alerts, and of what decides over emergency calls
+//! - [`web`]: the web page; [`events`]: its changes, and those of the API, as they come
 //! - [`webhook`]: a forge tells that somebody has pushed
 //! - [`kube_status`]: the status of resources in a cluster; `kube_events`: what changed in it;
 //!   `kube_acts`: brakes and approvals that are resources
@@ -34,7 +35,7 @@ use crate::{
         brake::{Brake, BrakeError, Braked, Scope},
         explain::Explanation,
         gate::{Approved, GateError, view::GateView},
-        history::{HistoryPage, HistoryQuery},
+        history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
         preview::PlanView,
         recovery::{BackView, NothingHappened},
@@ -42,6 +43,7 @@ use crate::{
         resume::NotRestored,
         safety::SafetyList,
         service_view::ServiceView,
+        survey::{Sign, Survey},
         tally::Tallies,
         undo::{Undo, UndoError},
         view::{Page, PhoneView, Query},
@@ -57,6 +59,7 @@ pub mod api;
 pub mod audit;
 pub mod back;
 pub mod brake;
+pub mod events;
 mod explain;
 pub mod gate;
 pub mod history;
@@ -73,6 +76,7 @@ pub mod socket;
 pub mod standby;
 pub mod tokens;
 pub mod undo;
+pub mod web;
 pub mod webhook;
 
 /// Tells whether what was decided until now is on disk.
@@ -95,6 +99,18 @@ pub trait FleetAccess: Send + Sync + 'static {
     /// A page of the history, the newest change first. Reads a file, so it is called where blocking is allowed; the
     /// error is for people.
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String>;
+    /// The newest revisions that were taken over and who made them, the newest first; one of that name, if one is named.
+    /// Reads a file, as [`Self::history`] does.
+    fn commits(&self, revision: Option<&str>, limit: usize) -> Result<Vec<CommitView>, String>;
+    /// The last sessions of a phone since the start of the service, the newest first. Those that had to wait are not
+    /// among them (promise 10).
+    fn sessions(&self, id: &str) -> Vec<SessionView>;
+    /// All phones at a glance.
+    fn survey(&self) -> Survey;
+    /// What streams of events tell of each phone.
+    fn signs(&self) -> Vec<Sign>;
+    /// Counts that a bound was hit.
+    fn bound_hit(&self, bound: &'static str);
     /// Has refused items of a phone tried again, with `secrets` also all that is never compared.
     fn retry(&self, id: &str, secrets: bool, by: &By) -> Option<Retry>;
     /// Restarts a phone as soon as it is in no call, once.
@@ -202,6 +218,25 @@ impl ContactAnswer {
             Self::NotFound => "NotFound",
         }
     }
+}
+
+/// One session of a phone, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// When it ended.
+    pub at: Timestamp,
+    /// Why the phone called.
+    pub reason: &'static str,
+    /// How it ended.
+    pub result: &'static str,
+    /// What was wrong, in words.
+    pub problem: Option<String>,
+    /// Items that were written and taken.
+    pub written: usize,
+    /// Items that were refused.
+    pub refused: usize,
+    /// Items that differed at its end.
+    pub drift: usize,
 }
 
 /// What becomes of the wish to try a phone again.

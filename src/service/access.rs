@@ -14,7 +14,7 @@ use crate::{
         brake::{Brake, BrakeError, Braked, Scope},
         explain::Explanation,
         gate::{Approved, GateError, view::GateView},
-        history::{HistoryPage, HistoryQuery},
+        history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
         preview::PlanView,
         recovery::{BackView, NothingHappened},
@@ -23,6 +23,7 @@ use crate::{
         retry::{Retried, RetryAnswer},
         safety::SafetyList,
         service_view::ServiceView,
+        survey::{SLICE, Sign, Survey},
         tally::Tallies,
         undo::{Undo, UndoError},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
@@ -30,7 +31,7 @@ use crate::{
     },
     phone::{FailedHandshakes, HandshakeFailure},
     report::{
-        ContactAnswer, FailedHandshake, FleetAccess, Kept, KubeAccess, Readiness, Retry, Undeclared,
+        ContactAnswer, FailedHandshake, FleetAccess, Kept, KubeAccess, Readiness, Retry, SessionView, Undeclared,
         metrics::FleetCounts, plan::Documents, release::Release,
     },
     source::SecretsDir,
@@ -78,7 +79,18 @@ impl Access {
 
 impl FleetAccess for Access {
     fn page(&self, query: &Query) -> Page {
-        self.shared.with_fleet(|fleet, now| fleet.page(query, now))
+        let limit = query.limit.unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT);
+        let mut query = query.clone();
+        let mut phones = Vec::new();
+        loop {
+            query.limit = Some(limit - phones.len());
+            let mut page = self.shared.with_fleet(|fleet, now| fleet.part_of_page(&query, SLICE, now));
+            phones.append(&mut page.phones);
+            if page.next.is_none() || phones.len() >= limit {
+                return Page { phones, ..page };
+            }
+            query.after = page.next;
+        }
     }
 
     fn phone(&self, id: &str) -> Option<PhoneView> {
@@ -153,6 +165,41 @@ impl FleetAccess for Access {
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
         let device = query.phone.as_deref().and_then(|phone| self.shared.with_fleet(|fleet, _| fleet.device(phone)));
         self.store.history(&HistoryQuery { device, ..query.clone() })
+    }
+
+    fn commits(&self, revision: Option<&str>, limit: usize) -> Result<Vec<CommitView>, String> {
+        self.store.commits(revision, limit)
+    }
+
+    fn sessions(&self, id: &str) -> Vec<SessionView> {
+        let device = self.shared.with_fleet(|fleet, _| fleet.device(id));
+        device.map(|device| self.shared.sessions.of(&device)).unwrap_or_default()
+    }
+
+    fn survey(&self) -> Survey {
+        let mut survey = Survey::default();
+        let mut from: Option<String> = None;
+        loop {
+            from = self.shared.with_fleet(|fleet, now| fleet.survey(&mut survey, from.as_deref(), SLICE, now));
+            if from.is_none() {
+                return survey;
+            }
+        }
+    }
+
+    fn signs(&self) -> Vec<Sign> {
+        let mut signs = Vec::new();
+        let mut from: Option<String> = None;
+        loop {
+            from = self.shared.with_fleet(|fleet, now| fleet.signs(&mut signs, from.as_deref(), SLICE, now));
+            if from.is_none() {
+                return signs;
+            }
+        }
+    }
+
+    fn bound_hit(&self, bound: &'static str) {
+        self.shared.metrics.bound_hit(bound);
     }
 
     fn service(&self) -> ServiceView {

@@ -6,6 +6,7 @@
 //! - [`saver`]: records on their way to the store, the newest of each phone
 //! - [`follow`]: what the source tells
 //! - [`history`]: changes on their way to the history
+//! - [`sessions`]: the last sessions of each phone
 //! - [`clock`]: the time that the fleet is told
 //! - [`cluster`]: a store in a cluster, and what follows from its lease
 //! - [`standby`]: one of several processes, of which one is active
@@ -20,6 +21,7 @@ pub mod handler;
 mod history;
 mod outcome;
 mod saver;
+mod sessions;
 pub mod settings;
 pub mod shared;
 pub mod standby;

@@ -8,7 +8,9 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::{clock::Clock, history::HistoryQueue, outcome, saver::Saver, settings::ServiceSettings};
+use super::{
+    clock::Clock, history::HistoryQueue, outcome, saver::Saver, sessions::Sessions, settings::ServiceSettings,
+};
 use crate::{
     fleet::{Effect, Fleet, unchanged::Likeness},
     phone::{ContactClient, ContactError},
@@ -27,6 +29,8 @@ pub struct Shared {
     pub(super) saver: Saver,
     /// Changes on their way to the history.
     pub(super) history: HistoryQueue,
+    /// The last sessions of each phone.
+    pub(super) sessions: Sessions,
     /// What is counted.
     pub metrics: Arc<ServiceMetrics>,
     /// What keeps the service from being ready: the first revision is not taken over yet.
@@ -61,6 +65,7 @@ impl Shared {
             xml: settings.xml.clone(),
             saver: Saver::default(),
             history: HistoryQueue::new(settings.history),
+            sessions: Sessions::default(),
             metrics,
             source: Mutex::default(),
             clock: Clock::default(),
@@ -109,7 +114,12 @@ impl Shared {
         for effect in outside {
             match effect {
                 Effect::History(changes) => self.history.put(changes),
-                Effect::Report(report) => outcome::tell(&report, &self.metrics),
+                Effect::Report(report) => {
+                    outcome::tell(&report, &self.metrics);
+                    if !self.sessions.note(&report, self.clock.now()) {
+                        self.metrics.bound_hit("sessions-remembered");
+                    }
+                }
                 Effect::Contact { device, uri, ticket } => {
                     tokio::spawn(Arc::clone(self).contact(device, uri, ticket));
                 }

@@ -23,7 +23,7 @@ use crate::{
     fleet::{
         self,
         audit::{AuditEntry, AuditPage, AuditQuery, AuditVerdict},
-        history::{HistoryPage, HistoryQuery},
+        history::{CommitView, HistoryPage, HistoryQuery},
         record::PhoneRecord,
         service_record::ServiceRecord,
     },
@@ -217,6 +217,12 @@ impl Store {
     pub fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
         let _one_at_a_time = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         history::read(&self.file, query)
+    }
+
+    /// Reads the newest revisions and who made them from the file, or one of that name, as [`Self::history`] reads.
+    pub fn commits(&self, revision: Option<&str>, limit: usize) -> Result<Vec<CommitView>, String> {
+        let _one_at_a_time = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        history::commits(&self.file, revision, limit)
     }
 
     /// Reads a page of the audit log from the file, as [`Self::history`] reads.

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, Row, ToSql, params};
 
 use crate::{
     fleet::{
-        history::{Change, ChangeView, HISTORY_LIMIT, HistoryPage, HistoryQuery},
+        history::{Change, ChangeView, CommitView, HISTORY_LIMIT, HistoryPage, HistoryQuery},
         words::{ChangeCause, ChangeResult},
     },
     spec::{Commit, Revision},
@@ -25,6 +25,7 @@ pub(super) const TABLES: &str = "
         word TEXT) STRICT;
     CREATE INDEX IF NOT EXISTS history_device ON history (device, id);
     CREATE INDEX IF NOT EXISTS history_item ON history (item, id);
+    CREATE INDEX IF NOT EXISTS history_revision ON history (revision, id);
     CREATE INDEX IF NOT EXISTS history_age ON history (of_user, at);
     CREATE TABLE IF NOT EXISTS revision (
         name TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL, author TEXT, committer TEXT) STRICT;";
@@ -136,6 +137,10 @@ fn page(file: &Path, query: &HistoryQuery) -> rusqlite::Result<HistoryPage> {
             values.push(Box::new(index));
         }
     }
+    if let Some(revision) = &query.revision {
+        wheres.push("history.revision = ?");
+        values.push(Box::new(revision.clone()));
+    }
     if let Some(since) = query.since {
         wheres.push(SINCE);
         values.extend((0..3).map(|_| Box::new(since.as_millisecond()) as Box<dyn ToSql>));
@@ -158,6 +163,24 @@ fn page(file: &Path, query: &HistoryQuery) -> rusqlite::Result<HistoryPage> {
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|(id, _)| id.to_string());
     Ok(HistoryPage { changes: rows.into_iter().filter_map(|(_, change)| change).collect(), next })
+}
+
+/// The newest revisions with who made them; one of that name, if one is named.
+pub(super) fn commits(file: &Path, revision: Option<&str>, limit: usize) -> Result<Vec<CommitView>, String> {
+    let read = || -> rusqlite::Result<Vec<CommitView>> {
+        let connection =
+            Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let mut statement = connection.prepare(
+            "SELECT name, at, author, committer FROM revision WHERE ?1 IS NULL OR name = ?1 ORDER BY at DESC LIMIT ?2",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![revision, limit], |row| {
+            let at = Timestamp::from_millisecond(row.get(1)?).unwrap_or_default();
+            Ok(CommitView { revision: row.get(0)?, at, author: row.get(2)?, committer: row.get(3)? })
+        })?;
+        rows.collect()
+    };
+    read().map_err(|error| format!("the revisions cannot be read: {error}"))
 }
 
 /// `name` or `name[index]`.

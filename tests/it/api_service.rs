@@ -3,7 +3,10 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +18,7 @@ use phoneops::{
         brake::{Brake, BrakeError, Braked, Scope},
         explain::Explanation,
         gate::{Approved, GateError, view::GateView},
-        history::{HistoryPage, HistoryQuery},
+        history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
         preview::PlanView,
         recovery::{BackView, NothingHappened},
@@ -23,12 +26,13 @@ use phoneops::{
         resume::NotRestored,
         safety::SafetyList,
         service_view::ServiceView,
+        survey::{Sign, Survey},
         undo::{Undo, UndoError},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
         words::State,
     },
     report::{
-        ContactAnswer, FailedHandshake, FleetAccess, Kept, Readiness, Retry, Undeclared,
+        ContactAnswer, FailedHandshake, FleetAccess, Kept, Readiness, Retry, SessionView, Undeclared,
         api::{ApiSettings, router},
         metrics::ServiceMetrics,
         plan::Documents,
@@ -100,6 +104,12 @@ pub(crate) struct MadeUp {
     pub(crate) queries: Mutex<Vec<Query>>,
     pub(crate) histories: Mutex<Vec<HistoryQuery>>,
     pub(crate) ready: Readiness,
+    /// What streams of events tell of its phones.
+    pub(crate) signs: Mutex<Vec<Sign>>,
+    /// How often it was asked for them.
+    pub(crate) looks: AtomicUsize,
+    /// Bounds that were hit.
+    pub(crate) bounds: Mutex<Vec<&'static str>>,
     /// Whether its store takes what is to be kept.
     pub(crate) kept: bool,
 }
@@ -114,6 +124,9 @@ impl Default for MadeUp {
             contacts: Mutex::default(),
             queries: Mutex::default(),
             histories: Mutex::default(),
+            signs: Mutex::default(),
+            looks: AtomicUsize::new(0),
+            bounds: Mutex::default(),
             ready: Readiness { ready: true, reasons: Vec::new() },
             kept: true,
         }
@@ -163,6 +176,28 @@ impl FleetAccess for MadeUp {
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
         self.histories.lock().unwrap().push(query.clone());
         Ok(HistoryPage::default())
+    }
+
+    fn commits(&self, _: Option<&str>, _: usize) -> Result<Vec<CommitView>, String> {
+        Ok(Vec::new())
+    }
+
+    fn sessions(&self, _: &str) -> Vec<SessionView> {
+        Vec::new()
+    }
+
+    fn survey(&self) -> Survey {
+        Survey::default()
+    }
+
+    fn signs(&self) -> Vec<Sign> {
+        let signs = self.signs.lock().unwrap().clone();
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        signs
+    }
+
+    fn bound_hit(&self, bound: &'static str) {
+        self.bounds.lock().unwrap().push(bound);
     }
 
     fn retry(&self, id: &str, secrets: bool, by: &By) -> Option<Retry> {

@@ -119,6 +119,10 @@ async fn everywhere(program: &Program) -> Vec<String> {
     }
     let mut asked: Vec<_> = (0..8).map(|number| format!("/api/v1/phones/phone-{number}")).collect();
     asked.extend((0..8).map(|number| format!("/api/v1/phones/phone-{number}/explain")));
+    asked.extend((0..8).map(|number| format!("/phones/phone-{number}")));
+    let revisions = api_as(program.status, "GET /revisions", None).await.body;
+    let names = revisions.split("href=\"/revisions/").skip(1).filter_map(|rest| rest.split('"').next());
+    asked.extend(names.map(|name| format!("/revisions/{name}")));
     let pages = [
         "/api/v1/phones",
         "/api/v1/history?limit=500",
@@ -132,6 +136,11 @@ async fn everywhere(program: &Program) -> Vec<String> {
         "/metrics",
         "/readyz",
         "/nowhere",
+        "/",
+        "/phones",
+        "/revisions",
+        "/undeclared",
+        "/guide",
     ];
     asked.extend(pages.map(ToOwned::to_owned));
     for path in asked {

@@ -103,6 +103,31 @@ async fn who_made_a_revision_is_told_also_when_it_is_noted_later() {
 }
 
 #[tokio::test]
+async fn revisions_are_listed_the_newest_first_and_changes_found_by_them() {
+    let (_temp, store) = open();
+    let mut other = change(1, "e164", None);
+    other.revision = Some(Revision::new("def"));
+    store.add_history(vec![change(0, "e164", None), other, change(2, "e164", None)]).await.unwrap();
+    let of =
+        |revision: &str| all(&store, &HistoryQuery { revision: Some(revision.to_owned()), ..HistoryQuery::default() });
+    assert_eq!([of("abc").len(), of("def").len(), of("de").len()], [2, 1, 0]);
+    for name in ["abc", "def"] {
+        let author = format!("{name} <ada@example.org>");
+        let commit = Commit { committer: author.clone(), author, subject: "Numbers".to_owned(), approved_phones: None };
+        store.save_revision(Revision::new(name), Some(commit)).await.unwrap();
+    }
+    let listed = store.commits(None, 10).unwrap();
+    assert_eq!(listed.len(), 2);
+    assert!(listed.is_sorted_by(|a, b| a.at >= b.at));
+    let one = store.commits(Some("abc"), 10).unwrap();
+    assert_eq!(one[0].author.as_deref(), Some("abc <ada@example.org>"));
+    assert_eq!(
+        (one.len(), store.commits(None, 1).unwrap().len(), store.commits(Some("x"), 1).unwrap().len()),
+        (1, 1, 0)
+    );
+}
+
+#[tokio::test]
 async fn what_is_too_old_goes_and_what_belongs_to_users_goes_earlier() {
     let (_temp, store) = open();
     let changes = (0..40).map(|number| Change { of_user: number % 2 == 0, ..change(number, "e164", None) });

@@ -43,7 +43,7 @@ pub(super) async fn tell(args: &Args, folder: &Path) -> miette::Result<Exit> {
         end(stage).await;
         return Ok(Exit::Good);
     }
-    println!("\nIt stays up. Try, in another terminal:");
+    println!("\nIt stays up: look at http://{}/ in a browser. Try, in another terminal:", stage.running.status_address);
     println!("  phoneops status --server http://{}", stage.running.status_address);
     println!("  cd {} && edit fleet.yaml, git commit -am 'a change', git push", clone.display());
     println!("  tail -f {}", folder.join("phoneops.log").display());

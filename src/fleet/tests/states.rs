@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::stage::{ENFORCED, MAC, Phone, Stage};
 use crate::{
-    fleet::{view::Query, words::State},
+    fleet::{survey::Survey, view::Query, words::State},
     wpi::Reason,
 };
 
@@ -120,6 +120,32 @@ fn pages_follow_each_other_without_gap_or_overlap() {
     }
     let unique: std::collections::BTreeSet<_> = macs.iter().collect();
     assert_eq!((macs.len(), unique.len()), (30, 30));
+    // a look at few phones at a time finds the same, and ends where it was
+    let (mut found, mut query) = (Vec::new(), Query { state: Some(State::Undeclared), ..Query::default() });
+    loop {
+        let part = stage.fleet.part_of_page(&query, 4, stage.now);
+        found.extend(part.phones.into_iter().map(|phone| phone.mac));
+        query.after = part.next;
+        if query.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, macs[25..]);
+    let counted = |most| {
+        let (mut survey, mut signs) = (Survey::default(), Vec::new());
+        let (mut from, mut after) = (None::<String>, None::<String>);
+        loop {
+            from = stage.fleet.survey(&mut survey, from.as_deref(), most, stage.now);
+            after = stage.fleet.signs(&mut signs, after.as_deref(), most, stage.now);
+            assert_eq!(from, after);
+            if from.is_none() {
+                return (survey, signs);
+            }
+        }
+    };
+    let (survey, signs) = counted(4);
+    assert_eq!((survey.phones, signs.len(), survey.states[&State::Undeclared]), (30, 30, 5));
+    assert_eq!(counted(4), counted(1_000), "slices are counted as the whole");
     let only = Query { state: Some(State::Undeclared), ..Query::default() };
     assert_eq!(stage.fleet.page(&only, stage.now).phones.len(), 5);
 }
