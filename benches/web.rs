@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use phoneops::{
     fleet::{Answer, Fleet, Settings, flow::From, recovery::RecoverySettings, settings::GateSettings},
     phone::{CertificateSource, ContactSettings, ListenerSettings},
-    service::{self, HistorySettings, ServiceSettings, StatusSettings},
+    service::{self, ClusterSettings, HistorySettings, ServiceSettings, StatusSettings},
     source::{DirSettings, SourceSettings},
     store,
     wpi::{Action, PhoneMessage, ServerMessage, xml::Limits},
@@ -54,6 +54,7 @@ async fn main() -> ExitCode {
         fingerprint_key: None,
         state: at("state"),
         store: store::OpenOptions::default(),
+        cluster: ClusterSettings::default(),
         history: HistorySettings::default(),
         phone: ListenerSettings::new(here, certificate),
         contact: ContactSettings::default(),
