@@ -29,12 +29,12 @@ pub struct Args {
     /// Git repository of YAML documents (https, ssh, file or a path)
     #[arg(long, env = "PHONEOPS_GIT", value_name = "URL")]
     pub git: Option<String>,
-    /// Watch the documents of a namespace of a Kubernetes cluster
+    /// Watch the documents of namespaces of a Kubernetes cluster
     #[arg(long, env = "PHONEOPS_KUBERNETES", value_parser = BoolishValueParser::new())]
     pub kubernetes: bool,
-    /// The namespace; else that of the pod, or of the kubeconfig
-    #[arg(long, env = "PHONEOPS_NAMESPACE", value_name = "NAME", requires = "kubernetes")]
-    pub namespace: Option<String>,
+    /// The namespaces, whose documents are one set; else that of the pod, or of the kubeconfig
+    #[arg(long, env = "PHONEOPS_NAMESPACE", value_name = "NAME", value_delimiter = ',', requires = "kubernetes")]
+    pub namespace: Vec<String>,
     /// The name of the release in the cluster: of its lease and its records; another one for each that serves phones of
     /// its own
     #[arg(long, env = "PHONEOPS_SHARD", value_name = "NAME", default_value = "phoneops", requires = "kubernetes")]

@@ -47,6 +47,7 @@ pub mod doors;
 pub mod doubt;
 pub mod drift;
 pub mod effect;
+mod elsewhere;
 pub mod explain;
 pub mod fingerprint;
 pub mod flow;

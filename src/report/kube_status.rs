@@ -43,7 +43,8 @@ const MESSAGE: usize = 1_000;
 
 /// Looks at all resources again and again until it is told to stop, and writes what is another status now.
 pub async fn run(access: Arc<dyn KubeAccess>, settings: KubeSettings, mut stopped: watch::Receiver<bool>) {
-    let mut writer = Writer { access, settings, ways: None, seen: HashMap::new(), away: false };
+    let mut writer =
+        Writer { access, settings, ways: None, written: HashMap::new(), seen: HashMap::new(), away: false };
     while !*stopped.borrow_and_update() {
         tokio::select! {
             changed = stopped.changed() => if changed.is_err() { return },
@@ -54,15 +55,17 @@ pub async fn run(access: Arc<dyn KubeAccess>, settings: KubeSettings, mut stoppe
 
 /// The ways to the cluster.
 struct Ways {
-    apis: HashMap<&'static str, Api<DynamicObject>>,
+    apis: HashMap<(&'static str, String), Api<DynamicObject>>,
     teller: Teller,
-    namespace: String,
+    namespaces: Vec<String>,
 }
 
 struct Writer {
     access: Arc<dyn KubeAccess>,
     settings: KubeSettings,
     ways: Option<Arc<Ways>>,
+    /// What was written over which version, by path: until that is seen here, the old one is looked at.
+    written: HashMap<String, (String, Value)>,
     /// The annotation by which each phone was last read.
     seen: HashMap<String, String>,
     away: bool,
@@ -76,13 +79,20 @@ impl Writer {
         }
         let resources = cluster.resources();
         if let Ok(ways) = self.ways().await {
-            kube_acts::release(&*self.access, &ways.namespace, &resources);
+            for namespace in &ways.namespaces {
+                kube_acts::release(&*self.access, namespace, &resources);
+            }
         }
         let tallies = self.access.tallies();
         let held = self.access.gate().held;
         let mut changed = Vec::new();
         for resource in resources {
             let path = resource.path();
+            let unseen = self.written.get(&path).filter(|(version, _)| *version == resource.version);
+            let unseen = unseen.map(|(_, status)| status.clone());
+            if unseen.is_none() {
+                self.written.remove(&path);
+            }
             let status = match resource.kind {
                 "PhoneConfig" => self.of_config(&resource, &path, held.as_ref()),
                 "PhoneProfile" => {
@@ -97,7 +107,8 @@ impl Writer {
                     of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), resource.status())
                 }
             };
-            if status != *resource.status() && !is_only_a_session(&status, resource.status()) {
+            let stands = unseen.as_ref().unwrap_or_else(|| resource.status());
+            if status != *stands && !is_only_a_session(&status, resource.status()) {
                 changed.push((resource, status));
             }
         }
@@ -130,15 +141,16 @@ impl Writer {
 
     async fn ways(&mut self) -> Result<Arc<Ways>, String> {
         if self.ways.is_none() {
-            let (config, namespace) = self.settings.reach().await?;
+            let (config, namespaces) = self.settings.reach().await?;
             let client = Client::try_from(config).map_err(|error| error.to_string())?;
-            let api = |(kind, plural): (&'static str, &str)| {
+            let api = |(kind, plural): (&'static str, &str), namespace: &String| {
                 let kinds = GroupVersionKind::gvk(crd::GROUP, crd::VERSION, kind);
                 let resource = ApiResource::from_gvk_with_plural(&kinds, plural);
-                (kind, Api::namespaced_with(client.clone(), &namespace, &resource))
+                ((kind, namespace.clone()), Api::namespaced_with(client.clone(), namespace, &resource))
             };
-            let apis = KINDS.into_iter().chain(ACTS).map(api).collect();
-            self.ways = Some(Arc::new(Ways { apis, teller: Teller::new(client.clone()), namespace }));
+            let kinds = || KINDS.into_iter().chain(ACTS);
+            let apis = namespaces.iter().flat_map(|namespace| kinds().map(move |kind| api(kind, namespace))).collect();
+            self.ways = Some(Arc::new(Ways { apis, teller: Teller::new(client.clone()), namespaces }));
         }
         self.ways.clone().ok_or_else(|| "there is no way to the cluster".to_owned())
     }
@@ -150,11 +162,23 @@ impl Writer {
         }
         let result = match self.ways().await {
             Ok(ways) => {
-                let writes = changed.into_iter().map(|(resource, status)| {
+                let write = |(resource, status): (Resource, Value)| {
                     let ways = Arc::clone(&ways);
-                    async move { ways.write(&resource, &status).await }
-                });
-                stream::iter(writes).buffer_unordered(AT_ONCE).fold(Ok(()), async |all, one| all.and(one)).await
+                    async move {
+                        let result = ways.write(&resource, &status).await;
+                        (resource.path(), resource.version, status, result)
+                    }
+                };
+                let writes: Vec<_> = changed.into_iter().map(write).collect();
+                let mut results = stream::iter(writes).buffer_unordered(AT_ONCE);
+                let mut all = Ok(());
+                while let Some((path, version, status, result)) = results.next().await {
+                    if result.is_ok() {
+                        self.written.insert(path, (version, status));
+                    }
+                    all = all.and(result);
+                }
+                all
             }
             Err(problem) => Err(problem),
         };
@@ -171,7 +195,7 @@ impl Writer {
 
 impl Ways {
     async fn write(&self, resource: &Resource, status: &Value) -> Result<(), String> {
-        let Some(api) = self.apis.get(resource.kind) else { return Ok(()) };
+        let Some(api) = self.apis.get(&(resource.kind, resource.namespace.clone())) else { return Ok(()) };
         let patch = json!({
             "apiVersion": API_VERSION, "kind": resource.kind, "metadata": { "name": resource.name }, "status": status,
         });

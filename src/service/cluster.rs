@@ -14,7 +14,7 @@ use crate::{
         fingerprint::{FingerprintKey, to_hex},
         record::PhoneRecord,
     },
-    source::KubeSettings,
+    source::{KubeSettings, kube::Cluster},
     store::{
         Restored, Store,
         kube::{ClusterStore, ClusterStoreSettings, cluster_key, lease::Standing},
@@ -26,8 +26,10 @@ const CACHE: &str = "cache.id";
 
 /// How the cluster is reached, and the namespace of what phoneops keeps there.
 pub(super) async fn reach(kube: &KubeSettings, settings: &ClusterSettings) -> Result<(Client, String), ServiceError> {
-    let (config, own) = kube.reach().await.map_err(ServiceError::Cluster)?;
-    let namespace = settings.namespace.clone().unwrap_or(own);
+    let (config, served) = kube.reach().await.map_err(ServiceError::Cluster)?;
+    // a pod keeps it in its own namespace; without one there is only what is served
+    let outside = served.into_iter().next().filter(|_| settings.pod.is_none());
+    let namespace = outside.unwrap_or_else(|| config.default_namespace.clone());
     let client = Client::try_from(config).map_err(|error| ServiceError::Cluster(error.to_string()))?;
     Ok((client, namespace))
 }
@@ -47,6 +49,7 @@ pub(super) async fn open(
         shard: settings.shard.clone(),
         standing: settings.standing.clone(),
         retry: settings.retry,
+        look_again: settings.look_again,
     };
     let cache = cache_id(&state.join(CACHE)).map_err(|error| ServiceError::Cluster(error.to_string()))?;
     let key = cluster_key(&settings_of_store, random).await?;
@@ -97,6 +100,18 @@ fn cache_id(file: &Path) -> io::Result<String> {
     let id: String = to_hex(&bytes).chars().take(32).collect();
     fs::write(file, format!("{id}\n"))?;
     Ok(id)
+}
+
+/// Tells the source which phones other shards serve.
+pub(super) async fn follow_shards(resources: Arc<Cluster>, store: ClusterStore) {
+    let mut foreign = store.foreign();
+    loop {
+        let now = foreign.borrow_and_update().clone();
+        resources.set_elsewhere(now);
+        if foreign.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Holds back what only the holder of the lease may do while it may be another one.

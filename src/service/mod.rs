@@ -219,7 +219,8 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         tasks.spawn(dcmp::serve(tcp, settings, handler, dcmp_metrics, stopped.clone()));
         tracing::info!(polls = %address, "serving");
     }
-    if let SourceSettings::Kube(kube) = &settings.source {
+    if let (SourceSettings::Kube(kube), Some(records)) = (&settings.source, store.cluster().cloned()) {
+        tasks.spawn(cluster::follow_shards(Arc::clone(&kube.cluster), records));
         tasks.spawn(report::kube_status::run(access.clone(), (**kube).clone(), stopped.clone()));
     }
     if let Some(cluster) = store.cluster().cloned() {

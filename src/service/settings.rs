@@ -50,11 +50,10 @@ pub struct ServiceSettings {
 /// What a service keeps in a cluster, and as which one of several processes it runs.
 #[derive(Debug, Clone)]
 pub struct ClusterSettings {
-    /// The namespace of what is kept; `None` = that of the pod or of the kubeconfig.
-    pub namespace: Option<String>,
     /// The name of the release: of its lease, its records, its key. Another one for each that serves phones of its own.
     pub shard: String,
-    /// The pod, which is labelled while it is the active one.
+    /// The pod, which is labelled while it is the active one, and whose namespace has what is kept; without one that is
+    /// the first namespace that is served.
     pub pod: Option<String>,
     /// How the holder of the lease stands; `None` = there is one process by other means.
     pub standing: Option<watch::Receiver<Standing>>,
@@ -62,17 +61,19 @@ pub struct ClusterSettings {
     pub last_alive: Option<Timestamp>,
     /// How often a cluster that takes no records is tried again.
     pub retry: Duration,
+    /// How often it is looked whether a phone that another shard serves is free.
+    pub look_again: Duration,
 }
 
 impl Default for ClusterSettings {
     fn default() -> Self {
         Self {
-            namespace: None,
             shard: "phoneops".to_owned(),
             pod: None,
             standing: None,
             last_alive: None,
             retry: Duration::from_secs(1),
+            look_again: Duration::from_mins(1),
         }
     }
 }

@@ -31,7 +31,7 @@ async fn stage_with(cluster: &Cluster, gate: GateSettings) -> Stage {
     let settings = KubeSettings {
         config: Some(cluster.config().await),
         debounce: Duration::from_millis(50),
-        ..KubeSettings::new(Some(cluster.namespace.clone()))
+        ..KubeSettings::new(vec![cluster.namespace.clone()])
     };
     stage.settings.source = SourceSettings::Kube(Box::new(settings));
     stage.start().await;
@@ -267,7 +267,7 @@ async fn without_the_right_to_read_or_to_write_a_status_the_service_goes_on_and_
         let settings = KubeSettings {
             config: Some(cluster.config().await),
             debounce: Duration::from_millis(20),
-            ..KubeSettings::new(Some(cluster.namespace.clone()))
+            ..KubeSettings::new(vec![cluster.namespace.clone()])
         };
         stage.settings.source = SourceSettings::Kube(Box::new(settings));
         stage.start().await;

@@ -222,6 +222,17 @@ impl Cluster {
         cluster
     }
 
+    /// Another namespace of the same cluster, with the same rights in it.
+    pub(crate) async fn another_namespace(&self, name: &str) -> Self {
+        let namespace = format!("{name}-{}", std::process::id());
+        let other = Self { client: self.client.clone(), namespace, kubeconfig: self.kubeconfig.clone(), server: None };
+        let named = json!({"metadata": {"name": other.namespace}});
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        namespaces.create(&PostParams::default(), &serde_json::from_value(named).unwrap()).await.unwrap();
+        other.grant(|_| ()).await;
+        other
+    }
+
     /// How the service reaches it: as a user of its own, who may do what the Role of the examples says.
     pub(crate) async fn config(&self) -> Config {
         let context = self.server.as_ref().map(|_| "service".to_owned());
@@ -374,6 +385,20 @@ impl Cluster {
             assert!(Instant::now() < deadline, "{kind} {name} never became so: {resource:#}");
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// The same rights as ever, and those to the keys of these shards.
+    pub(crate) async fn grant_shards(&self, shards: &[&str]) {
+        let keys: Vec<String> = shards.iter().map(|shard| format!("{shard}-fingerprint-key")).collect();
+        self.grant(|role| {
+            for rule in role.rules.iter_mut().flatten() {
+                let is_key = |name: &String| name.ends_with("-fingerprint-key");
+                if rule.resource_names.iter().flatten().any(is_key) {
+                    rule.resource_names = Some(keys.clone());
+                }
+            }
+        })
+        .await;
     }
 }
 

@@ -157,3 +157,12 @@ fn a_seed_that_can_cut_the_phone_off_needs_leave() {
     let mut phone = Phone::new(NEW);
     assert_eq!(phone.session(&mut stage, Reason::StartUp).writes(), [["sntp-addr"]]);
 }
+
+#[test]
+fn a_phone_that_another_shard_served_gets_neither_seed_nor_secret_when_it_comes() {
+    let mut stage = Stage::with(ENFORCED);
+    stage.push(&porter(SEED));
+    stage.fleet.is_served_elsewhere(&crate::wpi::DeviceId::new(NEW).unwrap(), stage.now);
+    let mut phone = Phone::new(NEW);
+    assert_eq!(phone.session(&mut stage, Reason::StartUp).writes(), [["sntp-addr"]], "promise 8");
+}

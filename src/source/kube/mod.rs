@@ -1,4 +1,4 @@
-//! A namespace of a Kubernetes cluster as a source: `PhoneConfig`s, `PhoneProfile`s and `PhoneSite`s, the `ConfigMap`
+//! Namespaces of a Kubernetes cluster as a source: `PhoneConfig`s, `PhoneProfile`s and `PhoneSite`s, the `ConfigMap`
 //! `phoneops-catalogue`, and the content of Secrets that carry the label `phoneops.dev/phone-secret: "true"`; no other
 //! Secret is ever read.
 //!
@@ -6,7 +6,8 @@
 //! - [`secrets`]: the content of Secrets
 //! - `watch`: the task that watches and tells
 //!
-//! Each resource is one document under a path such as `voice/phoneconfig/reception.yaml`, so that problems name it.
+//! Each resource is one document under a path such as `voice/phoneconfig/reception.yaml`, so that problems name it. The
+//! documents of all namespaces are one set, in which names are to differ; a Secret is one of its document's namespace.
 
 pub mod objects;
 pub mod secrets;
@@ -23,8 +24,8 @@ pub(super) use watch::start;
 pub struct KubeSettings {
     /// How the cluster is reached; `None` = as the pod or the kubeconfig of the user says.
     pub config: Option<kube::Config>,
-    /// The namespace; `None` = that of the pod or of the kubeconfig.
-    pub namespace: Option<String>,
+    /// The namespaces; none = that of the pod or of the kubeconfig. The first one has the `ConfigMap`.
+    pub namespaces: Vec<String>,
     /// How long it has to rest before changes are taken over.
     pub debounce: Duration,
     /// What is known of the resources, shared with whoever writes their status.
@@ -34,27 +35,35 @@ pub struct KubeSettings {
 }
 
 impl KubeSettings {
-    /// The namespace of that name, with a debounce of 300 ms.
-    pub fn new(namespace: Option<String>) -> Self {
+    /// The namespaces of these names, with a debounce of 300 ms.
+    pub fn new(namespaces: Vec<String>) -> Self {
         Self {
             config: None,
-            namespace,
+            namespaces,
             debounce: Duration::from_millis(300),
             cluster: Arc::default(),
             secrets: Arc::default(),
         }
     }
 
-    /// How the cluster is reached, with the namespace that is meant.
+    /// How the cluster is reached, with the namespaces that are meant.
     ///
     /// # Errors
     /// What is wrong with the kubeconfig, in words.
-    pub async fn reach(&self) -> Result<(kube::Config, String), String> {
+    pub async fn reach(&self) -> Result<(kube::Config, Vec<String>), String> {
         let config = match &self.config {
             Some(config) => config.clone(),
             None => kube::Config::infer().await.map_err(|error| error.to_string())?,
         };
-        let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
-        Ok((config, namespace))
+        let mut namespaces: Vec<String> = Vec::new();
+        for name in &self.namespaces {
+            if !namespaces.contains(name) {
+                namespaces.push(name.clone());
+            }
+        }
+        if namespaces.is_empty() {
+            namespaces.push(config.default_namespace.clone());
+        }
+        Ok((config, namespaces))
     }
 }

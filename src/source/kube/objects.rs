@@ -1,12 +1,13 @@
 //! What was seen of the resources: their documents for the loader, and what their status needs.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Mutex, PoisonError},
 };
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::{
     source::content::ContentDigest,
@@ -37,6 +38,8 @@ pub struct Resource {
     pub namespace: String,
     /// Its identity.
     pub uid: String,
+    /// Another one after each change of it.
+    pub version: String,
     /// Counts changes of its spec.
     pub generation: i64,
     /// When it was made.
@@ -63,6 +66,7 @@ impl Resource {
             name: text("name")?.to_owned(),
             namespace: text("namespace").unwrap_or_default().to_owned(),
             uid: text("uid").unwrap_or_default().to_owned(),
+            version: text("resourceVersion").unwrap_or_default().to_owned(),
             generation: metadata.get("generation").and_then(Value::as_i64).unwrap_or_default(),
             created: text("creationTimestamp").and_then(|time| time.parse().ok()),
             revision: annotation(REVISION),
@@ -94,7 +98,9 @@ impl Resource {
         if let (Some(metadata), false) = (metadata.as_object_mut(), self.labels.is_null()) {
             metadata.insert("labels".to_owned(), self.labels.clone());
         }
-        let document = json!({ "apiVersion": API_VERSION, "kind": self.kind, "metadata": metadata, "spec": self.spec });
+        let mut spec = self.spec.clone();
+        place_secrets(&mut spec, &self.namespace);
+        let document = json!({ "apiVersion": API_VERSION, "kind": self.kind, "metadata": metadata, "spec": spec });
         serde_json::to_string_pretty(&document).unwrap_or_default()
     }
 
@@ -105,7 +111,8 @@ impl Resource {
     }
 }
 
-type Key = (&'static str, String);
+/// Kind, namespace and name.
+type Key = (&'static str, String, String);
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -113,34 +120,49 @@ struct Seen {
     catalogue: Option<String>,
     /// Whether every kind was listed whole once.
     whole: bool,
+    /// Phones that another shard serves, with its name.
+    elsewhere: HashMap<DeviceId, String>,
     /// The generations of the resources of the newest snapshot.
     told: Option<(Revision, HashMap<String, i64>)>,
 }
 
 /// All that was seen.
 #[derive(Debug, Default)]
-pub struct Cluster(Mutex<Seen>);
+pub struct Cluster {
+    seen: Mutex<Seen>,
+    /// Something else than a resource changed.
+    pub(super) changed: Notify,
+}
 
 impl Cluster {
     fn with<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn put(&self, resource: Resource) {
-        self.with(|seen| drop(seen.resources.insert((resource.kind, resource.name.clone()), resource)));
+        let key = (resource.kind, resource.namespace.clone(), resource.name.clone());
+        self.with(|seen| drop(seen.resources.insert(key, resource)));
     }
 
-    pub(super) fn remove(&self, kind: &'static str, name: &str) {
-        self.with(|seen| drop(seen.resources.remove(&(kind, name.to_owned()))));
+    pub(super) fn remove(&self, kind: &'static str, namespace: &str, name: &str) {
+        self.with(|seen| drop(seen.resources.remove(&(kind, namespace.to_owned(), name.to_owned()))));
     }
 
     /// A kind was listed anew: what is not in the list is gone.
-    pub(super) fn keep(&self, kind: &'static str, names: &[String]) {
-        self.with(|seen| seen.resources.retain(|(known, name), _| *known != kind || names.contains(name)));
+    pub(super) fn keep(&self, kind: &'static str, namespace: &str, names: &HashSet<String>) {
+        let is_other = |known: &Key| known.0 != kind || known.1 != namespace;
+        self.with(|seen| seen.resources.retain(|key, _| is_other(key) || names.contains(&key.2)));
     }
 
     pub(super) fn put_catalogue(&self, csv: Option<String>) {
         self.with(|seen| seen.catalogue = csv);
+    }
+
+    /// These phones are served by other shards: their documents here are refused.
+    pub fn set_elsewhere(&self, elsewhere: HashMap<DeviceId, String>) {
+        if self.with(|seen| std::mem::replace(&mut seen.elsewhere, elsewhere.clone()) != elsewhere) {
+            self.changed.notify_one();
+        }
     }
 
     pub(super) fn is_whole(&self) {
@@ -176,11 +198,19 @@ impl Cluster {
                 generations.insert(path.clone(), resource.generation);
                 digest.feed(path.as_bytes());
                 digest.feed(document.as_bytes());
-                let content = match losers.get(resource.name.as_str()).filter(|_| resource.kind == "PhoneConfig") {
-                    Some(winner) => FileContent::Unreadable(format!(
+                let elsewhere = resource.device().and_then(|device| seen.elsewhere.get(&device));
+                let content = match (losers.get(path.as_str()), elsewhere) {
+                    (Some(winner), _) => FileContent::Unreadable(format!(
                         "its phone is that of PhoneConfig {winner}, which is older; delete one of them"
                     )),
-                    None => FileContent::Bytes(document.into_bytes().into()),
+                    (None, Some(shard)) => {
+                        digest.feed(shard.as_bytes());
+                        FileContent::Unreadable(format!(
+                            "its phone is served by the phoneops of shard {shard}; take it out of the documents there, and \
+                             have it dismissed there (`phoneops dismiss`)"
+                        ))
+                    }
+                    (None, None) => FileContent::Bytes(document.into_bytes().into()),
                 };
                 files.push(SourceFile { path: path.into(), content });
             }
@@ -197,8 +227,23 @@ impl Cluster {
     }
 }
 
-/// Of two `PhoneConfig`s of one phone the younger, with the name of the older, which stays in force.
-fn losers<'r>(resources: impl Iterator<Item = &'r Resource>) -> HashMap<&'r str, &'r str> {
+/// Puts the namespace before the names of Secrets, as in `voice.sip-reception`: a document means those of its own.
+fn place_secrets(value: &mut Value, namespace: &str) {
+    match value {
+        Value::Object(fields) => {
+            let name = fields.get_mut("secret").and_then(|secret| secret.get_mut("name"));
+            if let Some(Value::String(name)) = name {
+                *name = format!("{namespace}.{name}");
+            }
+            fields.values_mut().for_each(|value| place_secrets(value, namespace));
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| place_secrets(value, namespace)),
+        _ => {}
+    }
+}
+
+/// Of two `PhoneConfig`s of one phone the path of the younger, with the name of the older, which stays in force.
+fn losers<'r>(resources: impl Iterator<Item = &'r Resource>) -> HashMap<String, &'r str> {
     let mut by_device: HashMap<DeviceId, Vec<&Resource>> = HashMap::new();
     for resource in resources.filter(|resource| resource.kind == "PhoneConfig") {
         if let Some(device) = resource.device() {
@@ -209,7 +254,7 @@ fn losers<'r>(resources: impl Iterator<Item = &'r Resource>) -> HashMap<&'r str,
     for mut rivals in by_device.into_values().filter(|rivals| rivals.len() > 1) {
         rivals.sort_by(|a, b| (a.created, &a.uid).cmp(&(b.created, &b.uid)));
         let Some((winner, others)) = rivals.split_first() else { continue };
-        losers.extend(others.iter().map(|other| (other.name.as_str(), winner.name.as_str())));
+        losers.extend(others.iter().map(|other| (other.path(), winner.name.as_str())));
     }
     losers
 }
@@ -251,7 +296,7 @@ mod tests {
         let problems: Vec<String> = wanted.problems().iter().map(ToString::to_string).collect();
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(problems[0].contains("a-new.yaml") && problems[0].contains("PhoneConfig old"), "{problems:?}");
-        cluster.remove("PhoneConfig", "old");
+        cluster.remove("PhoneConfig", "voice", "old");
         assert!(crate::spec::load(&cluster.snapshot(), &crate::spec::SecretsUnread).problems().is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! The content of labelled Secrets, kept in memory while they are there.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Mutex, PoisonError},
 };
@@ -14,7 +14,7 @@ pub const LABEL: &str = "phoneops.dev/phone-secret";
 /// Content by key.
 type Content = HashMap<String, Secret>;
 
-/// Secrets of the namespace, by name.
+/// Secrets by namespace and name, as in `voice.sip-reception`: no name of a namespace has a dot.
 #[derive(Default)]
 pub struct ClusterSecrets(Mutex<HashMap<String, Content>>);
 
@@ -31,23 +31,27 @@ impl ClusterSecrets {
     /// What is missing and what to do.
     pub fn content(&self, name: &str, key: &str) -> Result<Secret, String> {
         let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (namespace, own) = name.split_once('.').unwrap_or(("", name));
         let content = secrets.get(name).ok_or_else(|| {
             format!(
-                "there is no Secret {name} with the label {LABEL}: \"true\" in this namespace; create it, or label it"
+                "there is no Secret {own} with the label {LABEL}: \"true\" in namespace {namespace}; create it, or label it"
             )
         })?;
-        content.get(key).cloned().ok_or_else(|| format!("the Secret {name} has no key {key}"))
+        content.get(key).cloned().ok_or_else(|| format!("the Secret {own} of namespace {namespace} has no key {key}"))
     }
 
-    pub(super) fn put(&self, name: &str, content: Content) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), content);
+    pub(super) fn put(&self, namespace: &str, name: &str, content: Content) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(format!("{namespace}.{name}"), content);
     }
 
-    pub(super) fn remove(&self, name: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    pub(super) fn remove(&self, namespace: &str, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&format!("{namespace}.{name}"));
     }
 
-    pub(super) fn keep(&self, names: &[String]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| names.contains(name));
+    pub(super) fn keep(&self, namespace: &str, names: &HashSet<String>) {
+        let is_left = |known: &String| {
+            known.split_once('.').is_none_or(|(space, name)| space != namespace || names.contains(name))
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|known, _| is_left(known));
     }
 }

@@ -1,6 +1,10 @@
 //! The task that watches the resources and tells of their states.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{
     Stream, StreamExt as _,
@@ -74,7 +78,7 @@ pub(in crate::source) fn start(settings: KubeSettings) -> Source {
 async fn run(settings: KubeSettings, switch: Switch, events: mpsc::Sender<SourceEvent>) {
     let mut away: Option<Timestamp> = None;
     while !switch.stop.is_set() && !events.is_closed() {
-        let (config, namespace) = match settings.reach().await {
+        let (config, namespaces) = match settings.reach().await {
             Ok(reached) => reached,
             Err(problem) => {
                 tell_away(&events, &mut away, &problem).await;
@@ -85,7 +89,8 @@ async fn run(settings: KubeSettings, switch: Switch, events: mpsc::Sender<Source
         match Client::try_from(config) {
             Ok(client) => {
                 let task = Task {
-                    stream: streams(&client, &namespace),
+                    stream: streams(&client, &namespaces),
+                    namespaces,
                     settings: &settings,
                     events: &events,
                     listed: HashMap::new(),
@@ -109,27 +114,40 @@ async fn tell_away(events: &mpsc::Sender<SourceEvent>, away: &mut Option<Timesta
     }
 }
 
-type Change = (Which, Result<Seen, String>);
+/// What it is about, with the namespace.
+type About = (Which, Arc<str>);
+type Change = (About, Result<Seen, String>);
 
-fn streams(client: &Client, namespace: &str) -> BoxStream<'static, Change> {
+fn streams(client: &Client, namespaces: &[String]) -> BoxStream<'static, Change> {
+    let of_each =
+        namespaces.iter().enumerate().flat_map(|(place, namespace)| streams_of(client, namespace, place == 0));
+    select_all(of_each).boxed()
+}
+
+/// Those of one namespace; the first one has the `ConfigMap`.
+fn streams_of(client: &Client, name: &str, is_first: bool) -> Vec<BoxStream<'static, Change>> {
     let mut all: Vec<BoxStream<'static, Change>> = Vec::new();
+    let namespace: Arc<str> = name.into();
+    let about = |which: Which| (which, Arc::clone(&namespace));
     for (kind, plural) in KINDS.into_iter().chain(ACTS) {
         let kinds = GroupVersionKind::gvk(crd::GROUP, crd::VERSION, kind);
         let resource = ApiResource::from_gvk_with_plural(&kinds, plural);
-        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
-        all.push(changes(Which::Resource(kind), watcher(api, watcher::Config::default()), plain));
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), name, &resource);
+        all.push(changes(about(Which::Resource(kind)), watcher(api, watcher::Config::default()), plain));
     }
-    let catalogue = watcher::Config::default().fields(&format!("metadata.name={}", CATALOGUE.0));
-    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    all.push(changes(Which::Catalogue, watcher(maps, catalogue), plain));
+    if is_first {
+        let catalogue = watcher::Config::default().fields(&format!("metadata.name={}", CATALOGUE.0));
+        let maps: Api<ConfigMap> = Api::namespaced(client.clone(), name);
+        all.push(changes(about(Which::Catalogue), watcher(maps, catalogue), plain));
+    }
     let labelled = watcher::Config::default().labels(&format!("{LABEL}=true"));
-    let secrets: Api<ClusterSecret> = Api::namespaced(client.clone(), namespace);
-    all.push(changes(Which::Secrets, watcher(secrets, labelled), secret));
-    select_all(all).boxed()
+    let secrets: Api<ClusterSecret> = Api::namespaced(client.clone(), name);
+    all.push(changes(about(Which::Secrets), watcher(secrets, labelled), secret));
+    all
 }
 
 fn changes<K>(
-    which: Which,
+    about: About,
     stream: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
     read: fn(K) -> Result<Seen, String>,
 ) -> BoxStream<'static, Change>
@@ -144,7 +162,7 @@ where
             Ok(Event::InitDone) => Ok(Seen::End),
             Err(error) => Err(error.to_string()),
         };
-        (which, seen)
+        (about.clone(), seen)
     };
     stream.default_backoff().map(told).boxed()
 }
@@ -164,16 +182,17 @@ fn secret(object: ClusterSecret) -> Result<Seen, String> {
 
 struct Task<'a> {
     stream: BoxStream<'static, Change>,
+    namespaces: Vec<String>,
     settings: &'a KubeSettings,
     events: &'a mpsc::Sender<SourceEvent>,
     /// Names of a list that is being read; a kind that was listed whole once has an empty one.
-    listed: HashMap<Which, Listing>,
+    listed: HashMap<About, Listing>,
     known: Option<Revision>,
 }
 
 #[derive(Debug, Default)]
 struct Listing {
-    names: Vec<String>,
+    names: HashSet<String>,
     under_way: bool,
 }
 
@@ -191,20 +210,24 @@ impl Task<'_> {
             };
             tokio::select! {
                 change = self.stream.next() => {
-                    let Some((which, seen)) = change else { return };
+                    let Some((about, seen)) = change else { return };
                     match seen {
                         Ok(seen) => {
                             if away.take().is_some() && self.events.send(SourceEvent::Back).await.is_err() {
                                 return;
                             }
-                            self.take(which, seen);
-                            secrets_changed |= which == Which::Secrets;
+                            secrets_changed |= about.0 == Which::Secrets;
+                            self.take(&about, seen);
                             let now = Instant::now();
                             let most = due.map_or(now + MOST_WAIT, |(_, most)| most);
                             due = Some((now + self.settings.debounce, most));
                         }
                         Err(problem) => tell_away(self.events, away, &problem).await,
                     }
+                }
+                () = self.settings.cluster.changed.notified() => {
+                    let now = Instant::now();
+                    due = Some((now + self.settings.debounce, due.map_or(now + MOST_WAIT, |(_, most)| most)));
                 }
                 () = waited => {
                     due = None;
@@ -222,52 +245,57 @@ impl Task<'_> {
 
     /// Whether every kind was listed whole, and none is being listed anew.
     fn is_whole(&self) -> bool {
-        let kinds = KINDS.iter().chain(&ACTS).map(|(kind, _)| Which::Resource(kind));
-        let mut all = kinds.chain([Which::Catalogue, Which::Secrets]);
-        all.all(|which| self.listed.get(&which).is_some_and(|listing| !listing.under_way))
+        let is_listed = |which: Which, namespace: &str| {
+            self.listed.get(&(which, namespace.into())).is_some_and(|listing| !listing.under_way)
+        };
+        let kinds = || KINDS.iter().chain(&ACTS).map(|(kind, _)| Which::Resource(kind)).chain([Which::Secrets]);
+        let mut of_all = self.namespaces.iter().flat_map(|namespace| kinds().map(move |which| (which, namespace)));
+        let catalogue = self.namespaces.first().is_some_and(|first| is_listed(Which::Catalogue, first));
+        catalogue && of_all.all(|(which, namespace)| is_listed(which, namespace))
     }
 
-    fn take(&mut self, which: Which, seen: Seen) {
+    fn take(&mut self, about: &About, seen: Seen) {
+        let (which, namespace) = (about.0, &*about.1);
         match seen {
-            Seen::Begin => drop(self.listed.insert(which, Listing { names: Vec::new(), under_way: true })),
+            Seen::Begin => drop(self.listed.insert(about.clone(), Listing { under_way: true, ..Listing::default() })),
             Seen::End => {
-                let names = self.listed.entry(which).or_default();
-                names.under_way = false;
-                let names = std::mem::take(&mut names.names);
+                let listing = self.listed.entry(about.clone()).or_default();
+                listing.under_way = false;
+                let names = std::mem::take(&mut listing.names);
                 match which {
-                    Which::Resource(kind) => self.settings.cluster.keep(kind, &names),
-                    Which::Secrets => self.settings.secrets.keep(&names),
+                    Which::Resource(kind) => self.settings.cluster.keep(kind, namespace, &names),
+                    Which::Secrets => self.settings.secrets.keep(namespace, &names),
                     Which::Catalogue if names.is_empty() => self.settings.cluster.put_catalogue(None),
                     Which::Catalogue => {}
                 }
             }
             Seen::Gone(name) => match which {
-                Which::Resource(kind) => self.settings.cluster.remove(kind, &name),
-                Which::Secrets => self.settings.secrets.remove(&name),
+                Which::Resource(kind) => self.settings.cluster.remove(kind, namespace, &name),
+                Which::Secrets => self.settings.secrets.remove(namespace, &name),
                 Which::Catalogue => self.settings.cluster.put_catalogue(None),
             },
-            Seen::Here(object) => self.here(which, &object),
+            Seen::Here(object) => self.here(about, &object),
             Seen::Secret(name, content) => {
-                self.note(which, &name);
-                self.settings.secrets.put(&name, content);
+                self.note(about, &name);
+                self.settings.secrets.put(namespace, &name, content);
             }
         }
     }
 
-    fn note(&mut self, which: Which, name: &str) {
-        if let Some(listing) = self.listed.get_mut(&which).filter(|listing| listing.under_way) {
-            listing.names.push(name.to_owned());
+    fn note(&mut self, about: &About, name: &str) {
+        if let Some(listing) = self.listed.get_mut(about).filter(|listing| listing.under_way) {
+            listing.names.insert(name.to_owned());
         }
     }
 
-    fn here(&mut self, which: Which, object: &Value) {
+    fn here(&mut self, about: &About, object: &Value) {
         let Some(name) = object.pointer("/metadata/name").and_then(Value::as_str) else { return };
-        self.note(which, name);
-        if let Which::Resource(kind) = which {
+        self.note(about, name);
+        if let Which::Resource(kind) = about.0 {
             if let Some(resource) = Resource::read(kind, object) {
                 self.settings.cluster.put(resource);
             }
-        } else if which == Which::Catalogue {
+        } else if about.0 == Which::Catalogue {
             let csv = object.get("data").and_then(|data| data.get(CATALOGUE.1)).and_then(Value::as_str);
             self.settings.cluster.put_catalogue(csv.map(str::to_owned));
         }

@@ -21,7 +21,7 @@ mod open;
 mod write;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
@@ -54,6 +54,8 @@ pub struct ClusterStoreSettings {
     pub standing: Option<watch::Receiver<Standing>>,
     /// How often a cluster that takes no writes is tried again.
     pub retry: Duration,
+    /// How often it is looked whether a phone that another shard serves is free.
+    pub look_again: Duration,
 }
 
 /// Why the cluster gives no records.
@@ -135,8 +137,8 @@ struct Inner {
     known: Mutex<HashMap<DeviceId, Known>>,
     /// The service's own object, and the state folder that goes with it.
     service: tokio::sync::Mutex<write::ServiceObject>,
-    /// Phones that others serve.
-    foreign: Mutex<HashSet<DeviceId>>,
+    /// Phones that other shards serve, with their names.
+    foreign: watch::Sender<HashMap<DeviceId, String>>,
     writable: watch::Sender<bool>,
     counters: ClusterCounters,
     hasher: std::hash::RandomState,
@@ -155,6 +157,11 @@ impl ClusterStore {
     /// Whether the cluster takes records, as of the last one.
     pub fn writable(&self) -> watch::Receiver<bool> {
         self.0.writable.subscribe()
+    }
+
+    /// Phones that other shards serve, as far as they were to be served here.
+    pub fn foreign(&self) -> watch::Receiver<HashMap<DeviceId, String>> {
+        self.0.foreign.subscribe()
     }
 
     /// What was counted.

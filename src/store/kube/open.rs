@@ -1,7 +1,7 @@
 //! What the cluster has at the start.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex},
 };
 
@@ -53,7 +53,7 @@ impl ClusterStore {
             ops,
             known: Mutex::default(),
             service: tokio::sync::Mutex::new(ServiceObject::new(cache)),
-            foreign: Mutex::new(HashSet::new()),
+            foreign: watch::Sender::default(),
             writable: watch::Sender::new(true),
             counters: ClusterCounters::default(),
             hasher: std::hash::RandomState::new(),

@@ -1,7 +1,7 @@
 //! How records get into the cluster.
 
 use std::{
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -105,7 +105,7 @@ impl ClusterStore {
             }
             Put::Foreign(owner) => {
                 let told = format!("is that of shard {owner}, which serves the phone");
-                self.0.foreign.lock().unwrap_or_else(PoisonError::into_inner).insert(device.clone());
+                self.0.foreign.send_modify(|foreign| drop(foreign.insert(device.clone(), owner)));
                 Ok(Some(self.refuse(device, &told)))
             }
         }
@@ -263,6 +263,7 @@ impl ClusterStore {
     pub async fn watch(self) {
         let mut writable = self.0.writable.subscribe();
         let mut standing = self.0.settings.standing.clone();
+        let mut foreign = self.0.foreign.subscribe();
         loop {
             if *writable.borrow_and_update() {
                 let ends = async {
@@ -271,9 +272,12 @@ impl ClusterStore {
                         None => std::future::pending().await,
                     }
                 };
+                let has_foreign = !self.0.foreign.borrow().is_empty();
                 tokio::select! {
                     changed = writable.changed() => if changed.is_err() { return },
                     () = ends => drop(self.check_lease()),
+                    () = sleep(self.0.settings.look_again), if has_foreign => self.look_for_free().await,
+                    changed = foreign.changed() => if changed.is_err() { return },
                 }
                 continue;
             }
@@ -281,6 +285,24 @@ impl ClusterStore {
             if self.holds() && self.put_service(None).await.is_ok() {
                 tracing::info!("the cluster takes records again");
                 self.0.writable.send_replace(true);
+            }
+        }
+    }
+}
+
+impl ClusterStore {
+    /// Phones that were another shard's and are nobody's now.
+    async fn look_for_free(&self) {
+        let devices: Vec<DeviceId> = self.0.foreign.borrow().keys().cloned().collect();
+        for device in devices {
+            let standing = self.standing(&self.0.records, &name_of(&device)).await;
+            let is_free = match standing {
+                Ok(None) => true,
+                Ok(Some((_, owner))) => owner.as_ref() == Some(&self.0.settings.shard),
+                Err(_) => return,
+            };
+            if is_free {
+                self.0.foreign.send_modify(|foreign| drop(foreign.remove(&device)));
             }
         }
     }
