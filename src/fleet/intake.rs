@@ -227,6 +227,10 @@ impl Fleet {
         now: Timestamp,
     ) -> Result<(Session, Move), (SessionResult, Option<String>)> {
         let peer = from.peer.ip().to_canonical();
+        if phone.inventory_wanted(now) && !(phone.declared() && phone.mode() == Mode::Off) && reads(&message.reason) {
+            let site = self.site_of(phone);
+            return Ok(Session::inventory(phone, message, &self.surroundings(&site, phone, peer, now)));
+        }
         let Some(goal) = phone.goal.clone() else { return Err((SessionResult::Undeclared, None)) };
         if !phone.declared() {
             return Err((SessionResult::Undeclared, Some("no document declares it any more".to_owned())));
@@ -451,6 +455,9 @@ impl Fleet {
 
     pub(super) fn result(&self, flow: &Flow) -> SessionResult {
         let Some(phone) = self.phones.get(&flow.device) else { return SessionResult::Nothing };
+        if !phone.declared() {
+            return SessionResult::Undeclared;
+        }
         match (phone.proven(), flow.session.accepted.is_empty()) {
             (true, true) => SessionResult::InSync,
             (true, false) => SessionResult::Changed,
@@ -586,6 +593,11 @@ fn reason_label(reason: &Reason) -> &'static str {
         Reason::CleanUp => "clean-up",
         Reason::Unknown(_) => "other",
     }
+}
+
+/// Whether a call of this reason is one in which a phone may be read.
+fn reads(reason: &Reason) -> bool {
+    matches!(reason, Reason::StartUp | Reason::Solicited | Reason::Status | Reason::LocalChanges)
 }
 
 /// Whether a start-up needs no read: the phone says that nothing changed, nobody else writes to it (promise 9), and it

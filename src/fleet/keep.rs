@@ -71,6 +71,7 @@ impl Phone {
             back_since: None,
             passed_over: false,
             only_look: false,
+            inventory: None,
             assessment: Assessment::default(),
             wake: None,
             waiting_since: None,

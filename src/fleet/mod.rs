@@ -25,6 +25,7 @@
 //! - [`poll`]: phones that poll in place of being asked, [`wire_names`]: names that old firmware knows otherwise
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people; [`reported`]: what it tells the loader of documents
+//! - [`inventory`]: all that a phone has, read for a person; [`export`]: documents out of what phones have
 //! - [`unchanged`]: replies that say the same as before
 //! - [`overload`]: too many sessions at once
 //! - [`service_record`]: what must not be forgotten of the service as a whole, [`service_view`]: what is told of it
@@ -47,6 +48,7 @@ pub mod doubt;
 pub mod drift;
 pub mod effect;
 pub mod explain;
+pub mod export;
 pub mod fingerprint;
 pub mod flow;
 pub mod gate;
@@ -56,6 +58,7 @@ pub mod history;
 mod ignore;
 pub mod image;
 mod intake;
+pub mod inventory;
 mod keep;
 pub mod ladder;
 pub mod leftovers;
@@ -100,7 +103,7 @@ mod wire_names;
 pub mod words;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, VecDeque},
     net::IpAddr,
     sync::Arc,
 };
@@ -156,6 +159,8 @@ pub struct Counters {
     pub drift_forgotten: u64,
     /// Factory resets that phones showed.
     pub factory_resets: u64,
+    /// Inventories beyond the number that is kept.
+    pub inventories_forgotten: u64,
     /// Polls from outside a site's networks.
     pub polls_outside: u64,
 }
@@ -199,6 +204,8 @@ pub struct Fleet {
 
     tugs: TugsOfWar,
     recovery: Recovery,
+    /// Phones whose inventory is wanted or kept, the oldest first.
+    inventories: VecDeque<DeviceId>,
     questions: Questions,
     tickets: u64,
     store_away: bool,
@@ -236,6 +243,7 @@ impl Fleet {
             timers: Timers::default(),
             tugs: TugsOfWar::default(),
             recovery: Recovery::default(),
+            inventories: VecDeque::new(),
             questions: Questions::default(),
             tickets: 0,
             store_away: false,

@@ -105,7 +105,7 @@ impl Phone {
             return self.planned(allowed, desired, catalogue);
         }
         let carried = |item: &DesiredItem| before.is_some_and(|goal| carries(goal, desired, item, prospect));
-        let found = compare(catalogue, &desired.items, &self.observed);
+        let found = compare(catalogue, &desired.items, &self.known_items());
         let drift = found.drift.iter().flat_map(Drift::items).map(|difference| &difference.id);
         let differing = drift.chain(&found.unread).filter_map(|id| desired.get(id));
         let same_rules = before.is_some_and(|goal| goal.desired.policy.ignore == desired.policy.ignore);

@@ -20,7 +20,7 @@ use super::{
     hands_off::{checks_servers, server_item},
     may_write::{Ask, Leaving, NoWrite, Permit, may_write},
     not_applicable,
-    observed::Readings,
+    observed::{ObservedSet, Readings},
     phone::Phone,
     poll::poll_url,
     restart::Wish,
@@ -209,6 +209,22 @@ impl Session {
         (session, next)
     }
 
+    /// Opens a session in which the phone tells all that it has, declared or not, and gives its first move.
+    pub fn inventory(phone: &Phone, message: &PhoneMessage, around: &Surroundings<'_>) -> (Self, Move) {
+        let session = Self {
+            reason: message.reason.clone(),
+            opened: around.now,
+            accepted: Vec::new(),
+            job: Job::Look,
+            goal: phone.goal.as_ref().map_or(Digest([0; 32]), |goal| goal.desired.digest),
+            step: Step::Reading { asked: Arc::default(), reply: Reply::default(), verify: false },
+            actions: 1,
+            nonce: message.nonce.clone().unwrap_or(Nonce("".into())),
+            max_items: message.max_items,
+        };
+        (session, Move::Ask(Action::ReadAllItems, Vec::new()))
+    }
+
     /// Whether this session may write.
     pub fn writes(&self) -> bool {
         matches!(self.job, Job::Enforce(_))
@@ -386,6 +402,12 @@ impl Session {
         phone.note_server(&items);
         let readings = Readings::from_items(items, around.catalogue);
         let asked = std::mem::take(asked);
+        if asked.is_empty() {
+            phone.take_inventory(|| ObservedSet::of(&readings), around.now);
+        }
+        if phone.goal.is_none() || !phone.declared() {
+            return Move::End(Ending::Done);
+        }
         let readings = if asked.is_empty() {
             let all = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
             not_applicable::complete(readings, &all)

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     spec::{Mode, Reach},
-    wpi::{DeviceId, ItemId, secret::MASK},
+    wpi::{
+        DeviceId, ItemId,
+        secret::{MASK, without_credentials},
+    },
 };
 
 /// How many phones are in which state, and what they wait for; for the metrics.
@@ -188,7 +191,7 @@ impl Fleet {
     }
 
     /// All phones behind a token, each with its own.
-    fn after<'a>(&'a self, token: Option<&str>) -> impl Iterator<Item = (&'a Phone, String)> {
+    pub(super) fn after<'a>(&'a self, token: Option<&str>) -> impl Iterator<Item = (&'a Phone, String)> {
         let named_from: Bound<(Arc<str>, DeviceId)> = match token.and_then(|token| token.strip_prefix("n:")) {
             Some(rest) => {
                 let (device, name) = rest.split_once('/').unwrap_or((rest, ""));
@@ -317,16 +320,6 @@ impl Fleet {
     }
 }
 
-/// A text as people may see it: user and password of a URL are masked (R-1109).
-pub(super) fn without_credentials(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest.get(..end).and_then(|authority| authority.rfind('@')) {
-        Some(at) => format!("{scheme}://{MASK}{}", rest.get(at..).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
-
 /// Names of items for one note, ten at most.
 pub(super) fn some_names(ids: &[&ItemId]) -> String {
     const NAMED: usize = 10;
@@ -348,18 +341,4 @@ fn refused(phone: &Phone) -> Vec<RefusedView> {
         status: status.to_owned(),
     };
     phone.refused.iter().map(|refused| of(&refused.id, refused.status.as_str())).take(LIST_LIMIT).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_credentials;
-
-    #[test]
-    fn credentials_in_a_url_are_masked_and_nothing_else_is() {
-        assert_eq!(without_credentials("http://ada:pw@host/x?y=a@b"), "http://***@host/x?y=a@b");
-        assert_eq!(without_credentials("ftp://ada@host"), "ftp://***@host");
-        for plain in ["http://host/a@b", "ada@example.org", "192.0.2.5", "", "://", "http://"] {
-            assert_eq!(without_credentials(plain), plain);
-        }
-    }
 }

@@ -13,6 +13,7 @@ use crate::{
         audit::{AuditEntry, AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         explain::Explanation,
+        export::{Export, ExportPage, NoExport},
         gate::{Approved, GateError, view::GateView},
         history::{HistoryPage, HistoryQuery},
         leftovers::Leftovers,
@@ -101,8 +102,17 @@ impl FleetAccess for Access {
         answer
     }
 
-    fn look(&self, id: &str, by: &By) -> ContactAnswer {
+    fn export(&self, id: &str) -> Result<Export, NoExport> {
+        self.shared.with_fleet(|fleet, _| fleet.export(id))
+    }
+
+    fn exports(&self, site: Option<&str>, after: Option<&str>, limit: usize) -> ExportPage {
+        self.shared.with_fleet(|fleet, _| fleet.exports(site, after, limit))
+    }
+
+    fn look(&self, id: &str, all: bool, by: &By) -> ContactAnswer {
         let answer = self.shared.with_fleet(|fleet, now| match fleet.device(id) {
+            Some(device) if all => fleet.read_all(&device, now),
             Some(device) => fleet.look_at(&device, now),
             None => fleet::ContactAnswer::NotFound,
         });
@@ -381,7 +391,7 @@ fn told(answer: fleet::ContactAnswer) -> ContactAnswer {
     }
 }
 
-fn bounds(counters: &Counters) -> [(&'static str, u64); 9] {
+fn bounds(counters: &Counters) -> [(&'static str, u64); 10] {
     [
         ("overload", counters.overload),
         ("site-overload", counters.site_overload),
@@ -391,6 +401,7 @@ fn bounds(counters: &Counters) -> [(&'static str, u64); 9] {
         ("contact-uris-refused", counters.contact_uris_refused),
         ("wrong-site", counters.wrong_site),
         ("drift-forgotten", counters.drift_forgotten),
+        ("inventories-forgotten", counters.inventories_forgotten),
         ("polls-outside", counters.polls_outside),
     ]
 }

@@ -31,6 +31,7 @@ mod service_bad_input;
 mod service_brake;
 mod service_child;
 mod service_drift;
+mod service_export;
 mod service_faults_items;
 mod service_faults_messages;
 mod service_faults_phones;

@@ -119,12 +119,14 @@ async fn everywhere(program: &Program) -> Vec<String> {
     }
     let mut asked: Vec<_> = (0..8).map(|number| format!("/api/v1/phones/phone-{number}")).collect();
     asked.extend((0..8).map(|number| format!("/api/v1/phones/phone-{number}/explain")));
+    asked.extend((0..8).map(|number| format!("/api/v1/phones/phone-{number}/export")));
     let pages = [
         "/api/v1/phones",
         "/api/v1/history?limit=500",
         "/api/v1/phones?state=Invalid",
         "/api/v1/undeclared",
         "/api/v1/gate",
+        "/api/v1/export",
         "/api/v1/alerts",
         "/api/v1/safety",
         "/api/v1/leftovers",

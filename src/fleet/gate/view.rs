@@ -11,10 +11,12 @@ use crate::{
     fleet::{
         Fleet,
         plan::{Writes, is_risky},
-        show::without_credentials,
     },
     spec::SiteName,
-    wpi::{ItemId, secret::MASK},
+    wpi::{
+        ItemId,
+        secret::{MASK, without_credentials},
+    },
 };
 
 /// Most different changes that a plan keeps; beyond that they are counted.
