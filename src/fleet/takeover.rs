@@ -39,10 +39,10 @@ impl Takeover {
 }
 
 impl Takeover {
-    /// What was planned for each phone that has a desired state: its name and its writes.
-    pub(super) fn planned(&self) -> impl Iterator<Item = (&str, &Writes)> {
+    /// What was planned for each phone that has a desired state: its device, that state and its writes.
+    pub(super) fn planned(&self) -> impl Iterator<Item = (&DeviceId, &Desired, &Writes)> {
         self.resolved.iter().filter_map(|resolved| match &resolved.resolution {
-            Resolution::Ready(desired) => Some((&*desired.name, resolved.held.as_ref()?)),
+            Resolution::Ready(desired) => Some((&resolved.asked.device, &**desired, resolved.held.as_ref()?)),
             Resolution::Invalid { .. } | Resolution::Undeclared => None,
         })
     }

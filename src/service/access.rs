@@ -157,7 +157,7 @@ impl FleetAccess for Access {
         let known = self.shared.with_fleet(|fleet, _| fleet.known());
         let wanted = Arc::new(spec::load_knowing(&snapshot, &*self.secrets, &known));
         let takeover = planned(&self.shared, &wanted);
-        self.shared.with_fleet(|fleet, _| fleet.preview(&takeover))
+        self.shared.with_fleet(|fleet, now| fleet.preview(&takeover, documents.phone.as_deref(), now))
     }
 
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
