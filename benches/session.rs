@@ -120,7 +120,13 @@ async fn serve(folder: &Path) -> Outcome<Running> {
         age_identity: None,
         fingerprint_key: None,
         history: HistorySettings::default(),
-        status: StatusSettings { listen: any, hosts: Vec::new(), tokens: None },
+        status: StatusSettings {
+            listen: any,
+            hosts: Vec::new(),
+            tokens: None,
+            metrics_listen: None,
+            phone_metrics: false,
+        },
         fleet: fleet::Settings {
             gate: fleet::settings::GateSettings::OFF,
             recovery: fleet::recovery::RecoverySettings::OFF,

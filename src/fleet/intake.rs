@@ -313,6 +313,7 @@ impl Fleet {
         let (Some(mut flow), Some(mut phone)) = (self.flows.close(id), self.phones.remove(&device)) else {
             return plain_cleanup(nonce);
         };
+        flow.session.replied(now.duration_since(flow.last).unsigned_abs());
         flow.last = now;
         flow.peer = from.peer;
         flow.connection = from.connection;
@@ -540,7 +541,8 @@ impl Fleet {
     }
 
     fn report(&mut self, flow: &Flow, result: SessionResult, problem: Option<String>, now: Timestamp) {
-        let Some(phone) = self.phones.get(&flow.device) else { return };
+        let Some(phone) = self.phones.get_mut(&flow.device) else { return };
+        let proven_after = phone.proven_after(now);
         let opened = flow.session.opened;
         let refused = phone.refused.iter().filter(|refused| refused.at >= opened);
         let refused = refused.map(|refused| (refused.id.clone(), refused.status.clone())).collect();
@@ -548,6 +550,8 @@ impl Fleet {
             written: flow.session.accepted.clone(),
             refused,
             took: now.duration_since(opened).unsigned_abs(),
+            steps: flow.session.steps.clone(),
+            proven_after,
             ..bare_report(phone, &flow.session.reason, result, problem)
         };
         self.effects.push(Effect::Report(Box::new(report)));
@@ -577,6 +581,8 @@ fn bare_report(phone: &Phone, reason: &Reason, result: SessionResult, problem: O
         refused: Vec::new(),
         drift: phone.assessment.comparison.drift.as_ref().map_or(0, |drift| drift.items().len()),
         took: std::time::Duration::ZERO,
+        steps: Vec::new(),
+        proven_after: None,
         revision: phone.goal.as_ref().map(|goal| goal.revision.clone()),
     }
 }

@@ -72,6 +72,7 @@ impl Phone {
             passed_over: false,
             only_look: false,
             inventory: None,
+            changed_at: None,
             assessment: Assessment::default(),
             wake: None,
             waiting_since: None,

@@ -30,6 +30,7 @@
 //! - [`overload`]: too many sessions at once
 //! - [`service_record`]: what must not be forgotten of the service as a whole, [`service_view`]: what is told of it
 //! - [`audit`]: what people did outside git
+//! - [`each`]: the little that metrics tell of single phones
 //! - [`effect`]: what it wants done
 
 mod again;
@@ -46,6 +47,7 @@ pub mod diff;
 pub mod doors;
 pub mod doubt;
 pub mod drift;
+pub mod each;
 pub mod effect;
 pub mod explain;
 pub mod export;

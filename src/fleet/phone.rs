@@ -165,6 +165,8 @@ pub struct Phone {
     pub back_since: Option<Timestamp>,
     /// Somebody wants it read, and not written in that session.
     pub only_look: bool,
+    /// Since when a change is in force that is not proven yet; not known after a restart of the service.
+    pub changed_at: Option<Timestamp>,
     /// All that it has, or the wish to know it.
     pub inventory: Option<Box<Inventory>>,
     /// It started while its site came back, and is to be read after that.

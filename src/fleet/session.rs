@@ -8,6 +8,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -40,6 +41,9 @@ use crate::{
 };
 
 mod restarting;
+
+/// Most replies of one session whose times are kept.
+const STEPS: usize = 64;
 
 /// What a session is for.
 #[derive(Debug)]
@@ -176,6 +180,8 @@ pub struct Session {
     pub opened: Timestamp,
     /// What it wrote and the phone took.
     pub accepted: Vec<ItemId>,
+    /// How long the phone took for its replies, by what it was asked.
+    pub steps: Vec<(&'static str, Duration)>,
     job: Job,
     goal: Digest,
     step: Step,
@@ -198,6 +204,7 @@ impl Session {
             reason: message.reason.clone(),
             opened: around.now,
             accepted: Vec::new(),
+            steps: Vec::new(),
             job: if writes { Job::Enforce(Writer::new()) } else { Job::Look },
             goal: goal.desired.digest,
             step: Step::Writing(Sending::default()),
@@ -215,6 +222,7 @@ impl Session {
             reason: message.reason.clone(),
             opened: around.now,
             accepted: Vec::new(),
+            steps: Vec::new(),
             job: Job::Look,
             goal: phone.goal.as_ref().map_or(Digest([0; 32]), |goal| goal.desired.digest),
             step: Step::Reading { asked: Arc::default(), reply: Reply::default(), verify: false },
@@ -247,6 +255,18 @@ impl Session {
         match &self.step {
             Step::Reading { asked, .. } => Some(asked),
             _ => None,
+        }
+    }
+
+    /// A reply came after that time. A session has few of them.
+    pub(super) fn replied(&mut self, took: Duration) {
+        let step = match self.step {
+            Step::Reading { .. } => "read",
+            Step::Writing(_) | Step::Recording(_) => "write",
+            Step::Restarting(_) => "restart",
+        };
+        if self.steps.len() < STEPS {
+            self.steps.push((step, took));
         }
     }
 

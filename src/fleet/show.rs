@@ -32,6 +32,8 @@ pub struct Census {
     pub drift: u64,
     /// Items that were refused.
     pub refused: u64,
+    /// Since when the phone waits that has waited longest; those in a call are left out (promise 10).
+    pub oldest_pending: Option<Timestamp>,
     /// Items that are not put right any more.
     pub held: u64,
     /// Sites at which nothing that drifts is put right.
@@ -230,7 +232,9 @@ impl Fleet {
             let state = self.state(phone, now);
             *census.states.entry(state).or_default() += 1;
             if state == State::Pending {
-                *census.pending.entry(self.pending(phone, now).reason).or_default() += 1;
+                let PendingView { reason, since, .. } = self.pending(phone, now);
+                *census.pending.entry(reason).or_default() += 1;
+                census.oldest_pending = census.oldest_pending.into_iter().chain(since).min();
             }
             let drift = phone.assessment.comparison.drift.as_ref().map_or(0, |drift| drift.items().len());
             census.drift += drift as u64;

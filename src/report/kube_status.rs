@@ -152,7 +152,12 @@ impl Writer {
             Ok(ways) => {
                 let writes = changed.into_iter().map(|(resource, status)| {
                     let ways = Arc::clone(&ways);
-                    async move { ways.write(&resource, &status).await }
+                    let access = Arc::clone(&self.access);
+                    async move {
+                        let written = ways.write(&resource, &status).await;
+                        access.kube_write(if written.is_ok() { "ok" } else { "failed" });
+                        written
+                    }
                 });
                 stream::iter(writes).buffer_unordered(AT_ONCE).fold(Ok(()), async |all, one| all.and(one)).await
             }

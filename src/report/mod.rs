@@ -172,6 +172,8 @@ pub trait KubeAccess: FleetAccess {
     fn revision(&self) -> Option<Revision>;
     /// Has a phone asked to call.
     fn read_now(&self, name: &str);
+    /// A status was written to the cluster, or could not be.
+    fn kube_write(&self, result: &'static str);
 }
 
 /// What becomes of the wish to contact a phone.

@@ -326,15 +326,17 @@ impl FleetAccess for Access {
     }
 
     fn metrics(&self) -> String {
-        let (census, counters, forgotten) = self
-            .shared
-            .with_fleet(|fleet, now| (fleet.census(now), fleet.counters().clone(), fleet.sightings_forgotten()));
+        let (census, counters, forgotten, waiting, now) = self.shared.with_fleet(|fleet, now| {
+            (fleet.census(now), fleet.counters().clone(), fleet.sightings_forgotten(), fleet.waiting(), now)
+        });
         let alerts = self.alerts();
         let metrics = &self.shared.metrics;
         metrics.set_fleet(&FleetCounts {
             states: census.states,
             pending: census.pending,
             drift_items: usize::try_from(census.drift).unwrap_or(usize::MAX),
+            refused_items: usize::try_from(census.refused).unwrap_or(usize::MAX),
+            oldest_pending: census.oldest_pending.map(|since| now.duration_since(since).unsigned_abs()),
             held_items: usize::try_from(census.held).unwrap_or(usize::MAX),
             stopped_sites: census.stopped_sites,
             not_applicable_items: usize::try_from(census.not_applicable).unwrap_or(usize::MAX),
@@ -344,6 +346,20 @@ impl FleetAccess for Access {
             alerts: alerts.by_kind(),
             recovering_sites: census.recovering_sites,
         });
+        let (phones, sessions) = waiting;
+        metrics.set_queues([
+            ("phones", phones),
+            ("sessions", sessions),
+            ("store", self.shared.saver.depth()),
+            ("history", self.shared.history.depth()),
+        ]);
+        let source = self.shared.source.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let away = source.away.map(|(_, since)| now.duration_since(since).unsigned_abs());
+        metrics.set_source(source.taken_at, away, source.problems);
+        if metrics.tells_phones() {
+            let all = self.shared.with_fleet(|fleet, now| fleet.each(now));
+            metrics.set_phones(&all);
+        }
         metrics.set_bound("sightings-forgotten", forgotten);
         metrics.set_history_lost(self.shared.history.lost());
         metrics.set_factory_resets(counters.factory_resets);
@@ -370,6 +386,10 @@ impl KubeAccess for Access {
 
     fn revision(&self) -> Option<Revision> {
         self.shared.with_fleet(|fleet, _| fleet.revision().cloned())
+    }
+
+    fn kube_write(&self, result: &'static str) {
+        self.shared.metrics.kube_write(result);
     }
 
     fn read_now(&self, name: &str) {

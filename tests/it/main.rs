@@ -46,6 +46,7 @@ mod service_kill_loop;
 mod service_killed;
 mod service_lockout;
 mod service_many;
+mod service_metrics;
 mod service_networks;
 mod service_odd_phones;
 mod service_owners;
