@@ -49,7 +49,7 @@ words:
 	@.ci/words
 
 bench: setup
-	$(CARGO) bench --locked --bench codec --bench session --bench memory --bench web
+	$(CARGO) bench --locked --bench codec --bench session --bench memory --bench web --bench plan
 
 fuzz: setup
 	@.ci/fuzz $(FUZZ_SECONDS)

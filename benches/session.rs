@@ -121,7 +121,13 @@ async fn serve(folder: &Path) -> Outcome<Running> {
         fingerprint_key: None,
         cluster: ClusterSettings::default(),
         history: HistorySettings::default(),
-        status: StatusSettings { listen: any, hosts: Vec::new(), tokens: None },
+        status: StatusSettings {
+            listen: any,
+            hosts: Vec::new(),
+            tokens: None,
+            metrics_listen: None,
+            phone_metrics: false,
+        },
         fleet: fleet::Settings {
             gate: fleet::settings::GateSettings::OFF,
             recovery: fleet::recovery::RecoverySettings::OFF,

@@ -60,7 +60,13 @@ async fn main() -> ExitCode {
         contact: ContactSettings::default(),
         dcmp: None,
         webhook: None,
-        status: StatusSettings { listen: here, hosts: Vec::new(), tokens: None },
+        status: StatusSettings {
+            listen: here,
+            hosts: Vec::new(),
+            tokens: None,
+            metrics_listen: None,
+            phone_metrics: false,
+        },
         fleet: Settings { gate: GateSettings::OFF, recovery: RecoverySettings::OFF, ..Settings::default() },
         xml: Limits::default(),
     };

@@ -127,13 +127,14 @@ pub(super) fn table(held: &HeldView, now: Timestamp) -> String {
 }
 
 pub(super) fn change(change: &PlannedChange) -> String {
-    let PlannedChange { item, index, to, risky, phones, names } = change;
+    let PlannedChange { item, index, to, risky, put_back, phones, names } = change;
     let index = index.map(|index| format!("[{index}]")).unwrap_or_default();
     let risky = risky.as_ref().map(|effect| format!("  ({effect}!)")).unwrap_or_default();
     let rest = phones.saturating_sub(names.len());
     let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     let to = if to.is_empty() { "empty" } else { to };
-    clean(&format!("  {item}{index} = {to} on {phones}: {}{rest}{risky}", names.join(", ")))
+    let back = if *put_back { "  (no longer wanted: it goes back)" } else { "" };
+    clean(&format!("  {item}{index} = {to} on {phones}: {}{rest}{risky}{back}", names.join(", ")))
 }
 
 #[cfg(test)]
@@ -147,6 +148,7 @@ mod tests {
             index: None,
             to: to.to_owned(),
             risky: risky.map(str::to_owned),
+            put_back: false,
             phones,
             names: vec!["reception".to_owned(), "ward-3".to_owned()],
         };

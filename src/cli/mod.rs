@@ -19,6 +19,7 @@ pub mod demo;
 pub mod dhcp;
 pub mod drift;
 pub mod explain;
+pub mod export;
 pub mod gate;
 pub mod history;
 pub mod log;
@@ -70,6 +71,8 @@ enum Command {
     Drift(drift::Args),
     /// Show where the values of a phone come from, and why one is not written
     Explain(explain::Args),
+    /// Write the document of a phone, or of all, out of what they have
+    Export(export::Args),
     /// Show what changed on the phones, when, why and who wanted it
     History(history::Args),
     /// Try again what a phone refused, or write its passwords again
@@ -168,6 +171,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Restart(args) => restart::run(&args),
         Command::Drift(args) => drift::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(args),
         Command::Leftovers(args) => undo::leftovers(args),

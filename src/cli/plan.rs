@@ -1,16 +1,24 @@
-//! `phoneops plan`: what the documents of a folder would change on the phones of a running service, before anybody pushes
-//! them.
+//! `phoneops plan`: what documents would change on the phones of a running service, before anybody pushes them; or, without
+//! a service, against other documents such as an export.
+//!
+//! - [`show`]: the plan as people read it
 
-use std::path::PathBuf;
+mod show;
 
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
 use miette::{Context as _, IntoDiagnostic as _};
 
-use super::{Exit, asking::Server, gate::change, output::put, status::text::clean};
+use super::{Exit, asking::Server, output::put};
 use crate::{
-    fleet::preview::PlanView,
+    fleet::{Fleet, preview::PlanView},
     report::plan::{Document, Documents, PATH},
-    source::dir::read_folder,
-    spec::FileContent,
+    source::{dir::read_folder, git::read_revision},
+    spec::{FileContent, SecretsUnread, Snapshot, load},
 };
 
 /// Arguments of `phoneops plan`.
@@ -19,6 +27,15 @@ pub struct Args {
     /// The root of the documents
     #[arg(default_value = ".")]
     path: PathBuf,
+    /// Plan what stood there in this revision of its git repository (a branch, a tag, a commit, HEAD~1), not in the files
+    #[arg(long, env = "PHONEOPS_PLAN_REV", value_name = "REV")]
+    rev: Option<String>,
+    /// Ask no service: take phones to have what the documents of this folder say, such as an export with its profiles
+    #[arg(long, env = "PHONEOPS_PLAN_AGAINST", value_name = "DIR")]
+    against: Option<PathBuf>,
+    /// Tell more of this phone, by name or MAC: item by item
+    #[arg(long, value_name = "PHONE")]
+    phone: Option<String>,
     /// Text for people, JSON, or Markdown for a pull request
     #[arg(short, long, env = "PHONEOPS_PLAN_OUTPUT", default_value = "text", value_parser = ["text", "json", "markdown"])]
     output: String,
@@ -26,26 +43,60 @@ pub struct Args {
     server: Server,
 }
 
-/// Runs the command: 0 nothing changes, 1 something does, 2 the documents have errors.
+/// Runs the command: 0 nothing changes, 1 something does, 2 the documents have errors, 3 nothing is known to change, and
+/// some phones were never read or did not come when they were asked.
 pub fn run(args: &Args) -> miette::Result<Exit> {
-    let documents = documents(&args.path)?;
-    let plan: PlanView = args.server.ask(async |client| client.post(PATH, &documents).await)?;
+    let snapshot = match &args.rev {
+        Some(revision) => read_revision(&args.path, revision).into_diagnostic()?,
+        None => read(&args.path)?,
+    };
+    let plan: PlanView = if let Some(against) = &args.against {
+        offline(&snapshot, &read(against)?, args.phone.as_deref())
+    } else {
+        let documents = Documents { files: files(&snapshot)?, phone: args.phone.clone() };
+        args.server.ask(async |client| client.post(PATH, &documents).await)?
+    };
     let text = match args.output.as_str() {
         "json" => format!("{}\n", serde_json::to_string(&plan).unwrap_or_default()),
-        "markdown" => markdown(&plan),
-        _ => told(&plan),
+        "markdown" => show::markdown(&plan, Timestamp::now()),
+        _ => show::told(&plan, Timestamp::now()),
     };
     put(text.as_bytes())?;
-    let changes = plan.written + plan.returned + plan.gone > 0;
-    Ok(match (plan.errors.is_empty(), changes) {
-        (false, _) => Exit::Error,
-        (true, true) => Exit::Differs,
-        (true, false) => Exit::Good,
-    })
+    if let (Some(phone), None, true) = (&args.phone, &plan.phone, plan.errors.is_empty()) {
+        return Err(miette::miette!("these documents declare no phone {phone:?}"));
+    }
+    Ok(exit(&plan))
 }
 
-fn documents(path: &std::path::Path) -> miette::Result<Documents> {
-    let snapshot = read_folder(path).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display()))?;
+fn exit(plan: &PlanView) -> Exit {
+    if !plan.errors.is_empty() {
+        Exit::Error
+    } else if plan.certain + plan.gone > 0 {
+        Exit::Differs
+    } else if plan.unread + plan.away > 0 {
+        Exit::Pending
+    } else if plan.written + plan.returned > 0 {
+        Exit::Differs
+    } else {
+        Exit::Good
+    }
+}
+
+/// The plan against other documents: the decisions are those of the service, its gate has no say.
+fn offline(snapshot: &Snapshot, against: &Snapshot, phone: Option<&str>) -> PlanView {
+    let now = Timestamp::now();
+    let fleet = Fleet::supposed(&Arc::new(load(against, &SecretsUnread)), now);
+    let mut takeover = fleet.consider(&Arc::new(load(snapshot, &SecretsUnread)));
+    let resolved = takeover.resolve_some(usize::MAX);
+    fleet.plan(&mut takeover, resolved);
+    fleet.preview(&takeover, phone, now)
+}
+
+fn read(path: &Path) -> miette::Result<Snapshot> {
+    read_folder(path).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display()))
+}
+
+fn files(snapshot: &Snapshot) -> miette::Result<Vec<Document>> {
     let document = |file: &crate::spec::SourceFile| {
         let text = match &file.content {
             FileContent::Bytes(bytes) => String::from_utf8(bytes.to_vec()).ok(),
@@ -55,120 +106,44 @@ fn documents(path: &std::path::Path) -> miette::Result<Documents> {
             text.ok_or_else(|| miette::miette!("{} cannot be read as text; `phoneops validate` says why", file.path))?;
         Ok(Document { path: file.path.to_string(), text })
     };
-    let files: miette::Result<Vec<Document>> = snapshot.files.iter().map(document).collect();
-    Ok(Documents { files: files? })
-}
-
-/// The numbers, a line each.
-fn summary(plan: &PlanView) -> Vec<String> {
-    let PlanView { against, phones, written, returned, risky, gone, gone_names, waits, .. } = plan;
-    let against = against.as_deref().unwrap_or("nothing");
-    let mut lines =
-        vec![format!("{written} of {phones} phones are written something new (compared with {})", clean(against))];
-    if *returned > 0 {
-        lines.push(format!("{returned} phones only return to what they had"));
-    }
-    if *risky > 0 {
-        lines.push(format!("{risky} phones get items of effect service, safety or lockout"));
-    }
-    if *gone > 0 {
-        lines.push(clean(&format!("{gone} phones are named by no document any more: {}", gone_names.join(", "))));
-    }
-    lines.extend(waits.iter().map(|why| clean(&format!("it waits at the gate: {why}"))));
-    lines
-}
-
-fn told(plan: &PlanView) -> String {
-    let mut lines: Vec<String> = plan.errors.iter().map(|error| clean(&format!("error: {error}"))).collect();
-    if plan.more_errors > 0 {
-        lines.push(format!("and {} more errors", plan.more_errors));
-    }
-    lines.extend(summary(plan));
-    lines.extend(plan.changes.iter().map(change));
-    if plan.more > 0 {
-        lines.push(format!("  and {} more changes of single phones", plan.more));
-    }
-    lines.push(String::new());
-    lines.join("\n")
-}
-
-fn markdown(plan: &PlanView) -> String {
-    let mut lines = vec!["### phoneops plan".to_owned(), String::new()];
-    lines.extend(plan.errors.iter().map(|error| format!("- **error:** {}", escaped(error))));
-    lines.extend(summary(plan).iter().map(|line| format!("- {}", escaped(line))));
-    if !plan.changes.is_empty() {
-        lines.push(String::new());
-        lines.push("| item | becomes | phones | which |".to_owned());
-        lines.push("|---|---|---|---|".to_owned());
-        lines.extend(plan.changes.iter().map(|change| {
-            let index = change.index.map(|index| format!("[{index}]")).unwrap_or_default();
-            let risky = change.risky.as_ref().map(|effect| format!(" **{effect}**")).unwrap_or_default();
-            let rest = change.phones.saturating_sub(change.names.len());
-            let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-            format!(
-                "| {}{index}{risky} | {} | {} | {}{rest} |",
-                escaped(&change.item),
-                escaped(if change.to.is_empty() { "empty" } else { &change.to }),
-                change.phones,
-                escaped(&change.names.join(", "))
-            )
-        }));
-    }
-    lines.push(String::new());
-    lines.join("\n")
-}
-
-/// Text that Markdown takes as it is.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in clean(text).chars() {
-        if matches!(c, '\\' | '`' | '*' | '_' | '|' | '<' | '>' | '[' | ']' | '#') {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
+    snapshot.files.iter().map(document).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::gate::view::PlannedChange;
 
-    fn plan() -> PlanView {
-        let change = |item: &str, to: &str, risky: Option<&str>| PlannedChange {
-            item: item.to_owned(),
-            index: None,
-            to: to.to_owned(),
-            risky: risky.map(str::to_owned),
-            phones: 12,
-            names: vec!["reception".to_owned(), "ward_3".to_owned()],
+    #[test]
+    fn what_is_known_to_change_goes_before_what_is_not_known_and_errors_before_both() {
+        let plan = |certain, unread, written, errors: &[&str]| PlanView {
+            certain,
+            unread,
+            written,
+            errors: errors.iter().map(ToString::to_string).collect(),
+            ..PlanView::default()
         };
-        PlanView {
-            against: Some("9fceb02".to_owned()),
-            phones: 400,
-            written: 12,
-            returned: 3,
-            risky: 12,
-            gone: 1,
-            gone_names: vec!["old-desk".to_owned()],
-            waits: vec![
-                "it would write items of effect service, safety or lockout to 12 phones, and 3 go through".to_owned(),
-            ],
-            changes: vec![change("reg-addr", "192.0.2.20", Some("service")), change("key-label", "", None)],
-            more: 0,
-            errors: Vec::new(),
-            more_errors: 0,
-        }
+        assert_eq!(exit(&plan(0, 0, 0, &[])), Exit::Good);
+        assert_eq!(exit(&plan(1, 5, 6, &[])), Exit::Differs);
+        assert_eq!(exit(&plan(0, 5, 5, &[])), Exit::Pending);
+        assert_eq!(exit(&PlanView { away: 1, ..PlanView::default() }), Exit::Pending);
+        assert_eq!(exit(&PlanView { gone: 1, away: 1, ..PlanView::default() }), Exit::Differs);
+        assert_eq!(exit(&plan(1, 5, 6, &["a.yaml:1:1: wrong"])), Exit::Error);
     }
 
     #[test]
-    fn a_plan_is_read_at_a_glance() {
-        insta::assert_snapshot!(told(&plan()));
-    }
-
-    #[test]
-    fn a_plan_in_a_pull_request_is_a_table_that_no_name_breaks() {
-        insta::assert_snapshot!(markdown(&plan()));
+    fn without_a_service_documents_are_planned_against_those_of_a_folder() {
+        let texts = |sntp: &str| {
+            format!(
+                "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneConfig\nmetadata: {{name: ward-3}}\nspec:\n  \
+                 phone: {{mac: \"00:1A:E8:00:00:01\"}}\n  policy: {{mode: Enforce}}\n  items: {{sntp-addr: {sntp}, sip-name: A}}\n"
+            )
+        };
+        let snapshot =
+            |sntp: &str| Snapshot::of_texts(crate::spec::Revision::new("folder"), [("a.yaml", texts(sntp).as_str())]);
+        let plan = offline(&snapshot("192.0.2.5"), &snapshot("192.0.2.7"), Some("ward-3"));
+        let change = &plan.phone.as_ref().unwrap().items[0];
+        assert_eq!((plan.items, change.from.as_deref(), &*change.to), (1, Some("192.0.2.7"), "192.0.2.5"));
+        assert_eq!(exit(&plan), Exit::Differs);
+        assert_eq!(exit(&offline(&snapshot("192.0.2.5"), &snapshot("192.0.2.5"), None)), Exit::Good);
     }
 }

@@ -182,6 +182,12 @@ pub struct Args {
     /// File with the secret that they sign with
     #[arg(long, env = "PHONEOPS_WEBHOOK_SECRET_FILE", value_name = "FILE")]
     pub webhook_secret_file: Option<PathBuf>,
+    /// Where /metrics is served to whoever asks, without a token, beside that of the status server
+    #[arg(long, env = "PHONEOPS_METRICS_LISTEN", value_name = "ADDR")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Metrics of each phone, too: state, items that differ, last message, last proof
+    #[arg(long, env = "PHONEOPS_PHONE_METRICS")]
+    pub phone_metrics: bool,
     /// File of API tokens: name:rights:sha256, one a line
     #[arg(long, env = "PHONEOPS_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
@@ -285,6 +291,8 @@ impl Args {
                 listen: self.status_listen,
                 hosts: self.status_host.clone(),
                 tokens: self.tokens.clone(),
+                metrics_listen: self.metrics_listen,
+                phone_metrics: self.phone_metrics,
             },
             webhook: self
                 .webhook_listen

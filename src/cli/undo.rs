@@ -185,6 +185,7 @@ mod tests {
                 index: Some(4),
                 to: String::new(),
                 risky: None,
+                put_back: false,
                 phones: 2,
                 names: names.clone(),
             }],

@@ -193,14 +193,14 @@ impl Fleet {
     /// A person wants this phone to be asked now. Spacing and single flight hold.
     pub fn ask_to_call(&mut self, device: &DeviceId, now: Timestamp) -> ContactAnswer {
         let Some(phone) = self.phones.get_mut(device) else { return ContactAnswer::NotFound };
-        if phone.goal.is_none() || !phone.declared() {
+        if (phone.goal.is_none() || !phone.declared()) && !phone.inventory_wanted(now) {
             return ContactAnswer::CannotBeReached("no document declares this phone".to_owned());
         }
         if phone.flow.is_some() || matches!(phone.calling.step, CallStep::Requested { .. } | CallStep::Answered { .. })
         {
             return ContactAnswer::UnderWay;
         }
-        if phone.mode() == Mode::Off {
+        if phone.mode() == Mode::Off && phone.declared() {
             return ContactAnswer::CannotBeReached("its mode is Off".to_owned());
         }
         if phone.facts.mobile_user {

@@ -90,6 +90,10 @@ pub struct SessionReport {
     pub took: Duration,
     /// The revision in force.
     pub revision: Option<Revision>,
+    /// How long the phone took for each of its replies, by what it was asked: `read`, `write` or `restart`.
+    pub steps: Vec<(&'static str, Duration)>,
+    /// How long a change had been in force that this session proved.
+    pub proven_after: Option<Duration>,
 }
 
 /// How a session ended. `Waits` also stands for a phone in a call, which is not told here (promise 10).

@@ -8,12 +8,14 @@ use super::{
     Fleet,
     may_write::bar,
     phone::Phone,
-    show::without_credentials,
     words::{ItemStanding, State},
 };
 use crate::{
     spec::{Desired, DesiredItem, DesiredValue, Mode, Origin, problem::Place, story::Said},
-    wpi::{ItemId, secret::MASK},
+    wpi::{
+        ItemId,
+        secret::{MASK, without_credentials},
+    },
 };
 
 /// A value in a layer.

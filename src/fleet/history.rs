@@ -64,7 +64,7 @@ impl Change {
 }
 
 fn shown(text: &str) -> SmolStr {
-    clipped(super::show::without_credentials(text).chars(), VALUE_LIMIT)
+    clipped(crate::wpi::secret::without_credentials(text).chars(), VALUE_LIMIT)
 }
 
 fn clipped(mut text: impl Iterator<Item = char>, most: usize) -> SmolStr {

@@ -227,6 +227,10 @@ impl Fleet {
         now: Timestamp,
     ) -> Result<(Session, Move), (SessionResult, Option<String>)> {
         let peer = from.peer.ip().to_canonical();
+        if phone.inventory_wanted(now) && !(phone.declared() && phone.mode() == Mode::Off) && reads(&message.reason) {
+            let site = self.site_of(phone);
+            return Ok(Session::inventory(phone, message, &self.surroundings(&site, phone, peer, now)));
+        }
         let Some(goal) = phone.goal.clone() else { return Err((SessionResult::Undeclared, None)) };
         if !phone.declared() {
             return Err((SessionResult::Undeclared, Some("no document declares it any more".to_owned())));
@@ -309,6 +313,7 @@ impl Fleet {
         let (Some(mut flow), Some(mut phone)) = (self.flows.close(id), self.phones.remove(&device)) else {
             return plain_cleanup(nonce);
         };
+        flow.session.replied(now.duration_since(flow.last).unsigned_abs());
         flow.last = now;
         flow.peer = from.peer;
         flow.connection = from.connection;
@@ -451,6 +456,9 @@ impl Fleet {
 
     pub(super) fn result(&self, flow: &Flow) -> SessionResult {
         let Some(phone) = self.phones.get(&flow.device) else { return SessionResult::Nothing };
+        if !phone.declared() {
+            return SessionResult::Undeclared;
+        }
         match (phone.proven(), flow.session.accepted.is_empty()) {
             (true, true) => SessionResult::InSync,
             (true, false) => SessionResult::Changed,
@@ -533,7 +541,8 @@ impl Fleet {
     }
 
     fn report(&mut self, flow: &Flow, result: SessionResult, problem: Option<String>, now: Timestamp) {
-        let Some(phone) = self.phones.get(&flow.device) else { return };
+        let Some(phone) = self.phones.get_mut(&flow.device) else { return };
+        let proven_after = phone.proven_after(now);
         let opened = flow.session.opened;
         let refused = phone.refused.iter().filter(|refused| refused.at >= opened);
         let refused = refused.map(|refused| (refused.id.clone(), refused.status.clone())).collect();
@@ -541,6 +550,8 @@ impl Fleet {
             written: flow.session.accepted.clone(),
             refused,
             took: now.duration_since(opened).unsigned_abs(),
+            steps: flow.session.steps.clone(),
+            proven_after,
             ..bare_report(phone, &flow.session.reason, result, problem)
         };
         self.effects.push(Effect::Report(Box::new(report)));
@@ -570,6 +581,8 @@ fn bare_report(phone: &Phone, reason: &Reason, result: SessionResult, problem: O
         refused: Vec::new(),
         drift: phone.assessment.comparison.drift.as_ref().map_or(0, |drift| drift.items().len()),
         took: std::time::Duration::ZERO,
+        steps: Vec::new(),
+        proven_after: None,
         revision: phone.goal.as_ref().map(|goal| goal.revision.clone()),
     }
 }
@@ -586,6 +599,11 @@ fn reason_label(reason: &Reason) -> &'static str {
         Reason::CleanUp => "clean-up",
         Reason::Unknown(_) => "other",
     }
+}
+
+/// Whether a call of this reason is one in which a phone may be read.
+fn reads(reason: &Reason) -> bool {
+    matches!(reason, Reason::StartUp | Reason::Solicited | Reason::Status | Reason::LocalChanges)
 }
 
 /// Whether a start-up needs no read: the phone says that nothing changed, nobody else writes to it (promise 9), and it

@@ -71,6 +71,8 @@ impl Phone {
             back_since: None,
             passed_over: false,
             only_look: false,
+            inventory: None,
+            changed_at: None,
             assessment: Assessment::default(),
             wake: None,
             waiting_since: None,

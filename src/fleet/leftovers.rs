@@ -7,10 +7,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Fleet, gate::view::NAMED, phone::Phone, record::BeforeImage, show::without_credentials};
+use super::{Fleet, gate::view::NAMED, phone::Phone, record::BeforeImage};
 use crate::{
     spec::SiteName,
-    wpi::{DeviceId, ItemId, secret::MASK},
+    wpi::{
+        DeviceId, ItemId,
+        secret::{MASK, without_credentials},
+    },
 };
 
 /// Most lines of a list; beyond that they are counted.

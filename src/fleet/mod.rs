@@ -26,10 +26,12 @@
 //! - [`poll`]: phones that poll in place of being asked, [`wire_names`]: names that old firmware knows otherwise
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people; [`reported`]: what it tells the loader of documents
+//! - [`inventory`]: all that a phone has, read for a person; [`export`]: documents out of what phones have
 //! - [`unchanged`]: replies that say the same as before
 //! - [`overload`]: too many sessions at once
 //! - [`service_record`]: what must not be forgotten of the service as a whole, [`service_view`]: what is told of it
 //! - [`audit`]: what people did outside git
+//! - [`each`]: the little that metrics tell of single phones
 //! - [`effect`]: what it wants done
 
 mod again;
@@ -46,9 +48,11 @@ pub mod diff;
 pub mod doors;
 pub mod doubt;
 pub mod drift;
+pub mod each;
 pub mod effect;
 mod elsewhere;
 pub mod explain;
+pub mod export;
 pub mod fingerprint;
 pub mod flow;
 pub mod gate;
@@ -58,6 +62,7 @@ pub mod history;
 mod ignore;
 pub mod image;
 mod intake;
+pub mod inventory;
 mod keep;
 pub mod ladder;
 pub mod leftovers;
@@ -104,7 +109,7 @@ mod wire_names;
 pub mod words;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, VecDeque},
     net::IpAddr,
     sync::Arc,
 };
@@ -160,6 +165,8 @@ pub struct Counters {
     pub drift_forgotten: u64,
     /// Factory resets that phones showed.
     pub factory_resets: u64,
+    /// Inventories beyond the number that is kept.
+    pub inventories_forgotten: u64,
     /// Polls from outside a site's networks.
     pub polls_outside: u64,
 }
@@ -204,6 +211,8 @@ pub struct Fleet {
 
     tugs: TugsOfWar,
     recovery: Recovery,
+    /// Phones whose inventory is wanted or kept, the oldest first.
+    inventories: VecDeque<DeviceId>,
     questions: Questions,
     tickets: u64,
     store_away: bool,
@@ -243,6 +252,7 @@ impl Fleet {
             timers: Timers::default(),
             tugs: TugsOfWar::default(),
             recovery: Recovery::default(),
+            inventories: VecDeque::new(),
             questions: Questions::default(),
             tickets: 0,
             store_away: false,

@@ -134,6 +134,28 @@ impl ObservedSet {
         packer.finish()
     }
 
+    /// All that was read in one session.
+    pub fn of(readings: &Readings) -> Self {
+        Self::default().merged(&readings.0)
+    }
+
+    /// This set with those entries of an older one that it does not have.
+    pub fn beside(&self, older: &Self) -> Self {
+        let mut packer = Packer::default();
+        let place = |entry: &Entry<'_>| (entry.name.to_owned(), entry.index);
+        let mut own = self.iter().peekable();
+        for entry in older {
+            while let Some(mine) = own.next_if(|mine| place(mine) < place(&entry)) {
+                packer.entry(&mine);
+            }
+            if own.peek().is_none_or(|mine| place(mine) != place(&entry)) {
+                packer.entry(&entry);
+            }
+        }
+        own.for_each(|mine| packer.entry(&mine));
+        packer.finish()
+    }
+
     /// Only the entries that are in `ids`, which is sorted.
     pub fn restricted<'a>(&self, ids: impl IntoIterator<Item = &'a ItemId>) -> Self {
         let mut ids = ids.into_iter().peekable();

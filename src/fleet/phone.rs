@@ -16,6 +16,7 @@ use super::{
     goal::Goal,
     ignore::Ignoring,
     image::BeforeImages,
+    inventory::Inventory,
     may_write::bar,
     news::News,
     observed::{ObservedSet, Readings},
@@ -164,6 +165,10 @@ pub struct Phone {
     pub back_since: Option<Timestamp>,
     /// Somebody wants it read, and not written in that session.
     pub only_look: bool,
+    /// Since when a change is in force that is not proven yet; not known after a restart of the service.
+    pub changed_at: Option<Timestamp>,
+    /// All that it has, or the wish to know it.
+    pub inventory: Option<Box<Inventory>>,
     /// It started while its site came back, and is to be read after that.
     pub passed_over: bool,
     /// Whether windows and pauses hold writes back, as last asked.
@@ -333,7 +338,8 @@ impl Phone {
 
     /// What wants a session with this phone. `report_only` = the whole service is in Report.
     pub fn need(&self, report_only: bool, now: Timestamp) -> Option<Need> {
-        let goal = self.goal.as_ref().filter(|_| self.declared())?;
+        let wanted = self.inventory_wanted(now).then_some(Need::Read);
+        let Some(goal) = self.goal.as_ref().filter(|_| self.declared()) else { return wanted };
         let policy = &goal.desired.policy;
         if policy.mode == Mode::Off || self.facts.mobile_user {
             return None;
@@ -350,7 +356,7 @@ impl Phone {
             return None;
         }
         let unknown = self.read_at.is_none() || self.passed_over || !self.assessment.comparison.unread.is_empty();
-        let awaited = self.doubt.is_some() || self.restart_awaited();
+        let awaited = self.doubt.is_some() || self.restart_awaited() || self.inventory_wanted(now);
         if unknown || self.in_flight.is_some() || self.unverified || self.look_wanted || awaited {
             return Some(Need::Read);
         }

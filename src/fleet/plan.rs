@@ -33,6 +33,8 @@ pub struct Planned {
     pub effect: Effect,
     /// Whether the phone had this value before phoneops changed it.
     pub returns: bool,
+    /// Whether nobody names the item any more, so that it is put back.
+    pub put_back: bool,
 }
 
 /// What would be written to one phone.
@@ -83,7 +85,10 @@ impl Phone {
         for documents in possible {
             let put_backs = self.put_backs_for(before, documents, prospect.catalogue);
             let desired = &*amended(documents, &put_backs);
-            let more = self.news_of(desired, first || self.fresh, prospect);
+            let mut more = self.news_of(desired, first || self.fresh, prospect);
+            for item in &mut more {
+                item.put_back = documents.get(&item.id).is_none() && put_backs.iter().any(|own| own.id == item.id);
+            }
             writes.items.extend(more);
         }
         writes.items.sort_by(|a, b| a.id.cmp(&b.id));
@@ -105,7 +110,7 @@ impl Phone {
             return self.planned(allowed, desired, catalogue);
         }
         let carried = |item: &DesiredItem| before.is_some_and(|goal| carries(goal, desired, item, prospect));
-        let found = compare(catalogue, &desired.items, &self.observed);
+        let found = compare(catalogue, &desired.items, &self.known_items());
         let drift = found.drift.iter().flat_map(Drift::items).map(|difference| &difference.id);
         let differing = drift.chain(&found.unread).filter_map(|id| desired.get(id));
         let same_rules = before.is_some_and(|goal| goal.desired.policy.ignore == desired.policy.ignore);
@@ -156,7 +161,7 @@ impl Phone {
             };
             let returns = text.is_some() && self.had(&id, text.as_deref(), catalogue);
             let effect = catalogue.effect(name);
-            Some(Planned { id, to: text, effect, returns })
+            Some(Planned { id, to: text, effect, returns, put_back: false })
         };
         ids.filter_map(planned).collect()
     }

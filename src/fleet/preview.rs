@@ -1,59 +1,79 @@
 //! What documents would change, told before they are anybody's revision: the same code plans them that plans a revision, and
 //! nothing is taken over.
+//!
+//! - [`what`]: what of it people are told
 
-use std::sync::Arc;
+mod what;
 
-use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+pub use what::{DelayView, PhoneChange, PhonePlan, PlanView};
 
 use super::{
-    Fleet,
-    gate::view::{NAMED, Plan, PlannedChange},
-    phone::Newest,
+    Fleet, Settings,
+    gate::view::{NAMED, Plan},
+    observed::{ObservedSet, Readings},
+    phone::{Newest, Phone},
+    plan::{Planned, Writes},
+    record::ObservedValue,
+    settings::GateSettings,
     takeover::Takeover,
+    words::PendingReason,
 };
-use crate::{catalogue::Severity, spec::Wanted};
+use crate::{
+    catalogue::Severity,
+    spec::{Desired, Mode, Opening, Restart, Wanted, windows_open},
+    wpi::{
+        DeviceId,
+        secret::{MASK, without_credentials},
+    },
+};
 
 /// Most problems that are told.
 const PROBLEMS: usize = 50;
+/// Most different delays that are told.
+const DELAYS: usize = 20;
 
-/// What documents would change. Values of secrets are `***`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlanView {
-    /// The revision that it is compared with.
-    pub against: Option<String>,
-    /// Phones that the documents declare.
-    pub phones: usize,
-    /// Phones that are written something that is new to them.
-    pub written: usize,
-    /// Phones that only return to what they had.
-    pub returned: usize,
-    /// Phones among them that get items of effect service, safety or lockout.
-    pub risky: usize,
-    /// Phones that no document would name any more.
-    pub gone: usize,
-    /// The first ten of them, by name.
-    pub gone_names: Vec<String>,
-    /// Why it would wait at the gate, a sentence each.
-    pub waits: Vec<String>,
-    /// What is written, the changes of most phones first.
-    pub changes: Vec<PlannedChange>,
-    /// Changes beyond those, not grouped.
-    pub more: usize,
-    /// Errors of the documents.
-    pub errors: Vec<String>,
-    /// Errors beyond those.
-    pub more_errors: usize,
+/// What is counted of all phones, one after the other.
+#[derive(Default)]
+struct Sum {
+    view: PlanView,
+    plan: Plan,
+    delays: BTreeMap<(PendingReason, Option<Timestamp>), usize>,
 }
 
 impl Fleet {
-    /// What would come of documents whose phones were all resolved and [planned](Self::plan).
-    pub fn preview(&self, takeover: &Takeover) -> PlanView {
+    /// A fleet whose phones all have what these documents say: what a plan is made against where no service is asked.
+    pub fn supposed(wanted: &Arc<Wanted>, now: Timestamp) -> Self {
+        let mut fleet = Self::new(Settings { gate: GateSettings::OFF, ..Settings::default() }, [0; 32]);
+        fleet.take_wanted(wanted, now);
+        for phone in fleet.phones.values_mut() {
+            let Some(goal) = phone.goal.clone() else { continue };
+            let texts =
+                goal.desired.items.iter().filter_map(|item| {
+                    Some((item.id.clone(), ObservedValue::Text(item.value.value.as_text()?.into())))
+                });
+            phone.observed = ObservedSet::of(&Readings::new(texts.collect()));
+            phone.read_at = Some(now);
+            phone.facts.last_seen = Some(now);
+            phone.due.clear();
+            phone.assess(&fleet.catalogue);
+        }
+        fleet
+    }
+
+    /// What would come of documents whose phones were all resolved and [planned](Self::plan); with more about one phone,
+    /// if it is named by its document or its device.
+    pub fn preview(&self, takeover: &Takeover, phone: Option<&str>, now: Timestamp) -> PlanView {
         let wanted: &Arc<Wanted> = &takeover.wanted;
-        let mut plan = Plan::default();
-        for (name, writes) in takeover.planned() {
-            if !writes.items.is_empty() {
-                plan.add(name, writes);
+        let mut sum = Sum::default();
+        for (device, desired, writes) in takeover.planned() {
+            self.count(&mut sum, device, desired, writes, now);
+            if phone.is_some_and(|phone| *desired.name == *phone || DeviceId::new(phone).is_ok_and(|id| id == *device))
+            {
+                sum.view.phone = Some(self.phone_plan(device, desired, writes, now));
             }
         }
         let whole = takeover.tally.whole();
@@ -66,7 +86,8 @@ impl Fleet {
         let errors: Vec<String> = errors.map(ToString::to_string).collect();
         let more_errors = errors.len().saturating_sub(PROBLEMS);
         let waits = self.verdict(takeover).sentences();
-        let (changes, more) = plan.into_changes();
+        let (changes, more) = sum.plan.into_changes();
+        let delay = |((reason, until), phones)| DelayView { reason, until, phones };
         PlanView {
             against: self.revision().map(ToString::to_string),
             phones: wanted.counts().phones,
@@ -80,6 +101,110 @@ impl Fleet {
             more,
             errors: errors.into_iter().take(PROBLEMS).collect(),
             more_errors,
+            delays: sum.delays.into_iter().map(delay).collect(),
+            ..sum.view
         }
+    }
+
+    fn count(&self, sum: &mut Sum, device: &DeviceId, desired: &Desired, writes: &Writes, now: Timestamp) {
+        let known = self.phones.get(device).map(Box::as_ref);
+        if desired.policy.mode == Mode::Enforce {
+            if !known.is_some_and(is_known) {
+                sum.view.unread += 1;
+                push(&mut sum.view.unread_names, &desired.name);
+            } else if known.is_some_and(is_away) {
+                sum.view.away += 1;
+                push(&mut sum.view.away_names, &desired.name);
+            }
+        }
+        if writes.items.is_empty() {
+            return;
+        }
+        sum.plan.add(&desired.name, writes);
+        sum.view.items += writes.items.len();
+        sum.view.certain += usize::from(known.is_some_and(is_known));
+        for item in &writes.items {
+            if super::plan::is_risky(item.effect) {
+                *sum.view.dangerous.entry(item.effect.as_str().to_owned()).or_default() += 1;
+            }
+        }
+        match self.restart_of(desired, writes) {
+            Some(true) => sum.view.restarts += 1,
+            Some(false) => sum.view.restarts_left += 1,
+            None => {}
+        }
+        if let Some(delay) = self.delay_of(known, desired, now) {
+            let is_told = sum.delays.contains_key(&delay) || sum.delays.len() < DELAYS;
+            *sum.delays.entry(if is_told { delay } else { (delay.0, None) }).or_default() += 1;
+        }
+    }
+
+    /// Whether some of it takes effect with a restart, and then whether the phone is restarted.
+    fn restart_of(&self, desired: &Desired, writes: &Writes) -> Option<bool> {
+        let needs = writes.items.iter().any(|item| self.catalogue.needs_restart(item.id.name.as_str()));
+        needs.then_some(desired.policy.restart == Restart::Allow)
+    }
+
+    /// What holds a write back that these documents want, and until when.
+    fn delay_of(
+        &self,
+        phone: Option<&Phone>,
+        desired: &Desired,
+        now: Timestamp,
+    ) -> Option<(PendingReason, Option<Timestamp>)> {
+        if let Some(until) = phone.and_then(|phone| self.braked(phone, now)) {
+            return Some((PendingReason::Braked, Some(until)));
+        }
+        if let Some(pause) = desired.policy.pause.as_ref().filter(|pause| pause.holds(now)) {
+            return Some((PendingReason::Paused, pause.until));
+        }
+        match windows_open(&desired.policy.windows, now) {
+            Opening::ClosedUntil(at) => Some((PendingReason::WindowClosed, at)),
+            Opening::Always | Opening::OpenUntil(_) => None,
+        }
+    }
+
+    fn phone_plan(&self, device: &DeviceId, desired: &Desired, writes: &Writes, now: Timestamp) -> PhonePlan {
+        let phone = self.phones.get(device).map(Box::as_ref);
+        let known = phone.map(Phone::known_items);
+        let change = |item: &Planned| {
+            let name = item.id.name.as_str();
+            let from = known.as_ref().and_then(|known| known.get(&item.id)?.text().map(without_credentials));
+            PhoneChange {
+                item: name.to_owned(),
+                index: item.id.index.map(|index| index.0),
+                from: if self.catalogue.is_secret(name) { from.map(|_| MASK.to_owned()) } else { from },
+                to: item.to.as_deref().map_or_else(|| MASK.to_owned(), without_credentials),
+                risky: super::plan::is_risky(item.effect).then(|| item.effect.as_str().to_owned()),
+                put_back: item.put_back,
+                restart: self.catalogue.needs_restart(name),
+            }
+        };
+        PhonePlan {
+            name: desired.name.to_string(),
+            mac: device.to_string(),
+            items: writes.items.iter().map(change).collect(),
+            returns: writes.returns,
+            restarts: self.restart_of(desired, writes) == Some(true),
+            delay: self.delay_of(phone, desired, now).map(|(reason, until)| DelayView { reason, until, phones: 1 }),
+            read: phone.and_then(|phone| phone.read_at),
+            away: phone.is_some_and(is_away),
+        }
+    }
+}
+
+/// Whether anything was ever read of it.
+fn is_known(phone: &Phone) -> bool {
+    phone.read_at.is_some() || phone.inventory.as_ref().is_some_and(|inventory| inventory.read().is_some())
+}
+
+/// Whether it did not come when it was last asked to call.
+fn is_away(phone: &Phone) -> bool {
+    phone.calling.failure.is_some()
+}
+
+fn push(names: &mut Vec<String>, name: &str) {
+    if names.len() < NAMED {
+        names.push(name.to_owned());
     }
 }

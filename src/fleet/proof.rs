@@ -3,6 +3,10 @@
 //! `18/20` is said wherever a phone is shown. Items that the phone does not have are in neither number; those that are
 //! assumed, or differ and are ignored, are in the second one only.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::phone::Phone;
 use crate::wpi::ItemId;
 
@@ -23,6 +27,13 @@ impl Phone {
     pub(super) fn managed_items(&self) -> usize {
         let all = self.goal.as_ref().map_or(0, |goal| goal.desired.items.len());
         all.saturating_sub(self.assessment.comparison.lacking.len())
+    }
+
+    /// How long the change had been in force that is proven now, once.
+    pub(super) fn proven_after(&mut self, now: Timestamp) -> Option<Duration> {
+        let since = self.changed_at.filter(|_| self.proven())?;
+        self.changed_at = None;
+        Some(now.duration_since(since).unsigned_abs())
     }
 
     /// Whether the phone is proven in sync: nothing differs, all was read, and no write is newer (promise 2).

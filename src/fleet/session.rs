@@ -8,6 +8,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -20,7 +21,7 @@ use super::{
     hands_off::{checks_servers, server_item},
     may_write::{Ask, Leaving, NoWrite, Permit, may_write},
     not_applicable,
-    observed::Readings,
+    observed::{ObservedSet, Readings},
     phone::Phone,
     poll::poll_url,
     restart::Wish,
@@ -40,6 +41,9 @@ use crate::{
 };
 
 mod restarting;
+
+/// Most replies of one session whose times are kept.
+const STEPS: usize = 64;
 
 /// What a session is for.
 #[derive(Debug)]
@@ -176,6 +180,8 @@ pub struct Session {
     pub opened: Timestamp,
     /// What it wrote and the phone took.
     pub accepted: Vec<ItemId>,
+    /// How long the phone took for its replies, by what it was asked.
+    pub steps: Vec<(&'static str, Duration)>,
     job: Job,
     goal: Digest,
     step: Step,
@@ -198,6 +204,7 @@ impl Session {
             reason: message.reason.clone(),
             opened: around.now,
             accepted: Vec::new(),
+            steps: Vec::new(),
             job: if writes { Job::Enforce(Writer::new()) } else { Job::Look },
             goal: goal.desired.digest,
             step: Step::Writing(Sending::default()),
@@ -207,6 +214,23 @@ impl Session {
         };
         let next = session.round(phone, goal, around);
         (session, next)
+    }
+
+    /// Opens a session in which the phone tells all that it has, declared or not, and gives its first move.
+    pub fn inventory(phone: &Phone, message: &PhoneMessage, around: &Surroundings<'_>) -> (Self, Move) {
+        let session = Self {
+            reason: message.reason.clone(),
+            opened: around.now,
+            accepted: Vec::new(),
+            steps: Vec::new(),
+            job: Job::Look,
+            goal: phone.goal.as_ref().map_or(Digest([0; 32]), |goal| goal.desired.digest),
+            step: Step::Reading { asked: Arc::default(), reply: Reply::default(), verify: false },
+            actions: 1,
+            nonce: message.nonce.clone().unwrap_or(Nonce("".into())),
+            max_items: message.max_items,
+        };
+        (session, Move::Ask(Action::ReadAllItems, Vec::new()))
     }
 
     /// Whether this session may write.
@@ -231,6 +255,18 @@ impl Session {
         match &self.step {
             Step::Reading { asked, .. } => Some(asked),
             _ => None,
+        }
+    }
+
+    /// A reply came after that time. A session has few of them.
+    pub(super) fn replied(&mut self, took: Duration) {
+        let step = match self.step {
+            Step::Reading { .. } => "read",
+            Step::Writing(_) | Step::Recording(_) => "write",
+            Step::Restarting(_) => "restart",
+        };
+        if self.steps.len() < STEPS {
+            self.steps.push((step, took));
         }
     }
 
@@ -386,6 +422,12 @@ impl Session {
         phone.note_server(&items);
         let readings = Readings::from_items(items, around.catalogue);
         let asked = std::mem::take(asked);
+        if asked.is_empty() {
+            phone.take_inventory(|| ObservedSet::of(&readings), around.now);
+        }
+        if phone.goal.is_none() || !phone.declared() {
+            return Move::End(Ending::Done);
+        }
         let readings = if asked.is_empty() {
             let all = phone.goal.as_ref().map(|goal| comparing(&goal.desired, around.catalogue)).unwrap_or_default();
             not_applicable::complete(readings, &all)

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     spec::{Mode, Reach},
-    wpi::{DeviceId, ItemId, secret::MASK},
+    wpi::{
+        DeviceId, ItemId,
+        secret::{MASK, without_credentials},
+    },
 };
 
 /// How many phones are in which state, and what they wait for; for the metrics.
@@ -29,6 +32,8 @@ pub struct Census {
     pub drift: u64,
     /// Items that were refused.
     pub refused: u64,
+    /// Since when the phone waits that has waited longest; those in a call are left out (promise 10).
+    pub oldest_pending: Option<Timestamp>,
     /// Items that are not put right any more.
     pub held: u64,
     /// Sites at which nothing that drifts is put right.
@@ -250,7 +255,9 @@ impl Fleet {
             let state = self.state(phone, now);
             *census.states.entry(state).or_default() += 1;
             if state == State::Pending {
-                *census.pending.entry(self.pending(phone, now).reason).or_default() += 1;
+                let PendingView { reason, since, .. } = self.pending(phone, now);
+                *census.pending.entry(reason).or_default() += 1;
+                census.oldest_pending = census.oldest_pending.into_iter().chain(since).min();
             }
             let drift = phone.assessment.comparison.drift.as_ref().map_or(0, |drift| drift.items().len());
             census.drift += drift as u64;
@@ -361,16 +368,6 @@ fn shows(phone: &Phone, wanted: &str) -> bool {
         })
 }
 
-/// A text as people may see it: user and password of a URL are masked (R-1109).
-pub(super) fn without_credentials(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest.get(..end).and_then(|authority| authority.rfind('@')) {
-        Some(at) => format!("{scheme}://{MASK}{}", rest.get(at..).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
-
 /// Names of items for one note, ten at most.
 pub(super) fn some_names(ids: &[&ItemId]) -> String {
     const NAMED: usize = 10;
@@ -392,18 +389,4 @@ fn refused(phone: &Phone) -> Vec<RefusedView> {
         status: status.to_owned(),
     };
     phone.refused.iter().map(|refused| of(&refused.id, refused.status.as_str())).take(LIST_LIMIT).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_credentials;
-
-    #[test]
-    fn credentials_in_a_url_are_masked_and_nothing_else_is() {
-        assert_eq!(without_credentials("http://ada:pw@host/x?y=a@b"), "http://***@host/x?y=a@b");
-        assert_eq!(without_credentials("ftp://ada@host"), "ftp://***@host");
-        for plain in ["http://host/a@b", "ada@example.org", "192.0.2.5", "", "://", "http://"] {
-            assert_eq!(without_credentials(plain), plain);
-        }
-    }
 }

@@ -39,10 +39,10 @@ impl Takeover {
 }
 
 impl Takeover {
-    /// What was planned for each phone that has a desired state: its name and its writes.
-    pub(super) fn planned(&self) -> impl Iterator<Item = (&str, &Writes)> {
+    /// What was planned for each phone that has a desired state: its device, that state and its writes.
+    pub(super) fn planned(&self) -> impl Iterator<Item = (&DeviceId, &Desired, &Writes)> {
         self.resolved.iter().filter_map(|resolved| match &resolved.resolution {
-            Resolution::Ready(desired) => Some((&*desired.name, resolved.held.as_ref()?)),
+            Resolution::Ready(desired) => Some((&resolved.asked.device, &**desired, resolved.held.as_ref()?)),
             Resolution::Invalid { .. } | Resolution::Undeclared => None,
         })
     }
@@ -306,7 +306,7 @@ impl Fleet {
                         let goal = self.goal_of(&phone, desired, revision);
                         phone.wait_at_gate(goal, writes, self.before.as_ref());
                     }
-                    _ => peace = self.put_in_force(&mut phone, desired, revision, &wanted, arrived),
+                    _ => peace = self.put_in_force(&mut phone, desired, revision, &wanted, arrived, now),
                 }
             }
             Resolution::Invalid { name, problems } => {
@@ -343,6 +343,7 @@ impl Fleet {
         revision: Revision,
         wanted: &Wanted,
         arrived: bool,
+        now: Timestamp,
     ) -> Option<SiteName> {
         phone.leave_gate();
         let mut peace = None;
@@ -358,6 +359,7 @@ impl Fleet {
             let goal = Goal::new(desired, &phone.put_backs, revision);
             self.begin_ladder_anew(before, &goal, arrived.then_some(&goal.revision));
             phone.take_goal(goal, &self.catalogue);
+            phone.changed_at = arrived.then_some(now);
             phone.calling.forgive();
         }
         phone.weigh(wanted, self.key.as_ref(), &self.catalogue);
@@ -372,7 +374,7 @@ impl Fleet {
         match phone.leave_gate().map(|at_gate| *at_gate) {
             Some(AtGate { what: Waiting::Change(goal), .. }) => {
                 let Goal { documents, revision, .. } = *goal;
-                peace = self.put_in_force(&mut phone, documents, revision, wanted, true);
+                peace = self.put_in_force(&mut phone, documents, revision, wanted, true, now);
             }
             other => phone.at_gate = other.map(Box::new),
         }
@@ -385,6 +387,10 @@ impl Fleet {
         phone.note_safety(&self.catalogue);
         phone.wanted_since = phone.wanted_since.or(Some(now)).filter(|_| phone.declared());
         phone.assess(&self.catalogue);
+        if phone.proven() {
+            // nothing of the change is left to be done
+            phone.changed_at = None;
+        }
         let save = phone.unsaved || changed;
         let device = phone.device.clone();
         self.index(&phone);

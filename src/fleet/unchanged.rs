@@ -139,6 +139,7 @@ impl Fleet {
         }
         let mut flow = self.flows.close(id)?;
         let phone = self.phones.get_mut(&flow.device)?;
+        flow.session.replied(now.duration_since(flow.last).unsigned_abs());
         flow.last = now;
         flow.peer = from.peer;
         flow.connection = from.connection;

@@ -122,7 +122,13 @@ impl Fleet {
             }
             let planned = |put_back: &PutBack| {
                 let effect = self.catalogue.effect(put_back.id.name.as_str());
-                Planned { id: put_back.id.clone(), to: Some(put_back.value.clone()), effect, returns: true }
+                Planned {
+                    id: put_back.id.clone(),
+                    to: Some(put_back.value.clone()),
+                    effect,
+                    returns: true,
+                    put_back: false,
+                }
             };
             plan.add(&name, &Writes { items: put_backs.iter().map(planned).collect(), returns: true });
             undone.push((phone.device.clone(), put_backs));

@@ -110,10 +110,14 @@ async fn answer<H: PhoneHandler>(desk: &Desk<H>, request: Request<Incoming>, cal
             return closing(plain(StatusCode::REQUEST_TIMEOUT, "the body came too slowly\n"));
         }
     };
+    desk.metrics.received(body.len());
     let request =
         PhoneRequest { body, cookie: cookies(&parts.headers), peer: caller.peer, connection: caller.connection };
     match desk.handler.answer(request).await {
-        PhoneAnswer::Message { xml, set_cookie } => message(xml, set_cookie),
+        PhoneAnswer::Message { xml, set_cookie } => {
+            desk.metrics.sent(xml.len());
+            message(xml, set_cookie)
+        }
         PhoneAnswer::BadRequest(text) => plain(StatusCode::BAD_REQUEST, text),
     }
 }

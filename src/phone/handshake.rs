@@ -55,6 +55,19 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::NoSharedCipher,
+        Self::NoSharedSignature,
+        Self::UnsupportedProtocol,
+        Self::Timeout,
+        Self::NotTls,
+        Self::NoProxyHeader,
+        Self::CertificateRefused,
+        Self::Closed,
+        Self::Other,
+    ];
+
     /// The words in logs, metric and API.
     pub const fn as_str(self) -> &'static str {
         match self {

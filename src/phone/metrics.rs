@@ -46,6 +46,8 @@ pub struct ListenerMetrics {
     handshakes: Family<VersionLabel, Counter>,
     failures: Family<CauseLabel, Counter>,
     bounds: Family<BoundLabel, Counter>,
+    bytes_in: Counter,
+    bytes_out: Counter,
     throttles: Arc<[Throttle; Bound::ALL.len()]>,
 }
 
@@ -60,6 +62,8 @@ impl Default for ListenerMetrics {
             handshakes: Family::default(),
             failures: Family::default(),
             bounds: Family::default(),
+            bytes_in: Counter::default(),
+            bytes_out: Counter::default(),
             throttles: Arc::new(Bound::ALL.map(|_| Throttle::new(Duration::from_mins(1)))),
         }
     }
@@ -72,11 +76,20 @@ impl ListenerMetrics {
     }
 
     /// Makes the counters visible; they carry the prefix `phoneops_` already.
+    /// Causes and bounds are there from the start, so that the first one is seen to be more than none.
     pub fn register(&self, registry: &mut Registry) {
+        for cause in Cause::ALL {
+            drop(self.failures.get_or_create(&CauseLabel { cause: cause.as_str() }));
+        }
+        for bound in Bound::ALL {
+            drop(self.bounds.get_or_create(&BoundLabel { bound: bound.as_str() }));
+        }
         registry.register("phoneops_phone_connections", "Open connections of phones", self.connections.clone());
         registry.register("phoneops_phone_requests", "Requests of phones by HTTP status", self.requests.clone());
         registry.register("phoneops_tls_handshakes", "Good TLS handshakes by version", self.handshakes.clone());
         registry.register("phoneops_tls_handshake_failures", "Failed TLS handshakes by cause", self.failures.clone());
+        registry.register("phoneops_phone_received_bytes", "Bytes of phones' messages", self.bytes_in.clone());
+        registry.register("phoneops_phone_sent_bytes", "Bytes of messages to phones", self.bytes_out.clone());
         registry.register("phoneops_listener_bounds_hit", "Bounds that were hit", self.bounds.clone());
     }
 
@@ -116,6 +129,16 @@ impl ListenerMetrics {
         } else {
             self.requests.get_or_create(&StatusLabel { status: status.into() }).inc();
         }
+    }
+
+    /// A message of that many bytes came.
+    pub(super) fn received(&self, bytes: usize) {
+        self.bytes_in.inc_by(bytes as u64);
+    }
+
+    /// A message of that many bytes is sent.
+    pub(super) fn sent(&self, bytes: usize) {
+        self.bytes_out.inc_by(bytes as u64);
     }
 
     pub(super) fn handshake(&self, version: &'static str) {

@@ -6,7 +6,9 @@
 //! | `GET /api/v1/phones/{name-or-mac}` | a [`PhoneView`](crate::fleet::view::PhoneView) |
 //! | `GET /api/v1/phones/{name-or-mac}/explain?item=` | an [`Explanation`](crate::fleet::explain::Explanation); 404 |
 //! | `POST /api/v1/phones/{name-or-mac}/contact` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
-//! | `POST /api/v1/phones/{name-or-mac}/look` with a [`Reasoned`](super::act::Reasoned) | 202 `{"asked", "result"}`; it is read when a read is newer; 404, 409 |
+//! | `GET /api/v1/phones/{name-or-mac}/export` | an [`Export`](crate::fleet::export::Export); 404, 409 |
+//! | `GET /api/v1/export?site=&limit=&continue=` | an [`ExportPage`](crate::fleet::export::ExportPage) |
+//! | `POST /api/v1/phones/{name-or-mac}/look` with a [`Wish`](super::look::Wish) | 202 `{"asked", "result"}`; it is read when a read is newer; 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/restart` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}` (`at` is null for a phone that cannot be asked to call), 200 `{"result": "AlreadyUnderWay"}`; 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/retry` with `{"secrets": bool, "reason": "…"}` | 202 [`Retried`](super::retry::Retried); 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/release` with a [`Reasoned`](super::act::Reasoned) | 202 [`Released`](super::release::Released); 404, 409 |
@@ -49,7 +51,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
@@ -95,11 +96,13 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/phones/{id}", get(phone))
         .route("/api/v1/phones/{id}/explain", get(super::explain::explain))
         .route("/api/v1/phones/{id}/contact", post(contact))
-        .route("/api/v1/phones/{id}/look", post(look))
+        .route("/api/v1/phones/{id}/look", post(super::look::look))
+        .route("/api/v1/phones/{id}/export", get(super::export::of_phone))
         .route("/api/v1/phones/{id}/restart", post(restart))
         .route("/api/v1/phones/{id}/retry", post(retry::retry))
         .route("/api/v1/phones/{id}/release", post(release::release))
         .route("/api/v1/phones/{id}/dismiss", post(release::dismiss))
+        .route("/api/v1/export", get(super::export::of_all))
         .route("/api/v1/undeclared", get(undeclared))
         .route("/api/v1/history", get(super::history::history))
         .route("/api/v1/service", get(service))
@@ -132,6 +135,14 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(Arc::new(settings), guard))
+}
+
+/// `/metrics` alone, for whoever asks: nothing in it names a secret or a call, and phones only where that is set.
+pub fn metrics_router(fleet: Fleet) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no-such-page", "there is only /metrics here"))
+        .with_state(fleet)
 }
 
 async fn guard(Shared(settings): Shared<Arc<ApiSettings>>, request: Request, next: Next) -> Response {
@@ -242,22 +253,6 @@ async fn contact(
         }
         ContactAnswer::CannotBeReached { why } => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-reached", why)),
         ContactAnswer::NotFound => Err(no_phone()),
-    }
-}
-
-async fn look(
-    Shared(fleet): Shared<Fleet>,
-    Path(id): Path<String>,
-    Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let by = act::reasoned(&*fleet, &actor, &body)?;
-    let asked = Timestamp::now();
-    let answer = act::kept(&*fleet, fleet.look(&id, &by)).await?;
-    match answer {
-        ContactAnswer::CannotBeReached { why } => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-reached", why)),
-        ContactAnswer::NotFound => Err(no_phone()),
-        other => Ok((StatusCode::ACCEPTED, Json(json!({ "asked": asked, "result": other.as_str() }))).into_response()),
     }
 }
 

@@ -164,8 +164,10 @@ impl Writer {
             Ok(ways) => {
                 let write = |(resource, status): (Resource, Value)| {
                     let ways = Arc::clone(&ways);
+                    let access = Arc::clone(&self.access);
                     async move {
                         let result = ways.write(&resource, &status).await;
+                        access.kube_write(if result.is_ok() { "ok" } else { "failed" });
                         (resource.path(), resource.version, status, result)
                     }
                 };

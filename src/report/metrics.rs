@@ -1,15 +1,25 @@
 //! What is counted, as `OpenMetrics` text. No label holds a phone, an item, a value, or who is in a call (promise 10).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
 
 use prometheus_client::{
-    encoding::text::encode,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
     registry::{Metric, Registry},
 };
 
 use crate::{
-    fleet::words::{AlertKind, PendingReason, State},
+    fleet::{
+        each::Each,
+        words::{AlertKind, PendingReason, State},
+    },
     store::Stats,
 };
 
@@ -24,6 +34,34 @@ pub mod name {
     pub const PENDING: &str = "phoneops_pending_phones";
     /// Items that differ, over all phones.
     pub const DRIFT: &str = "phoneops_drift_items";
+    /// Items that phones refused, over all phones.
+    pub const REFUSED: &str = "phoneops_refused_items";
+    /// How long the phone has waited that waits longest; 0 = none waits. Phones in a call do not count.
+    pub const OLDEST_PENDING: &str = "phoneops_oldest_pending_seconds";
+    /// How long sessions took, by `reason` of the first message.
+    pub const SESSION_SECONDS: &str = "phoneops_session_seconds";
+    /// How long phones took for one reply, by `step`: read, write or restart.
+    pub const STEP_SECONDS: &str = "phoneops_session_step_seconds";
+    /// From a change in force to its proof, a phone each.
+    pub const PUSH_TO_PROOF: &str = "phoneops_push_to_proof_seconds";
+    /// What waits, by `queue`.
+    pub const QUEUES: &str = "phoneops_queue_depth";
+    /// When the newest revision was taken over, in seconds since 1970; 0 = none yet.
+    pub const REVISION_TIME: &str = "phoneops_revision_timestamp_seconds";
+    /// How long the source could not be read; 0 = it can.
+    pub const SOURCE_AWAY: &str = "phoneops_source_away_seconds";
+    /// What is wrong in the newest revision, by `severity`.
+    pub const PROBLEMS: &str = "phoneops_source_problems";
+    /// Requests to the status, metrics and webhook servers, by `kind` (read or act) and `status`.
+    pub const API_REQUESTS: &str = "phoneops_api_requests_total";
+    /// Statuses written to a cluster, by `result`.
+    pub const KUBE_WRITES: &str = "phoneops_kubernetes_writes_total";
+    /// 1 for the state of each phone, with `--phone-metrics`.
+    pub const PHONE_STATE: &str = "phoneops_phone_state";
+    /// Items of a phone that differ, with `--phone-metrics`.
+    pub const PHONE_DRIFT: &str = "phoneops_phone_drift_items";
+    /// When a phone was last proven, in seconds since 1970, with `--phone-metrics`.
+    pub const PHONE_PROOF: &str = "phoneops_phone_last_proof_timestamp_seconds";
     /// Items that are not put right any more, over all phones (`TugOfWar`).
     pub const TUG_OF_WAR: &str = "phoneops_tug_of_war_items";
     /// Sites at which nothing that drifts is put right, because another server or person writes there.
@@ -65,6 +103,17 @@ pub mod name {
 
     /// All of them.
     pub const ALL: &[&str] = &[
+        REFUSED,
+        OLDEST_PENDING,
+        SESSION_SECONDS,
+        STEP_SECONDS,
+        PUSH_TO_PROOF,
+        QUEUES,
+        REVISION_TIME,
+        SOURCE_AWAY,
+        PROBLEMS,
+        API_REQUESTS,
+        KUBE_WRITES,
         PHONES,
         PENDING,
         DRIFT,
@@ -88,10 +137,15 @@ pub mod name {
         STORE_WAITS,
         BUILD,
     ];
+
+    /// Those of single phones, which show only when they are asked for.
+    pub const OF_PHONES: &[&str] = &[PHONE_STATE, PHONE_DRIFT, PHONE_PROOF];
 }
 
 /// Labels of one dimension.
 type One = [(&'static str, &'static str); 1];
+/// Histograms by one dimension.
+type Times = Family<One, Histogram, fn() -> Histogram>;
 /// Labels of two dimensions.
 type Two = [(&'static str, &'static str); 2];
 
@@ -104,6 +158,10 @@ pub struct FleetCounts {
     pub pending: BTreeMap<PendingReason, usize>,
     /// Items that differ, over all phones.
     pub drift_items: usize,
+    /// Items that phones refused, over all phones.
+    pub refused_items: usize,
+    /// How long the phone has waited that waits longest.
+    pub oldest_pending: Option<Duration>,
     /// Items that are not put right any more, over all phones.
     pub held_items: usize,
     /// Sites at which nothing that drifts is put right.
@@ -126,6 +184,18 @@ pub struct FleetCounts {
 #[derive(Debug)]
 pub struct ServiceMetrics {
     registry: Registry,
+    refused: Gauge,
+    oldest_pending: Gauge,
+    session_seconds: Times,
+    step_seconds: Times,
+    push_to_proof: Histogram,
+    queues: Family<One, Gauge>,
+    revision_time: Gauge,
+    source_away: Gauge,
+    problems: Family<One, Gauge>,
+    api_requests: Family<StatusLabels, Counter>,
+    kube_writes: Family<One, Counter>,
+    each: Option<PhoneMetrics>,
     phones: Family<One, Gauge>,
     pending: Family<One, Gauge>,
     drift: Gauge,
@@ -161,7 +231,34 @@ impl ServiceMetrics {
         let mut registry = Registry::default();
         let build: Family<One, Gauge> = register(&mut registry, name::BUILD, "The running program");
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+        let kube_writes: Family<One, Counter> =
+            register(&mut registry, name::KUBE_WRITES, "Statuses written to a cluster");
+        for result in ["ok", "failed"] {
+            drop(kube_writes.get_or_create(&[("result", result)]));
+        }
+        let (session_seconds, step_seconds) =
+            (Times::new_with_constructor(seconds), Times::new_with_constructor(seconds));
+        registry.register(name::SESSION_SECONDS, "How long sessions took, by reason", session_seconds.clone());
+        registry.register(name::STEP_SECONDS, "How long phones took for one reply, by step", step_seconds.clone());
+        let push_to_proof = Histogram::new(exponential_buckets(5.0, 3.0, 11));
+        registry.register(name::PUSH_TO_PROOF, "From a change in force to its proof", push_to_proof.clone());
         Self {
+            refused: register(&mut registry, name::REFUSED, "Items that phones refused"),
+            oldest_pending: register(
+                &mut registry,
+                name::OLDEST_PENDING,
+                "How long the phone waits that waits longest",
+            ),
+            session_seconds,
+            step_seconds,
+            push_to_proof,
+            queues: register(&mut registry, name::QUEUES, "What waits, by queue"),
+            revision_time: register(&mut registry, name::REVISION_TIME, "When the newest revision was taken over"),
+            source_away: register(&mut registry, name::SOURCE_AWAY, "How long the source could not be read"),
+            problems: register(&mut registry, name::PROBLEMS, "What is wrong in the newest revision"),
+            api_requests: register(&mut registry, name::API_REQUESTS, "Requests to the status server"),
+            kube_writes,
+            each: None,
             phones: register(&mut registry, name::PHONES, "Phones by state"),
             pending: register(&mut registry, name::PENDING, "Phones that wait, by reason"),
             drift: register(&mut registry, name::DRIFT, "Items that differ from what is wanted"),
@@ -191,6 +288,43 @@ impl ServiceMetrics {
         }
     }
 
+    /// Has each phone told by itself, or not.
+    #[must_use]
+    pub fn with_phones(mut self, each: bool) -> Self {
+        let registry = &mut self.registry;
+        self.each = each.then(|| PhoneMetrics {
+            state: register(registry, name::PHONE_STATE, "1 for the state of each phone"),
+            drift: register(registry, name::PHONE_DRIFT, "Items of a phone that differ"),
+            proof: register(registry, name::PHONE_PROOF, "When a phone was last proven"),
+        });
+        self
+    }
+
+    /// Whether each phone is told by itself.
+    pub fn tells_phones(&self) -> bool {
+        self.each.is_some()
+    }
+
+    /// Sets what is told of each phone, in place of what was.
+    pub fn set_phones(&self, phones: &[Each]) {
+        let Some(each) = &self.each else { return };
+        each.state.clear();
+        each.drift.clear();
+        each.proof.clear();
+        for phone in phones {
+            let labels = |state: Option<State>| {
+                let own = [("phone", &phone.name), ("mac", &phone.mac), ("site", &phone.site)];
+                let own = own.map(|(name, value)| (name, value.clone()));
+                own.into_iter().chain(state.map(|state| ("state", state.to_string()))).collect::<Vec<_>>()
+            };
+            each.state.get_or_create(&labels(Some(phone.state))).set(1);
+            each.drift.get_or_create(&labels(None)).set(signed(phone.drift));
+            if let Some(proof) = phone.last_proof {
+                each.proof.get_or_create(&labels(None)).set(proof.as_second());
+            }
+        }
+    }
+
     /// Lets another part register what it counts (such as [`ListenerMetrics::register`](crate::phone::ListenerMetrics)).
     #[must_use]
     pub fn with_part(mut self, register: impl FnOnce(&mut Registry)) -> Self {
@@ -212,6 +346,8 @@ impl ServiceMetrics {
             self.pending.get_or_create(&[("reason", reason.as_str())]).set(signed(count));
         }
         self.drift.set(signed(counts.drift_items));
+        self.refused.set(signed(counts.refused_items));
+        self.oldest_pending.set(whole_seconds(counts.oldest_pending));
         self.held.set(signed(counts.held_items));
         self.stopped_sites.set(signed(counts.stopped_sites));
         self.not_applicable.set(signed(counts.not_applicable_items));
@@ -228,6 +364,54 @@ impl ServiceMetrics {
     /// A session ended.
     pub fn session(&self, reason: &'static str, result: &'static str) {
         self.sessions.get_or_create(&[("reason", reason), ("result", result)]).inc();
+    }
+
+    /// What a session took: as a whole, each of the phone's replies, and since when what it proved was in force. A
+    /// session that began no dialogue has no times.
+    pub fn times(
+        &self,
+        reason: &'static str,
+        took: Duration,
+        steps: &[(&'static str, Duration)],
+        proof: Option<Duration>,
+    ) {
+        if !steps.is_empty() {
+            self.session_seconds.get_or_create(&[("reason", reason)]).observe(took.as_secs_f64());
+        }
+        for (step, took) in steps {
+            self.step_seconds.get_or_create(&[("step", *step)]).observe(took.as_secs_f64());
+        }
+        if let Some(proof) = proof {
+            self.push_to_proof.observe(proof.as_secs_f64());
+        }
+    }
+
+    /// Sets what waits.
+    pub fn set_queues<const N: usize>(&self, depths: [(&'static str, usize); N]) {
+        for (queue, depth) in depths {
+            self.queues.get_or_create(&[("queue", queue)]).set(signed(depth));
+        }
+    }
+
+    /// Sets how the source does: when its newest revision was taken over, for how long it cannot be read, and how many
+    /// errors and warnings it has.
+    pub fn set_source(&self, taken: Option<Timestamp>, away: Option<Duration>, (errors, warnings): (usize, usize)) {
+        self.revision_time.set(taken.map_or(0, Timestamp::as_second));
+        self.source_away.set(whole_seconds(away));
+        for (severity, count) in [("error", errors), ("warning", warnings)] {
+            self.problems.get_or_create(&[("severity", severity)]).set(signed(count));
+        }
+    }
+
+    /// A request to the status server was answered.
+    pub fn api_request(&self, is_act: bool, status: u16) {
+        let kind = if is_act { "act" } else { "read" };
+        self.api_requests.get_or_create(&StatusLabels { kind, status }).inc();
+    }
+
+    /// A status was written to a cluster, or could not be.
+    pub fn kube_write(&self, result: &'static str) {
+        self.kube_writes.get_or_create(&[("result", result)]).inc();
     }
 
     /// A contact-me request was answered, or was not.
@@ -292,6 +476,30 @@ fn register<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, he
     metric
 }
 
+/// Labels of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabels {
+    kind: &'static str,
+    status: u16,
+}
+
+/// What is told of each phone.
+#[derive(Debug)]
+struct PhoneMetrics {
+    state: Family<Vec<(&'static str, String)>, Gauge>,
+    drift: Family<Vec<(&'static str, String)>, Gauge>,
+    proof: Family<Vec<(&'static str, String)>, Gauge>,
+}
+
+/// Times from a hundredth of a second to some minutes.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.01, 3.0, 10))
+}
+
+fn whole_seconds(time: Option<Duration>) -> i64 {
+    time.map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+}
+
 fn signed(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -314,6 +522,12 @@ mod tests {
         metrics.source_fetch("ok");
         metrics.bound_hit("body");
         metrics.webhook("fetched");
+        let second = Duration::from_secs(1);
+        metrics.times("start-up", second, &[("read", second)], Some(second));
+        metrics.set_queues([("store", 2)]);
+        metrics.set_source(None, Some(second), (1, 0));
+        metrics.api_request(true, 202);
+        metrics.kube_write("ok");
         metrics.set_store(false, &Stats { waits: 3, commits: 5, requests: 9, failures: 1 });
         let text = metrics.encode();
         for name in name::ALL {

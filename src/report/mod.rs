@@ -3,6 +3,7 @@
 //! - [`FleetAccess`]: what the API asks of the running service
 //! - [`api`]: the routes of the status server, as an axum router
 //! - [`plan`]: its route to what documents would change; `explain`: its route to where values come from
+//! - [`look`]: the route that has a phone read; `export`: those to documents out of what phones have
 //! - [`history`]: its route to the history
 //! - [`retry`]: the route that has a phone tried again
 //! - [`access`]: who may do what: loopback, tokens, the local user, Host and Origin
@@ -34,6 +35,7 @@ use crate::{
         audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         explain::Explanation,
+        export::{Export, ExportPage, NoExport},
         gate::{Approved, GateError, view::GateView},
         history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
@@ -61,11 +63,13 @@ pub mod back;
 pub mod brake;
 pub mod events;
 mod explain;
+mod export;
 pub mod gate;
 pub mod history;
 mod kube_acts;
 mod kube_events;
 pub mod kube_status;
+pub mod look;
 pub mod metrics;
 pub mod plan;
 pub mod problem;
@@ -94,8 +98,12 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn contact(&self, id: &str, by: &By) -> ContactAnswer;
     /// What documents would change. As much work as a revision, so it is called where blocking is allowed.
     fn plan(&self, documents: plan::Documents) -> PlanView;
-    /// Has a phone read, and not written in that session.
-    fn look(&self, id: &str, by: &By) -> ContactAnswer;
+    /// Has a phone read, and not written in that session: its managed items, or `all` that it has, declared or not.
+    fn look(&self, id: &str, all: bool, by: &By) -> ContactAnswer;
+    /// The document of a phone, out of what it has.
+    fn export(&self, id: &str) -> Result<Export, NoExport>;
+    /// Those of all declared phones, in pages.
+    fn exports(&self, site: Option<&str>, after: Option<&str>, limit: usize) -> ExportPage;
     /// A page of the history, the newest change first. Reads a file, so it is called where blocking is allowed; the
     /// error is for people.
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String>;
@@ -181,6 +189,8 @@ pub trait KubeAccess: FleetAccess {
     fn revision(&self) -> Option<Revision>;
     /// Has a phone asked to call.
     fn read_now(&self, name: &str);
+    /// A status was written to the cluster, or could not be.
+    fn kube_write(&self, result: &'static str);
 }
 
 /// What becomes of the wish to contact a phone.

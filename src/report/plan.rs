@@ -27,6 +27,9 @@ static PLANS: Semaphore = Semaphore::const_new(1);
 pub struct Documents {
     /// All files of the source.
     pub files: Vec<Document>,
+    /// A phone, by name or MAC, of which more is to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
 }
 
 /// One file.

@@ -175,8 +175,9 @@ impl Server {
         };
         let Ok(peer) = L::peer(&stream) else { return };
         let (router, limits, stop) = (self.router.clone(), self.limits.clone(), self.stop.clone());
+        let metrics = Arc::clone(&self.metrics);
         connections.spawn(async move {
-            attend(stream, peer, router, limits, stop).await;
+            attend(stream, peer, router, limits, metrics, stop).await;
             drop(place);
         });
     }
@@ -187,10 +188,21 @@ async fn attend<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     peer: Peer,
     router: Router,
     limits: ServerLimits,
+    metrics: Arc<ServiceMetrics>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let service =
-        service_fn(move |request: Request<Incoming>| answer(router.clone(), peer.clone(), request, limits.answer_time));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let is_act = !request.method().is_safe();
+        let answered = answer(router.clone(), peer.clone(), request, limits.answer_time);
+        let metrics = Arc::clone(&metrics);
+        async move {
+            let answered = answered.await;
+            if let Ok(response) = &answered {
+                metrics.api_request(is_act, response.status().as_u16());
+            }
+            answered
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)

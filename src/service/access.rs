@@ -13,6 +13,7 @@ use crate::{
         audit::{AuditEntry, AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         explain::Explanation,
+        export::{Export, ExportPage, NoExport},
         gate::{Approved, GateError, view::GateView},
         history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
@@ -113,8 +114,17 @@ impl FleetAccess for Access {
         answer
     }
 
-    fn look(&self, id: &str, by: &By) -> ContactAnswer {
+    fn export(&self, id: &str) -> Result<Export, NoExport> {
+        self.shared.with_fleet(|fleet, _| fleet.export(id))
+    }
+
+    fn exports(&self, site: Option<&str>, after: Option<&str>, limit: usize) -> ExportPage {
+        self.shared.with_fleet(|fleet, _| fleet.exports(site, after, limit))
+    }
+
+    fn look(&self, id: &str, all: bool, by: &By) -> ContactAnswer {
         let answer = self.shared.with_fleet(|fleet, now| match fleet.device(id) {
+            Some(device) if all => fleet.read_all(&device, now),
             Some(device) => fleet.look_at(&device, now),
             None => fleet::ContactAnswer::NotFound,
         });
@@ -159,7 +169,7 @@ impl FleetAccess for Access {
         let known = self.shared.with_fleet(|fleet, _| fleet.known());
         let wanted = Arc::new(spec::load_knowing(&snapshot, &*self.secrets, &known));
         let takeover = planned(&self.shared, &wanted);
-        self.shared.with_fleet(|fleet, _| fleet.preview(&takeover))
+        self.shared.with_fleet(|fleet, now| fleet.preview(&takeover, documents.phone.as_deref(), now))
     }
 
     fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, String> {
@@ -363,15 +373,17 @@ impl FleetAccess for Access {
     }
 
     fn metrics(&self) -> String {
-        let (census, counters, forgotten) = self
-            .shared
-            .with_fleet(|fleet, now| (fleet.census(now), fleet.counters().clone(), fleet.sightings_forgotten()));
+        let (census, counters, forgotten, waiting, now) = self.shared.with_fleet(|fleet, now| {
+            (fleet.census(now), fleet.counters().clone(), fleet.sightings_forgotten(), fleet.waiting(), now)
+        });
         let alerts = self.alerts();
         let metrics = &self.shared.metrics;
         metrics.set_fleet(&FleetCounts {
             states: census.states,
             pending: census.pending,
             drift_items: usize::try_from(census.drift).unwrap_or(usize::MAX),
+            refused_items: usize::try_from(census.refused).unwrap_or(usize::MAX),
+            oldest_pending: census.oldest_pending.map(|since| now.duration_since(since).unsigned_abs()),
             held_items: usize::try_from(census.held).unwrap_or(usize::MAX),
             stopped_sites: census.stopped_sites,
             not_applicable_items: usize::try_from(census.not_applicable).unwrap_or(usize::MAX),
@@ -381,6 +393,20 @@ impl FleetAccess for Access {
             alerts: alerts.by_kind(),
             recovering_sites: census.recovering_sites,
         });
+        let (phones, sessions) = waiting;
+        metrics.set_queues([
+            ("phones", phones),
+            ("sessions", sessions),
+            ("store", self.shared.saver.depth()),
+            ("history", self.shared.history.depth()),
+        ]);
+        let source = self.shared.source.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let away = source.away.map(|(_, since)| now.duration_since(since).unsigned_abs());
+        metrics.set_source(source.taken_at, away, source.problems);
+        if metrics.tells_phones() {
+            let all = self.shared.with_fleet(|fleet, now| fleet.each(now));
+            metrics.set_phones(&all);
+        }
         metrics.set_bound("sightings-forgotten", forgotten);
         metrics.set_history_lost(self.shared.history.lost());
         metrics.set_factory_resets(counters.factory_resets);
@@ -409,6 +435,10 @@ impl KubeAccess for Access {
         self.shared.with_fleet(|fleet, _| fleet.revision().cloned())
     }
 
+    fn kube_write(&self, result: &'static str) {
+        self.shared.metrics.kube_write(result);
+    }
+
     fn read_now(&self, name: &str) {
         let answer = self.shared.with_fleet(|fleet, now| match fleet.device(name) {
             Some(device) => fleet.ask_to_call(&device, now),
@@ -428,7 +458,7 @@ fn told(answer: fleet::ContactAnswer) -> ContactAnswer {
     }
 }
 
-fn bounds(counters: &Counters) -> [(&'static str, u64); 9] {
+fn bounds(counters: &Counters) -> [(&'static str, u64); 10] {
     [
         ("overload", counters.overload),
         ("site-overload", counters.site_overload),
@@ -438,6 +468,7 @@ fn bounds(counters: &Counters) -> [(&'static str, u64); 9] {
         ("contact-uris-refused", counters.contact_uris_refused),
         ("wrong-site", counters.wrong_site),
         ("drift-forgotten", counters.drift_forgotten),
+        ("inventories-forgotten", counters.inventories_forgotten),
         ("polls-outside", counters.polls_outside),
     ]
 }

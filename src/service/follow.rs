@@ -166,6 +166,7 @@ async fn take_over(shared: &Arc<Shared>, snapshot: Arc<Snapshot>, secrets: Arc<S
         let count = |severity| wanted.problems().iter().filter(|problem| problem.severity == severity).count();
         let mut source = shared.source.lock().unwrap_or_else(PoisonError::into_inner);
         source.taken = true;
+        source.taken_at = Some(jiff::Timestamp::now());
         source.problems = (count(Severity::Error), count(Severity::Warning));
         drop(source);
         Some(Loaded { snapshot, wanted })

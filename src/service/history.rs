@@ -64,6 +64,11 @@ impl HistoryQueue {
         self.more.notify_one();
     }
 
+    /// How many changes wait.
+    pub(super) fn depth(&self) -> usize {
+        self.lock().len()
+    }
+
     /// How many changes were lost.
     pub(super) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)

@@ -40,11 +40,13 @@ use shared::Shared;
 use crate::{
     fleet::{Fleet, fingerprint::FingerprintKey},
     phone::{
-        ContactClient, ContactSettings, DcmpMetrics, FailedHandshakes, ListenerError, ListenerMetrics, PhoneListener,
-        dcmp,
+        ContactClient, ContactSettings, DcmpMetrics, DcmpSettings, FailedHandshakes, ListenerError, ListenerMetrics,
+        PhoneListener, dcmp,
     },
-    report::{self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens},
-    source::{self, Identities, IdentityError, SecretsDir, SourceError, SourceSettings},
+    report::{
+        self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens, webhook::WebhookSettings,
+    },
+    source::{self, Identities, IdentityError, SecretsDir, SourceError, SourceSettings, Trigger},
     store::{
         Restored, Store, StoreError,
         key::{KeyError, fingerprint_key},
@@ -95,6 +97,14 @@ pub enum ServiceError {
         /// Why.
         source: std::io::Error,
     },
+    /// The metrics server could not start.
+    #[error("cannot serve metrics on {address}: {source}")]
+    Metrics {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The webhook server could not start.
     #[error("cannot take webhooks on {address}: {source}")]
     Webhook {
@@ -129,6 +139,8 @@ pub struct Running {
     pub status_address: SocketAddr,
     /// Where polls are served, if they are.
     pub dcmp_address: Option<SocketAddr>,
+    /// Where metrics are served to whoever asks, if they are.
+    pub metrics_address: Option<SocketAddr>,
     /// Where webhooks are taken, if they are.
     pub webhook_address: Option<SocketAddr>,
     shared: Arc<Shared>,
@@ -143,10 +155,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let (store, restored, key) = Box::pin(open_store(&settings)).await?;
     let mut seed = [0; 32];
     openssl::rand::rand_bytes(&mut seed).map_err(ServiceError::Random)?;
-    let polls = match settings.dcmp.clone() {
-        Some(settings) => Some((bind_polls(settings.listen).await?, settings)),
-        None => None,
-    };
+    let polls = bind_polls(settings.dcmp.clone()).await?;
     let dcmp_address = polls.as_ref().map(|((_, address), _)| *address);
     let mut decisions = settings.fleet.clone();
     if let (None, Some(host), Some(bound)) = (&decisions.poll_url, &decisions.public_address, dcmp_address) {
@@ -155,7 +164,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let mut fleet = Fleet::new(decisions, seed);
     fleet.set_fingerprint_key(key);
     let (listener_metrics, dcmp_metrics) = (ListenerMetrics::new(), DcmpMetrics::default());
-    let metrics = Arc::new(ServiceMetrics::new().with_part(|registry| {
+    let metrics = Arc::new(ServiceMetrics::new().with_phones(settings.status.phone_metrics).with_part(|registry| {
         listener_metrics.register(registry);
         dcmp_metrics.register(registry);
     }));
@@ -189,13 +198,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let status_address = status.local_addr().map_err(status_error)?;
     let source =
         source::start(if doubted { settings.source.clone().from_its_origin() } else { settings.source.clone() })?;
-    let identities = settings.age_identity.as_deref().map(Identities::read).transpose()?;
-    let mut secrets = SecretsDir::new(settings.secrets.clone()).with_identities(identities.unwrap_or_default());
-    if let SourceSettings::Kube(kube) = &settings.source {
-        secrets = secrets.with_cluster(Arc::clone(&kube.secrets));
-    }
-
-    let secrets = Arc::new(secrets);
+    let secrets = Arc::new(secrets_of(&settings)?);
     let mut tasks = JoinSet::new();
     let access = Arc::new(access::Access::new(Arc::clone(&shared), failures, store.clone(), Arc::clone(&secrets)));
     let api = || -> Result<_, ServiceError> {
@@ -203,15 +206,9 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         Ok(report::api::router(access.clone(), ApiSettings { hosts: settings.status.hosts.clone(), tokens }))
     };
     let limits = ServerLimits::default();
-    let mut webhook_address = None;
-    if let Some(webhook) = settings.webhook.clone() {
-        let failed = |source| ServiceError::Webhook { address: webhook.listen, source };
-        webhook.check().map_err(failed)?;
-        let tcp = TcpListener::bind(webhook.listen).await.map_err(failed)?;
-        webhook_address = Some(tcp.local_addr().map_err(failed)?);
-        let router = report::webhook::router(webhook, source.trigger.clone(), Arc::clone(&metrics));
-        tasks.spawn(report::server::serve(tcp, router, limits.clone(), Arc::clone(&metrics), stopped.clone()));
-    }
+    let mut side = Side { tasks: &mut tasks, limits: &limits, metrics: &metrics, stopped: &stopped };
+    let metrics_address = side.metrics(settings.status.metrics_listen, access.clone()).await?;
+    let webhook_address = side.webhook(settings.webhook.clone(), source.trigger.clone()).await?;
     tasks.spawn(report::server::serve(status, api()?, limits.clone(), Arc::clone(&metrics), stopped.clone()));
     let socket = report::socket::listen(&settings.state.join(SOCKET)).map_err(status_error)?;
     tasks.spawn(report::server::serve_unix(socket, api()?, limits, metrics, stopped.clone()));
@@ -239,7 +236,18 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         let _ = phones_stopped.wait_for(|stopped| *stopped).await;
     }));
     tracing::info!(phones = %phone_address, status = %status_address, "serving");
-    Ok(Running { phone_address, status_address, dcmp_address, webhook_address, shared, stop, tasks, listener, store })
+    Ok(Running {
+        phone_address,
+        status_address,
+        dcmp_address,
+        metrics_address,
+        webhook_address,
+        shared,
+        stop,
+        tasks,
+        listener,
+        store,
+    })
 }
 
 /// The store, what was found there, and the key of fingerprints.
@@ -261,11 +269,70 @@ async fn open_store(settings: &ServiceSettings) -> Result<(Store, Restored, Fing
     Ok((store, restored, given.unwrap_or(key)))
 }
 
-async fn bind_polls(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceError> {
-    let failed = |source| ServiceError::Dcmp { address, source };
-    let tcp = TcpListener::bind(address).await.map_err(failed)?;
+/// What servers beside the status server are started with.
+struct Side<'a> {
+    tasks: &'a mut JoinSet<()>,
+    limits: &'a ServerLimits,
+    metrics: &'a Arc<ServiceMetrics>,
+    stopped: &'a watch::Receiver<bool>,
+}
+
+impl Side<'_> {
+    /// Serves metrics to whoever asks, if that is set; where.
+    async fn metrics(
+        &mut self,
+        address: Option<SocketAddr>,
+        access: Arc<access::Access>,
+    ) -> Result<Option<SocketAddr>, ServiceError> {
+        let Some(address) = address else { return Ok(None) };
+        let failed = |source| ServiceError::Metrics { address, source };
+        let tcp = TcpListener::bind(address).await.map_err(failed)?;
+        let bound = tcp.local_addr().map_err(failed)?;
+        self.serve(tcp, report::api::metrics_router(access));
+        Ok(Some(bound))
+    }
+
+    /// Takes webhooks, if that is set; where.
+    async fn webhook(
+        &mut self,
+        webhook: Option<WebhookSettings>,
+        trigger: Trigger,
+    ) -> Result<Option<SocketAddr>, ServiceError> {
+        let Some(webhook) = webhook else { return Ok(None) };
+        let address = webhook.listen;
+        let failed = |source| ServiceError::Webhook { address, source };
+        webhook.check().map_err(failed)?;
+        let tcp = TcpListener::bind(address).await.map_err(failed)?;
+        let bound = tcp.local_addr().map_err(failed)?;
+        self.serve(tcp, report::webhook::router(webhook, trigger, Arc::clone(self.metrics)));
+        Ok(Some(bound))
+    }
+
+    fn serve(&mut self, tcp: TcpListener, router: axum::Router) {
+        let (limits, metrics, stopped) = (self.limits.clone(), Arc::clone(self.metrics), self.stopped.clone());
+        self.tasks.spawn(report::server::serve(tcp, router, limits, metrics, stopped));
+    }
+}
+
+/// Where polls are served, if they are.
+async fn bind_polls(
+    settings: Option<DcmpSettings>,
+) -> Result<Option<((TcpListener, SocketAddr), DcmpSettings)>, ServiceError> {
+    let Some(settings) = settings else { return Ok(None) };
+    let failed = |source| ServiceError::Dcmp { address: settings.listen, source };
+    let tcp = TcpListener::bind(settings.listen).await.map_err(failed)?;
     let bound = tcp.local_addr().map_err(failed)?;
-    Ok((tcp, bound))
+    Ok(Some(((tcp, bound), settings)))
+}
+
+/// Where secrets are read.
+fn secrets_of(settings: &ServiceSettings) -> Result<SecretsDir, ServiceError> {
+    let identities = settings.age_identity.as_deref().map(Identities::read).transpose()?;
+    let secrets = SecretsDir::new(settings.secrets.clone()).with_identities(identities.unwrap_or_default());
+    Ok(match &settings.source {
+        SourceSettings::Kube(kube) => secrets.with_cluster(Arc::clone(&kube.secrets)),
+        _ => secrets,
+    })
 }
 
 impl Running {

@@ -11,6 +11,7 @@ const NAMED: usize = 10;
 
 pub(super) fn tell(report: &SessionReport, metrics: &ServiceMetrics) {
     metrics.session(report.reason, report.result.as_str());
+    metrics.times(report.reason, report.took, &report.steps, report.proven_after);
     let phone = report.name.as_deref().unwrap_or(report.device.as_str());
     let (reason, result) = (report.reason, report.result.as_str());
     let problem = report.problem.as_deref().unwrap_or_default();

@@ -116,6 +116,12 @@ impl Saver {
         room
     }
 
+    /// How many records and acts wait.
+    pub(super) fn depth(&self) -> usize {
+        let waiting = self.lock();
+        waiting.records.len() + waiting.acts.len()
+    }
+
     /// Waits until all that waits now has been tried; whether it is stored.
     pub(super) async fn flush(&self) -> bool {
         let (done, tried) = oneshot::channel();

@@ -74,6 +74,8 @@ mod tests {
             drift: number,
             took: Duration::ZERO,
             revision: None,
+            steps: Vec::new(),
+            proven_after: None,
         }
     }
 

@@ -87,6 +87,10 @@ pub struct StatusSettings {
     pub hosts: Vec<String>,
     /// The file of tokens.
     pub tokens: Option<PathBuf>,
+    /// Where metrics are served to whoever asks, if they are.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Whether each phone has metrics of its own.
+    pub phone_metrics: bool,
 }
 
 /// How long the history is kept.

@@ -46,6 +46,8 @@ pub struct Shared {
 pub struct SourceState {
     /// Whether a revision was taken over since the start.
     pub taken: bool,
+    /// When the newest revision was taken over.
+    pub taken_at: Option<Timestamp>,
     /// Why the source cannot be read, and since when.
     pub away: Option<(String, Timestamp)>,
     /// Errors and warnings of the newest revision.

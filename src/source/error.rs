@@ -105,6 +105,14 @@ pub enum SourceError {
         /// Why.
         detail: String,
     },
+    /// A revision of the repository around a folder cannot be read.
+    #[error("cannot read a revision of {folder}: {detail}")]
+    Revision {
+        /// The folder.
+        folder: PathBuf,
+        /// Why, and what to do.
+        detail: String,
+    },
     /// The source is being stopped.
     #[error("the source is being stopped")]
     Stopped,
@@ -127,6 +135,7 @@ impl SourceError {
             Self::Credential { .. } => "credential",
             Self::Mirror { .. } => "mirror",
             Self::Folder { .. } => "folder",
+            Self::Revision { .. } => "revision",
             Self::Stopped => "stopped",
         }
     }

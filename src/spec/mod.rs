@@ -9,6 +9,7 @@
 //! - [`problem`]: what is wrong with a document, where, and what to do; [`code`]: the word for each kind of problem
 //! - [`story`]: where a value comes from
 //! - [`secret_ref`]: references in place of secrets
+//! - [`export`]: a document out of what a phone has; `written`: YAML with every text in quotes
 //! - [`crd`]: the documents as Kubernetes knows them
 //! - [`known`]: what is known of phones beside the documents
 //! - [`snapshot`]: the files of one state of a source, which [`load()`] turns into [`Wanted`]
@@ -21,6 +22,7 @@ pub mod code;
 pub mod crd;
 pub mod desired;
 mod digest;
+pub mod export;
 pub mod ignore;
 mod insist;
 pub mod known;
@@ -44,6 +46,7 @@ pub mod story;
 mod suggest;
 pub mod wanted;
 pub mod window;
+mod written;
 mod yaml;
 pub mod zone;
 

@@ -67,3 +67,27 @@ impl Serialize for Secret {
         serializer.serialize_str(MASK)
     }
 }
+
+/// A text as people may see it: user and password of a URL are masked (R-1109).
+pub fn without_credentials(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest.get(..end).and_then(|authority| authority.rfind('@')) {
+        Some(at) => format!("{scheme}://{MASK}{}", rest.get(at..).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_credentials;
+
+    #[test]
+    fn credentials_in_a_url_are_masked_and_nothing_else_is() {
+        assert_eq!(without_credentials("http://ada:pw@host/x?y=a@b"), "http://***@host/x?y=a@b");
+        assert_eq!(without_credentials("ftp://ada@host"), "ftp://***@host");
+        for plain in ["http://host/a@b", "ada@example.org", "192.0.2.5", "", "://", "http://"] {
+            assert_eq!(without_credentials(plain), plain);
+        }
+    }
+}

@@ -17,6 +17,7 @@ use phoneops::{
         audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         explain::Explanation,
+        export::{Export, ExportPage, NoExport},
         gate::{Approved, GateError, view::GateView},
         history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
@@ -160,7 +161,15 @@ impl FleetAccess for MadeUp {
         None
     }
 
-    fn look(&self, _: &str, _: &By) -> ContactAnswer {
+    fn export(&self, _: &str) -> Result<Export, NoExport> {
+        Err(NoExport::NotFound)
+    }
+
+    fn exports(&self, _: Option<&str>, _: Option<&str>, _: usize) -> ExportPage {
+        ExportPage::default()
+    }
+
+    fn look(&self, _: &str, _: bool, _: &By) -> ContactAnswer {
         ContactAnswer::NotFound
     }
 

@@ -130,7 +130,6 @@ fn all_that_can_be_switched_on_is_there_and_reaches_the_service() {
     serve
     --kubernetes
     --namespace=ward,office
-    --site-selector=region=north,line=thin
     --shard=north
     --config=/etc/phoneops/phoneops.yaml
     --state=/var/lib/phoneops

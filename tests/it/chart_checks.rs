@@ -19,8 +19,6 @@ use crate::{
     kube_server::Cluster,
 };
 
-/// Flags that the chart gives and that come with replicas.
-const LATER: [&str; 4] = ["metrics-listen", "shard", "site-selector", "pod"];
 /// Kinds that the strict schemas do not know: those of other projects.
 const FOREIGN: [&str; 3] = ["Certificate", "PodMonitor", "PrometheusRule"];
 const SETS: [&str; 3] = ["minimal", "everything", "volume"];
@@ -67,7 +65,6 @@ fn the_schema_takes_each_value_there_is_and_refuses_wrong_ones_by_their_place() 
         ("replica: 2", "'replica' was unexpected"),
         ("replicas: \"2\"", "replicas: '2' is not of type 'integer'"),
         ("namespaces: [Voice]", "namespaces.0"),
-        ("siteSelector: north", "siteSelector"),
         ("shard: North", "shard"),
         ("tls: {mode: old}", "tls.mode"),
         ("phones: {port: 443}", "phones.port"),
@@ -121,7 +118,7 @@ fn each_flag_and_variable_that_the_pod_is_given_is_one_of_the_service() {
     let serve = command.find_subcommand("serve").unwrap();
     let flags: BTreeSet<String> =
         serve.get_arguments().filter_map(|argument| argument.get_long()).map(str::to_owned).collect();
-    let is_known = |flag: &str| flags.contains(flag) || LATER.contains(&flag);
+    let is_known = |flag: &str| flags.contains(flag);
     for set in SETS {
         let all = rendered(&[values(set)]);
         let container = the(&all, "Deployment", "phoneops")["spec"]["template"]["spec"]["containers"][0].clone();

@@ -71,6 +71,41 @@ async fn a_folder_is_planned_grouped_and_judged_and_nothing_of_it_is_taken_over(
         assert_eq!((has(phone, "sntp-addr").as_str(), stage.view(number).state), ("192.0.2.5", State::InSync));
         assert_eq!(phone.contacts_received(), 0, "nobody was asked");
     }
+    // what git has is planned as it stood there, whatever lies in the folder
+    let git = |words: &[&str]| {
+        let identity = ["-c", "user.name=T", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"];
+        let done = std::process::Command::new("git").arg("-C").arg(&tree).args(identity).args(words).output().unwrap();
+        assert!(done.status.success(), "{words:?}: {done:?}");
+    };
+    git(&["init", "-q"]);
+    for (name, sntp) in [("first", "192.0.2.5"), ("second", "192.0.2.66")] {
+        write(&documents(&format!("sntp-addr: {sntp}"), PHONES));
+        git(&["add", "-A"]);
+        git(&["commit", "-q", "-m", name]);
+    }
+    fs::write(tree.join("all.yaml"), "broken: [").unwrap();
+    let folder = tree.to_str().unwrap();
+    let of_revision = async |rev: &str| command(&stage, &["plan", folder, "--rev", rev, "--phone", "phone-1"]).await;
+    let (code, told) = of_revision("HEAD").await;
+    assert!(code == 1 && told.contains("  sntp-addr 192.0.2.5 → 192.0.2.66"), "{code} {told}");
+    let (code, told) = of_revision("HEAD~1").await;
+    assert!(code == 0 && told.contains("phone-1 (") && told.contains("  nothing"), "{code} {told}");
+    let (code, told) = of_revision("nowhere").await;
+    assert!(code == 2 && told.contains("\"nowhere\"") && told.contains("git log"), "{code} {told}");
+    // what was never read cannot be known to change, nor to stay
+    write(&documents("sntp-addr: 192.0.2.5", PHONES + 1));
+    let (code, told) = plan("text").await;
+    assert!(code == 3 && told.contains("never read, so all counts as new: 1: phone-3"), "{code} {told}");
+    // without the service, against the documents of another folder
+    let other = stage.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("all.yaml"), documents("sntp-addr: 192.0.2.7", PHONES + 1)).unwrap();
+    let mut offline = phoneops("plan");
+    offline.arg(&tree).arg("--against").arg(&other);
+    let (code, told) = run(offline).await;
+    assert!(code == 1 && told.contains("  sntp-addr = 192.0.2.5 on 4: phone-0, phone-1"), "{code} {told}");
+    write(&documents("sntp-addr: 192.0.2.6", 1));
+
     // the right to read is enough
     fs::write(stage.path("reader"), READ).unwrap();
     let server = format!("http://{}", stage.running().status_address);

@@ -123,12 +123,14 @@ async fn everywhere(program: &Program) -> Vec<String> {
     let revisions = api_as(program.status, "GET /revisions", None).await.body;
     let names = revisions.split("href=\"/revisions/").skip(1).filter_map(|rest| rest.split('"').next());
     asked.extend(names.map(|name| format!("/revisions/{name}")));
+    asked.extend((0..8).map(|number| format!("/api/v1/phones/phone-{number}/export")));
     let pages = [
         "/api/v1/phones",
         "/api/v1/history?limit=500",
         "/api/v1/phones?state=Invalid",
         "/api/v1/undeclared",
         "/api/v1/gate",
+        "/api/v1/export",
         "/api/v1/alerts",
         "/api/v1/safety",
         "/api/v1/leftovers",

@@ -195,7 +195,13 @@ impl Stage {
             contact: ContactSettings::default(),
             dcmp: None,
             webhook: None,
-            status: StatusSettings { listen: here, hosts: Vec::new(), tokens: Some(at("tokens")) },
+            status: StatusSettings {
+                listen: here,
+                hosts: Vec::new(),
+                tokens: Some(at("tokens")),
+                metrics_listen: None,
+                phone_metrics: false,
+            },
             fleet: fleet::Settings {
                 contact_spacing: SPACING,
                 contact_gap: ms(80),

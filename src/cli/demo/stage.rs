@@ -134,7 +134,13 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
         contact: ContactSettings::default(),
         dcmp: None,
         webhook: None,
-        status: StatusSettings { listen: status, hosts: Vec::new(), tokens: None },
+        status: StatusSettings {
+            listen: status,
+            hosts: Vec::new(),
+            tokens: None,
+            metrics_listen: None,
+            phone_metrics: false,
+        },
         fleet: fleet::Settings {
             contact_spacing: Duration::from_secs(1),
             contact_gap: Duration::from_secs(2),

@@ -11,10 +11,12 @@ use crate::{
     fleet::{
         Fleet,
         plan::{Writes, is_risky},
-        show::without_credentials,
     },
     spec::SiteName,
-    wpi::{ItemId, secret::MASK},
+    wpi::{
+        ItemId,
+        secret::{MASK, without_credentials},
+    },
 };
 
 /// Most different changes that a plan keeps; beyond that they are counted.
@@ -54,6 +56,7 @@ impl Plan {
                 index: item.id.index.map(|index| index.0),
                 to: item.to.as_deref().map_or_else(|| MASK.to_owned(), without_credentials),
                 risky: is_risky(item.effect).then(|| item.effect.as_str().to_owned()),
+                put_back: item.put_back,
                 phones: 0,
                 names: Vec::new(),
             });
@@ -90,6 +93,9 @@ pub struct PlannedChange {
     pub to: String,
     /// Its effect, where that is service, safety or lockout.
     pub risky: Option<String>,
+    /// Whether nobody names the item any more, so that it is put back.
+    #[serde(default)]
+    pub put_back: bool,
     /// On how many phones.
     pub phones: usize,
     /// The first ten of them.

@@ -95,6 +95,7 @@ fn glance(text: &str) -> Glance {
         index: None,
         to: text.to_owned(),
         risky: Some(text.to_owned()),
+        put_back: false,
         phones: 1,
         names: vec![text.to_owned()],
     };

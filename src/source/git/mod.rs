@@ -4,6 +4,7 @@
 //! - [`options`]: time-outs and certificate authority, once for the process
 //! - [`credentials`]: token, ssh key, agent
 //! - [`hostkey`]: known hosts
+//! - [`local`]: a revision of the repository somebody works in
 //! - [`mirror`]: the bare mirror and the fetch into it
 //! - [`tree`]: one commit's files
 //! - [`approval`]: what a commit says of how many phones it may change
@@ -14,6 +15,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+pub use self::local::read_revision;
 use self::{mirror::Mirror, options::ProcessOptions, tree::Folder, url::GitUrl};
 use super::{
     SourceError,
@@ -24,6 +26,7 @@ use crate::spec::{Revision, Snapshot};
 mod approval;
 mod credentials;
 mod hostkey;
+mod local;
 mod mirror;
 mod options;
 mod problem;

@@ -12,6 +12,7 @@ use crate::{
         ignore::Ignore,
         pause::Pause,
         problem::{Problem, Severity},
+        written::Yaml,
         yaml::{Mark, Node, plain},
     },
     wpi::{Index, ItemId, ItemName},
@@ -146,6 +147,26 @@ pub(in crate::spec) enum PauseWord {
     Lift,
     /// A pause.
     Pause(Pause),
+}
+
+/// A rule as a document says it.
+pub(in crate::spec) fn written(rule: &Ignore) -> Yaml {
+    let mut fields = vec![("item".to_owned(), Yaml::text(rule.id.name.as_str()))];
+    fields.extend(rule.id.index.map(|index| ("index".to_owned(), Yaml::Number(index.0.into()))));
+    fields.push(("reason".to_owned(), Yaml::text(&*rule.reason)));
+    fields.extend(rule.until.map(|until| ("until".to_owned(), Yaml::text(until.to_string()))));
+    Yaml::Map(fields)
+}
+
+impl PauseWord {
+    /// What it says, as a document says it.
+    pub(in crate::spec) fn written(&self) -> Yaml {
+        let Self::Pause(pause) = self else { return Yaml::Truth(false) };
+        let mut fields =
+            vec![("reason".to_owned(), Yaml::text(&*pause.reason)), ("by".to_owned(), Yaml::text(&*pause.by))];
+        fields.extend(pause.until.map(|until| ("until".to_owned(), Yaml::text(until.to_string()))));
+        Yaml::Map(fields)
+    }
 }
 
 /// Reads `policy.pause`; one with an end is added to `endings`.

@@ -12,8 +12,10 @@ use crate::{
     catalogue::Scalar,
     spec::{
         code,
+        export::written_duration,
         ignore::{Ignore, over},
         policy::{LockoutItems, Mode, OnRemove, Policy, Restart, UserItems},
+        written::Yaml,
         yaml::Node,
     },
 };
@@ -69,6 +71,29 @@ impl PolicyLayer {
     /// Whether it says nothing.
     pub(in crate::spec) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The fields as a document says them.
+    pub(in crate::spec) fn written(&self) -> Yaml {
+        fn word(word: impl std::fmt::Debug) -> Yaml {
+            Yaml::text(format!("{word:?}"))
+        }
+        let windows = || self.windows.as_ref().map(WindowList::written);
+        let ignore = || self.ignore.as_ref().map(|rules| Yaml::List(rules.iter().map(ignore::written).collect()));
+        let fields = [
+            ("mode", self.mode.map(word)),
+            ("interval", self.interval.map(written_duration)),
+            ("lockoutItems", self.lockout_items.map(word)),
+            ("userItems", self.user_items.map(word)),
+            ("onRemove", self.on_remove.map(word)),
+            ("soleServer", self.sole_server.map(Yaml::Truth)),
+            ("selfHealLimit", self.self_heal_limit.map(|limit| Yaml::Number(limit.into()))),
+            ("restart", self.restart.map(word)),
+            ("ignore", ignore()),
+            ("windows", windows()),
+            ("pause", self.pause.as_ref().map(PauseWord::written)),
+        ];
+        Yaml::Map(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
     }
 }
 

@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use super::{Findings, duration, fields, scalar};
 use crate::spec::{
     code,
+    export::written_duration,
     problem::{Place, Problem, Severity},
     window::{DURATIONS, Schedule, Window},
+    written::Yaml,
     yaml::Node,
     zone::Zone,
 };
@@ -30,6 +32,23 @@ pub(in crate::spec) struct ZonelessWindow {
     duration: Duration,
     time_zone: Option<Zone>,
     place: Place,
+}
+
+impl WindowList {
+    /// The list as a document says it.
+    pub(in crate::spec) fn written(&self) -> Yaml {
+        let window = |schedule: &Schedule, length: Duration, zone: Option<&Zone>| {
+            let mut fields = vec![
+                ("schedule".to_owned(), Yaml::text(schedule.as_str())),
+                ("duration".to_owned(), written_duration(length)),
+            ];
+            fields.extend(zone.map(|zone| ("timeZone".to_owned(), Yaml::text(zone.name()))));
+            Yaml::Map(fields)
+        };
+        let ready = self.ready.iter().map(|own| window(&own.schedule, own.duration, Some(&own.time_zone)));
+        let zoneless = self.zoneless.iter().map(|own| window(&own.schedule, own.duration, own.time_zone.as_ref()));
+        Yaml::List(ready.chain(zoneless).collect())
+    }
 }
 
 impl ZonelessWindow {

@@ -1,5 +1,6 @@
 //! Tests of the documents layer as a whole: text in, phones and problems out.
 
+mod export;
 mod fixture;
 mod insist;
 mod isolation;
