@@ -16,6 +16,8 @@
 //!   [`release`]: those that end an Abandoned phone
 //! - [`back`]: the route that tells who has come back after an outage
 //! - [`alert`]: the routes of alerts, and of what decides over emergency calls
+//! - [`alerts`]: alerts told to people elsewhere
+//! - [`outgoing`]: requests to servers of other people
 //! - [`webhook`]: a forge tells that somebody has pushed
 //! - [`kube_status`]: the status of resources in a cluster; `kube_events`: what changed in it;
 //!   `kube_acts`: brakes and approvals that are resources
@@ -29,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     fleet::{
         RestartAnswer,
-        alert::AlertList,
+        alert::{AlertCounts, AlertList, Rules, Told},
         audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         explain::Explanation,
@@ -53,6 +55,7 @@ use crate::{
 pub mod access;
 pub mod act;
 pub mod alert;
+pub mod alerts;
 pub mod api;
 pub mod audit;
 pub mod back;
@@ -64,6 +67,7 @@ mod kube_acts;
 mod kube_events;
 pub mod kube_status;
 pub mod metrics;
+pub mod outgoing;
 pub mod plan;
 pub mod problem;
 pub mod release;
@@ -164,6 +168,19 @@ pub trait KubeAccess: FleetAccess {
     fn revision(&self) -> Option<Revision>;
     /// Has a phone asked to call.
     fn read_now(&self, name: &str);
+}
+
+/// What telling alerts needs. Each call answers from memory.
+pub trait AlertAccess: FleetAccess {
+    /// Decides which alerts fire and which are over. Whether that is new, and then it is to be [kept](FleetAccess::kept)
+    /// before anybody is told.
+    fn decide_alerts(&self, rules: &Rules) -> bool;
+    /// The alerts that fire, and those of which something is still to be told.
+    fn told_alerts(&self) -> Vec<Told>;
+    /// Notes what was told to a target.
+    fn alerts_told(&self, target: &str, keys: &[String]);
+    /// How telling stands.
+    fn alert_counts(&self) -> AlertCounts;
 }
 
 /// What becomes of the wish to contact a phone.

@@ -32,13 +32,15 @@ pub use settings::{HistorySettings, ServiceSettings, StatusSettings};
 use shared::Shared;
 
 use crate::{
-    fleet::Fleet,
+    fleet::{self, Fleet},
     phone::{
         ContactClient, ContactSettings, DcmpMetrics, FailedHandshakes, ListenerError, ListenerMetrics, PhoneListener,
         dcmp,
     },
-    report::{self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens},
-    source::{self, Identities, IdentityError, SecretsDir, SourceError, SourceSettings},
+    report::{
+        self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens, webhook::WebhookSettings,
+    },
+    source::{self, Identities, IdentityError, SecretsDir, SourceError, SourceSettings, Trigger},
     store::{
         Store, StoreError,
         key::{KeyError, fingerprint_key},
@@ -90,6 +92,9 @@ pub enum ServiceError {
         /// Why.
         source: std::io::Error,
     },
+    /// Nobody can be told of alerts as it is set.
+    #[error(transparent)]
+    Alerts(#[from] report::alerts::AlertSettingsError),
     /// The file of tokens is not usable.
     #[error(transparent)]
     Tokens(#[from] report::tokens::TokensError),
@@ -117,6 +122,7 @@ pub struct Running {
     pub webhook_address: Option<SocketAddr>,
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
+    may_tell: watch::Sender<bool>,
     tasks: JoinSet<()>,
     listener: JoinHandle<()>,
     store: Store,
@@ -138,11 +144,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         None => None,
     };
     let dcmp_address = polls.as_ref().map(|((_, address), _)| *address);
-    let mut decisions = settings.fleet.clone();
-    if let (None, Some(host), Some(bound)) = (&decisions.poll_url, &decisions.public_address, dcmp_address) {
-        decisions.poll_url = Some(dcmp::url(host, bound.port()).into());
-    }
-    let mut fleet = Fleet::new(decisions, seed);
+    let mut fleet = Fleet::new(decisions(&settings, dcmp_address), seed);
     let random = |bytes: &mut [u8; 32]| openssl::rand::rand_bytes(bytes).map_err(std::io::Error::other);
     fleet.set_fingerprint_key(fingerprint_key(&settings.state, settings.fingerprint_key.as_deref(), random)?);
     let (listener_metrics, dcmp_metrics) = (ListenerMetrics::new(), DcmpMetrics::default());
@@ -180,13 +182,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let status_address = status.local_addr().map_err(status_error)?;
     let source =
         source::start(if doubted { settings.source.clone().from_its_origin() } else { settings.source.clone() })?;
-    let identities = settings.age_identity.as_deref().map(Identities::read).transpose()?;
-    let mut secrets = SecretsDir::new(settings.secrets.clone()).with_identities(identities.unwrap_or_default());
-    if let SourceSettings::Kube(kube) = &settings.source {
-        secrets = secrets.with_cluster(Arc::clone(&kube.secrets));
-    }
-
-    let secrets = Arc::new(secrets);
+    let secrets = Arc::new(secrets_of(&settings)?);
     let mut tasks = JoinSet::new();
     let access = Arc::new(access::Access::new(Arc::clone(&shared), failures, store.clone(), Arc::clone(&secrets)));
     let api = || -> Result<_, ServiceError> {
@@ -194,15 +190,12 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         Ok(report::api::router(access.clone(), ApiSettings { hosts: settings.status.hosts.clone(), tokens }))
     };
     let limits = ServerLimits::default();
-    let mut webhook_address = None;
-    if let Some(webhook) = settings.webhook.clone() {
-        let failed = |source| ServiceError::Webhook { address: webhook.listen, source };
-        webhook.check().map_err(failed)?;
-        let tcp = TcpListener::bind(webhook.listen).await.map_err(failed)?;
-        webhook_address = Some(tcp.local_addr().map_err(failed)?);
-        let router = report::webhook::router(webhook, source.trigger.clone(), Arc::clone(&metrics));
-        tasks.spawn(report::server::serve(tcp, router, limits.clone(), Arc::clone(&metrics), stopped.clone()));
-    }
+    let webhook_address = match settings.webhook.clone() {
+        Some(webhook) => Some(take_webhooks(&mut tasks, webhook, source.trigger.clone(), &metrics, &stopped).await?),
+        None => None,
+    };
+    let (may_tell, telling) = watch::channel(true);
+    tell_others(&mut tasks, &settings, &access, &metrics, &telling, &stopped)?;
     tasks.spawn(report::server::serve(status, api()?, limits.clone(), Arc::clone(&metrics), stopped.clone()));
     let socket = report::socket::listen(&settings.state.join(SOCKET)).map_err(status_error)?;
     tasks.spawn(report::server::serve_unix(socket, api()?, limits, metrics, stopped.clone()));
@@ -223,7 +216,71 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         let _ = phones_stopped.wait_for(|stopped| *stopped).await;
     }));
     tracing::info!(phones = %phone_address, status = %status_address, "serving");
-    Ok(Running { phone_address, status_address, dcmp_address, webhook_address, shared, stop, tasks, listener, store })
+    Ok(Running {
+        phone_address,
+        status_address,
+        dcmp_address,
+        webhook_address,
+        shared,
+        stop,
+        may_tell,
+        tasks,
+        listener,
+        store,
+    })
+}
+
+/// The settings of the decisions, with the address of polls.
+fn decisions(settings: &ServiceSettings, dcmp_address: Option<SocketAddr>) -> fleet::Settings {
+    let mut decisions = settings.fleet.clone();
+    if let (None, Some(host), Some(bound)) = (&decisions.poll_url, &decisions.public_address, dcmp_address) {
+        decisions.poll_url = Some(dcmp::url(host, bound.port()).into());
+    }
+    decisions
+}
+
+/// Where the content of secrets is.
+fn secrets_of(settings: &ServiceSettings) -> Result<SecretsDir, ServiceError> {
+    let identities = settings.age_identity.as_deref().map(Identities::read).transpose()?;
+    let secrets = SecretsDir::new(settings.secrets.clone()).with_identities(identities.unwrap_or_default());
+    Ok(match &settings.source {
+        SourceSettings::Kube(kube) => secrets.with_cluster(Arc::clone(&kube.secrets)),
+        _ => secrets,
+    })
+}
+
+/// Takes what forges tell; where.
+async fn take_webhooks(
+    tasks: &mut JoinSet<()>,
+    webhook: WebhookSettings,
+    trigger: Trigger,
+    metrics: &Arc<ServiceMetrics>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<SocketAddr, ServiceError> {
+    let failed = |source| ServiceError::Webhook { address: webhook.listen, source };
+    webhook.check().map_err(failed)?;
+    let tcp = TcpListener::bind(webhook.listen).await.map_err(failed)?;
+    let address = tcp.local_addr().map_err(failed)?;
+    let router = report::webhook::router(webhook, trigger, Arc::clone(metrics));
+    let limits = ServerLimits::default();
+    tasks.spawn(report::server::serve(tcp, router, limits, Arc::clone(metrics), stopped.clone()));
+    Ok(address)
+}
+
+/// Starts what tells people elsewhere, as long as this process may.
+fn tell_others(
+    tasks: &mut JoinSet<()>,
+    settings: &ServiceSettings,
+    access: &Arc<access::Access>,
+    metrics: &Arc<ServiceMetrics>,
+    may_tell: &watch::Receiver<bool>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(), ServiceError> {
+    if settings.alerts.tells_somebody() {
+        let (desk, alerts, metrics) = (access.clone(), settings.alerts.clone(), Arc::clone(metrics));
+        tasks.spawn(report::alerts::start(desk, alerts, metrics, may_tell.clone(), stopped.clone())?);
+    }
+    Ok(())
 }
 
 async fn bind_polls(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceError> {
@@ -256,6 +313,12 @@ impl Running {
             _ = self.tasks.join_next() => {}
             _ = &mut self.listener => {}
         }
+    }
+
+    /// Whether this process may tell people elsewhere of alerts; true from the start. One that is not the active one any
+    /// more must not.
+    pub fn may_tell(&self) -> &watch::Sender<bool> {
+        &self.may_tell
     }
 
     /// The fleet and its surroundings, for a caller in the same process.

@@ -194,6 +194,7 @@ impl Stage {
             contact: ContactSettings::default(),
             dcmp: None,
             webhook: None,
+            alerts: phoneops::report::alerts::AlertSettings::default(),
             status: StatusSettings { listen: here, hosts: Vec::new(), tokens: Some(at("tokens")) },
             fleet: fleet::Settings {
                 contact_spacing: SPACING,
