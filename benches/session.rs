@@ -117,6 +117,7 @@ async fn serve(folder: &Path) -> Outcome<Running> {
         contact: ContactSettings::default(),
         dcmp: None,
         webhook: None,
+        alerts: phoneops::report::alerts::AlertSettings::default(),
         age_identity: None,
         fingerprint_key: None,
         cluster: ClusterSettings::default(),

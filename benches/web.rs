@@ -55,6 +55,7 @@ async fn main() -> ExitCode {
         state: at("state"),
         store: store::OpenOptions::default(),
         cluster: ClusterSettings::default(),
+        alerts: phoneops::report::alerts::AlertSettings::default(),
         history: HistorySettings::default(),
         phone: ListenerSettings::new(here, certificate),
         contact: ContactSettings::default(),

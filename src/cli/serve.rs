@@ -11,7 +11,11 @@ use super::{Exit, log};
 use crate::{
     fleet,
     phone::{CertificateSource, ContactSettings, DcmpSettings, ListenerSettings, TlsMode},
-    report::webhook::WebhookSettings,
+    report::{
+        alerts::{AlertSettings, settings::HookSettings},
+        outgoing::Address,
+        webhook::WebhookSettings,
+    },
     service::{self, ClusterSettings, HistorySettings, ServiceSettings, StatusSettings},
     source::{DirSettings, GitSettings, KubeSettings, SourceSettings},
     store,
@@ -188,6 +192,24 @@ pub struct Args {
     /// Metrics of each phone, too: state, items that differ, last message, last proof
     #[arg(long, env = "PHONEOPS_PHONE_METRICS")]
     pub phone_metrics: bool,
+    /// An Alertmanager that is told of alerts (may be given more than once); without /api/v2/alerts
+    #[arg(long = "alertmanager", env = "PHONEOPS_ALERTMANAGER", value_name = "URL", value_delimiter = ',', value_parser = Address::parse)]
+    pub alertmanagers: Vec<Address>,
+    /// A webhook that is told of alerts, in signed JSON
+    #[arg(long, env = "PHONEOPS_ALERT_WEBHOOK", value_name = "URL", requires = "alert_webhook_secret_file", value_parser = Address::parse)]
+    pub alert_webhook: Option<Address>,
+    /// File with the secret that it is signed with
+    #[arg(long, env = "PHONEOPS_ALERT_WEBHOOK_SECRET_FILE", value_name = "FILE")]
+    pub alert_webhook_secret_file: Option<PathBuf>,
+    /// File with the address of a webhook of Slack, Mattermost or the like, which is a secret
+    #[arg(long, env = "PHONEOPS_ALERT_SLACK_URL_FILE", value_name = "FILE")]
+    pub alert_slack_url_file: Option<PathBuf>,
+    /// Certificate authorities of these servers, as PEM, beside the system's
+    #[arg(long, env = "PHONEOPS_ALERT_CA", value_name = "FILE")]
+    pub alert_ca: Option<PathBuf>,
+    /// How long the cause of an alert has to last before it is told; what waits for a person is told at once
+    #[arg(long, env = "PHONEOPS_ALERT_FOR", default_value = "10m", value_parser = duration)]
+    pub alert_for: Duration,
     /// File of API tokens: name:rights:sha256, one a line
     #[arg(long, env = "PHONEOPS_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
@@ -298,6 +320,7 @@ impl Args {
                 .webhook_listen
                 .zip(self.webhook_secret_file.clone())
                 .map(|(listen, secret_file)| WebhookSettings { listen, secret_file, branch: self.branch.clone() }),
+            alerts: self.alerts(),
             fleet: fleet::Settings {
                 report_only: self.report_only,
                 contact_spacing: self.contact_spacing,
@@ -328,6 +351,18 @@ impl Args {
                 ..fleet::Settings::default()
             },
             xml: Limits { body: self.body_limit, ..Limits::default() },
+        }
+    }
+
+    fn alerts(&self) -> AlertSettings {
+        let hook = self.alert_webhook.clone().zip(self.alert_webhook_secret_file.clone());
+        AlertSettings {
+            alertmanagers: self.alertmanagers.clone(),
+            webhook: hook.map(|(address, secret_file)| HookSettings { address, secret_file }),
+            slack_file: self.alert_slack_url_file.clone(),
+            ca: self.alert_ca.clone(),
+            hold: self.alert_for,
+            ..AlertSettings::default()
         }
     }
 

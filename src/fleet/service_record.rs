@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{brake::Brakes, gate::GateRecord};
+use super::{alert::AlertRecord, brake::Brakes, gate::GateRecord};
 
 /// All that is kept of the service. A field that an older phoneops did not have is as it is by saying nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,4 +20,7 @@ pub struct ServiceRecord {
     /// When the service was last there, to within some minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_alive: Option<Timestamp>,
+    /// Which alerts were told, and to whom something of them is still to be told; bounded.
+    #[serde(skip_serializing_if = "AlertRecord::is_empty")]
+    pub alerts: AlertRecord,
 }

@@ -201,16 +201,42 @@ words! {
 }
 
 words! {
-    /// What an alert is about.
+    /// What an alert is about, most pressing first. What each means and what to do stands in `alert/kind.rs`.
     AlertKind {
         /// An item that decides over emergency calls is not as it should be.
         Safety,
+        /// A phone was not heard of since it got items that can cut it off.
+        LockoutStopped,
+        /// The store cannot be written.
+        StoreAway,
+        /// The store was put back and nobody has resumed.
+        Restored,
+        /// Somebody else writes to many phones of a site.
+        OtherServer,
+        /// Somebody keeps changing an item back.
+        TugOfWar,
+        /// A revision waits for a person.
+        Held,
+        /// Documents of phones have errors.
+        Invalid,
+        /// Phones refused an item.
+        Refused,
+        /// An item that differs may not be written.
+        NotAllowed,
+        /// An item differs, and mode Report asks for no more.
+        Drift,
+        /// Phones are not heard of, although they were asked.
+        Silent,
+        /// Phones of a site have not come back after many of it started.
+        NotBack,
+        /// Known phones fail in their TLS handshakes.
+        Handshake,
         /// Calls in the name of phones come from outside their site's networks.
         WrongSite,
         /// Phones of several sites call from one address.
         Proxy,
-        /// Phones of a site have not come back after many of it started.
-        NotBack,
+        /// The source cannot be read.
+        SourceAway,
     }
 }
 

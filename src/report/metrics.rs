@@ -17,6 +17,7 @@ use prometheus_client::{
 
 use crate::{
     fleet::{
+        alert::AlertCounts,
         each::Each,
         words::{AlertKind, PendingReason, State},
     },
@@ -80,6 +81,16 @@ pub mod name {
     pub const RECOVERING_SITES: &str = "phoneops_recovering_sites";
     /// Alerts that stand, by `kind`.
     pub const ALERTS: &str = "phoneops_alerts";
+    /// Alerts that fire, by `kind`: those that stand long enough to be told.
+    pub const ALERTS_FIRING: &str = "phoneops_alerts_firing";
+    /// Alerts that stand long enough and have no room among those that fire.
+    pub const ALERTS_WAITING: &str = "phoneops_alerts_without_room";
+    /// What is still to be told of alerts, by `target`.
+    pub const ALERT_QUEUE: &str = "phoneops_alert_queue";
+    /// Deliveries of alerts by `target` and `result`.
+    pub const ALERT_DELIVERIES: &str = "phoneops_alert_deliveries_total";
+    /// What was never told of alerts because too much waited.
+    pub const ALERTS_DROPPED: &str = "phoneops_alerts_dropped_total";
     /// Deliveries of webhooks by `result`.
     pub const WEBHOOKS: &str = "phoneops_webhooks_total";
     /// Ended sessions by `reason` of the first message and `result`.
@@ -124,6 +135,11 @@ pub mod name {
         BRAKED_PHONES,
         RECOVERING_SITES,
         ALERTS,
+        ALERTS_FIRING,
+        ALERTS_WAITING,
+        ALERT_QUEUE,
+        ALERT_DELIVERIES,
+        ALERTS_DROPPED,
         WEBHOOKS,
         HISTORY_LOST,
         NOT_APPLICABLE,
@@ -141,6 +157,9 @@ pub mod name {
     /// Those of single phones, which show only when they are asked for.
     pub const OF_PHONES: &[&str] = &[PHONE_STATE, PHONE_DRIFT, PHONE_PROOF];
 }
+
+/// To whom alerts are told: the label `target`.
+const ALERT_TARGETS: [&str; 3] = ["alertmanager", "slack", "webhook"];
 
 /// Labels of one dimension.
 type One = [(&'static str, &'static str); 1];
@@ -208,6 +227,11 @@ pub struct ServiceMetrics {
     braked_phones: Gauge,
     recovering_sites: Gauge,
     alerts: Family<One, Gauge>,
+    alerts_firing: Family<One, Gauge>,
+    alerts_waiting: Gauge,
+    alert_queue: Family<One, Gauge>,
+    alert_deliveries: Family<Two, Counter>,
+    alerts_dropped: Counter,
     webhooks: Family<One, Counter>,
     sessions: Family<Two, Counter>,
     resets: Counter,
@@ -277,6 +301,15 @@ impl ServiceMetrics {
             recovering_sites: register(&mut registry, name::RECOVERING_SITES, "Sites that come back from an outage"),
             webhooks: register(&mut registry, name::WEBHOOKS, "Deliveries of webhooks by result"),
             alerts: register(&mut registry, name::ALERTS, "Alerts that stand, by kind"),
+            alerts_firing: register(&mut registry, name::ALERTS_FIRING, "Alerts that fire, by kind"),
+            alerts_waiting: register(&mut registry, name::ALERTS_WAITING, "Alerts that have no room to fire"),
+            alert_queue: register(&mut registry, name::ALERT_QUEUE, "What is still to be told of alerts, by target"),
+            alert_deliveries: register(
+                &mut registry,
+                name::ALERT_DELIVERIES,
+                "Deliveries of alerts by target and result",
+            ),
+            alerts_dropped: register(&mut registry, name::ALERTS_DROPPED, "What was never told of alerts"),
             resets: register(&mut registry, name::RESETS, "Factory resets that phones showed"),
             contacts: register(&mut registry, name::CONTACTS, "Contact-me requests by result"),
             fetches: register(&mut registry, name::FETCHES, "Looks at the source by result"),
@@ -419,6 +452,25 @@ impl ServiceMetrics {
         self.contacts.get_or_create(&[("result", result)]).inc();
     }
 
+    /// Alerts were delivered, or were not.
+    pub fn alert_delivery(&self, target: &'static str, result: &'static str) {
+        self.alert_deliveries.get_or_create(&[("target", target), ("result", result)]).inc();
+    }
+
+    /// Sets how telling alerts stands.
+    pub fn set_alert_counts(&self, counts: &AlertCounts) {
+        for kind in AlertKind::ALL {
+            let count = counts.firing.get(kind).copied().unwrap_or_default();
+            self.alerts_firing.get_or_create(&[("kind", kind.as_str())]).set(signed(count));
+        }
+        for target in ALERT_TARGETS {
+            let owed = counts.owed.iter().filter(|(name, _)| name.starts_with(target)).map(|(_, count)| count).sum();
+            self.alert_queue.get_or_create(&[("target", target)]).set(signed(owed));
+        }
+        self.alerts_waiting.set(signed(counts.waiting));
+        self.alerts_dropped.inner().store(counts.dropped, std::sync::atomic::Ordering::Relaxed);
+    }
+
     /// A webhook was delivered.
     pub fn webhook(&self, result: &'static str) {
         self.webhooks.get_or_create(&[("result", result)]).inc();
@@ -528,6 +580,8 @@ mod tests {
         metrics.set_source(None, Some(second), (1, 0));
         metrics.api_request(true, 202);
         metrics.kube_write("ok");
+        metrics.alert_delivery("webhook", "delivered");
+        metrics.set_alert_counts(&AlertCounts::default());
         metrics.set_store(false, &Stats { waits: 3, commits: 5, requests: 9, failures: 1 });
         let text = metrics.encode();
         for name in name::ALL {

@@ -18,6 +18,8 @@
 //! - [`back`]: the route that tells who has come back after an outage
 //! - [`alert`]: the routes of alerts, and of what decides over emergency calls
 //! - [`web`]: the web page; [`events`]: its changes, and those of the API, as they come
+//! - [`alerts`]: alerts told to people elsewhere
+//! - [`outgoing`]: requests to servers of other people
 //! - [`webhook`]: a forge tells that somebody has pushed
 //! - [`kube_status`]: the status of resources in a cluster; `kube_events`: what changed in it;
 //!   `kube_acts`: brakes and approvals that are resources
@@ -31,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     fleet::{
         RestartAnswer,
-        alert::AlertList,
+        alert::{AlertCounts, AlertList, Rules, Told},
         audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         explain::Explanation,
@@ -57,6 +59,7 @@ use crate::{
 pub mod access;
 pub mod act;
 pub mod alert;
+pub mod alerts;
 pub mod api;
 pub mod audit;
 pub mod back;
@@ -71,6 +74,7 @@ mod kube_events;
 pub mod kube_status;
 pub mod look;
 pub mod metrics;
+pub mod outgoing;
 pub mod plan;
 pub mod problem;
 pub mod release;
@@ -191,6 +195,19 @@ pub trait KubeAccess: FleetAccess {
     fn read_now(&self, name: &str);
     /// A status was written to the cluster, or could not be.
     fn kube_write(&self, result: &'static str);
+}
+
+/// What telling alerts needs. Each call answers from memory.
+pub trait AlertAccess: FleetAccess {
+    /// Decides which alerts fire and which are over. Whether that is new, and then it is to be [kept](FleetAccess::kept)
+    /// before anybody is told.
+    fn decide_alerts(&self, rules: &Rules) -> bool;
+    /// The alerts that fire, and those of which something is still to be told.
+    fn told_alerts(&self) -> Vec<Told>;
+    /// Notes what was told to a target.
+    fn alerts_told(&self, target: &str, keys: &[String]);
+    /// How telling stands.
+    fn alert_counts(&self) -> AlertCounts;
 }
 
 /// What becomes of the wish to contact a phone.

@@ -74,7 +74,7 @@ impl WebhookSettings {
 }
 
 /// The secret: the file without white space around it.
-fn secret(file: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn secret(file: &Path) -> io::Result<Vec<u8>> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
     let mut bytes = Vec::new();
     File::open(file).and_then(|open| open.take(SECRET).read_to_end(&mut bytes)).map_err(named)?;

@@ -9,7 +9,7 @@ use super::{STORE_PATIENCE, follow::planned, shared::Shared};
 use crate::{
     fleet::{
         self, Counters, Fleet,
-        alert::AlertList,
+        alert::{AlertCounts, AlertList, Around, Rules, Told},
         audit::{AuditEntry, AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         explain::Explanation,
@@ -32,13 +32,16 @@ use crate::{
     },
     phone::{FailedHandshakes, HandshakeFailure},
     report::{
-        ContactAnswer, FailedHandshake, FleetAccess, Kept, KubeAccess, Readiness, Retry, SessionView, Undeclared,
-        metrics::FleetCounts, plan::Documents, release::Release,
+        AlertAccess, ContactAnswer, FailedHandshake, FleetAccess, Kept, KubeAccess, Readiness, Retry, SessionView,
+        Undeclared, metrics::FleetCounts, plan::Documents, release::Release,
     },
     source::SecretsDir,
     spec::{self, Revision, SiteName, Snapshot},
     store::Store,
 };
+
+/// For how long a failed handshake is an alert.
+const RECENT: SignedDuration = SignedDuration::from_hours(1);
 
 /// The running service as the API sees it.
 #[derive(Debug)]
@@ -57,6 +60,15 @@ impl Access {
         secrets: Arc<SecretsDir>,
     ) -> Self {
         Self { shared, failures, store, secrets }
+    }
+
+    /// What the fleet does not know and alerts are about.
+    fn around(&self) -> Around {
+        let source_away = self.shared.source.lock().unwrap_or_else(PoisonError::into_inner).away.is_some();
+        let recent = |failure: &HandshakeFailure| failure.at.duration_since(Timestamp::now()).abs() <= RECENT;
+        let failures = self.failures.list().into_iter().filter(recent);
+        let handshakes = failures.filter_map(|failure| Some((failure.cause.as_str(), failure.phone?))).collect();
+        Around { source_away, handshakes }
     }
 
     /// A phone as the audit log names it: its document and its device.
@@ -324,7 +336,11 @@ impl FleetAccess for Access {
     }
 
     fn alerts(&self) -> AlertList {
-        self.shared.with_fleet(Fleet::alerts)
+        let around = self.around();
+        self.shared.with_fleet(|fleet, now| {
+            fleet.set_around(around);
+            fleet.alerts(now)
+        })
     }
 
     fn safety(&self, site: Option<&SiteName>) -> SafetyList {
@@ -407,6 +423,7 @@ impl FleetAccess for Access {
             let all = self.shared.with_fleet(|fleet, now| fleet.each(now));
             metrics.set_phones(&all);
         }
+        metrics.set_alert_counts(&self.alert_counts());
         metrics.set_bound("sightings-forgotten", forgotten);
         metrics.set_history_lost(self.shared.history.lost());
         metrics.set_factory_resets(counters.factory_resets);
@@ -415,6 +432,28 @@ impl FleetAccess for Access {
         }
         metrics.set_store(*self.store.writable().borrow(), &self.store.stats());
         metrics.encode()
+    }
+}
+
+impl AlertAccess for Access {
+    fn decide_alerts(&self, rules: &Rules) -> bool {
+        let around = self.around();
+        self.shared.with_fleet(|fleet, now| {
+            fleet.set_around(around);
+            fleet.decide_alerts(rules, now)
+        })
+    }
+
+    fn told_alerts(&self) -> Vec<Told> {
+        self.shared.with_fleet(|fleet, _| fleet.told_alerts())
+    }
+
+    fn alerts_told(&self, target: &str, keys: &[String]) {
+        self.shared.with_fleet(|fleet, _| fleet.alerts_told(target, keys));
+    }
+
+    fn alert_counts(&self) -> AlertCounts {
+        self.shared.with_fleet(|fleet, _| fleet.alert_counts())
     }
 }
 

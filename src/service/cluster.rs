@@ -115,11 +115,16 @@ pub(super) async fn follow_shards(resources: Arc<Cluster>, store: ClusterStore) 
 }
 
 /// Holds back what only the holder of the lease may do while it may be another one.
-pub(super) async fn follow_lease(shared: Arc<Shared>, mut standing: watch::Receiver<Standing>) {
+pub(super) async fn follow_lease(
+    shared: Arc<Shared>,
+    mut standing: watch::Receiver<Standing>,
+    may_tell: watch::Sender<bool>,
+) {
     loop {
         let now = *standing.borrow_and_update();
         let holds = now.holds(Instant::now());
         shared.with_fleet(|fleet, now| fleet.hold_calls(!holds, now));
+        may_tell.send_replace(holds);
         let ends = async {
             match now {
                 Standing::Held(until) if holds => sleep_until(until).await,

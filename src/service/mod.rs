@@ -38,7 +38,7 @@ pub use settings::{ClusterSettings, HistorySettings, ServiceSettings, StatusSett
 use shared::Shared;
 
 use crate::{
-    fleet::{Fleet, fingerprint::FingerprintKey},
+    fleet::{self, Fleet, fingerprint::FingerprintKey},
     phone::{
         ContactClient, ContactSettings, DcmpMetrics, DcmpSettings, FailedHandshakes, ListenerError, ListenerMetrics,
         PhoneListener, dcmp,
@@ -113,6 +113,9 @@ pub enum ServiceError {
         /// Why.
         source: std::io::Error,
     },
+    /// Nobody can be told of alerts as it is set.
+    #[error(transparent)]
+    Alerts(#[from] report::alerts::AlertSettingsError),
     /// The file of tokens is not usable.
     #[error(transparent)]
     Tokens(#[from] report::tokens::TokensError),
@@ -145,6 +148,7 @@ pub struct Running {
     pub webhook_address: Option<SocketAddr>,
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
+    may_tell: watch::Sender<bool>,
     tasks: JoinSet<()>,
     listener: JoinHandle<()>,
     store: Store,
@@ -157,11 +161,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     openssl::rand::rand_bytes(&mut seed).map_err(ServiceError::Random)?;
     let polls = bind_polls(settings.dcmp.clone()).await?;
     let dcmp_address = polls.as_ref().map(|((_, address), _)| *address);
-    let mut decisions = settings.fleet.clone();
-    if let (None, Some(host), Some(bound)) = (&decisions.poll_url, &decisions.public_address, dcmp_address) {
-        decisions.poll_url = Some(dcmp::url(host, bound.port()).into());
-    }
-    let mut fleet = Fleet::new(decisions, seed);
+    let mut fleet = Fleet::new(decisions(&settings, dcmp_address), seed);
     fleet.set_fingerprint_key(key);
     let (listener_metrics, dcmp_metrics) = (ListenerMetrics::new(), DcmpMetrics::default());
     let metrics = Arc::new(ServiceMetrics::new().with_phones(settings.status.phone_metrics).with_part(|registry| {
@@ -209,6 +209,8 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let mut side = Side { tasks: &mut tasks, limits: &limits, metrics: &metrics, stopped: &stopped };
     let metrics_address = side.metrics(settings.status.metrics_listen, access.clone()).await?;
     let webhook_address = side.webhook(settings.webhook.clone(), source.trigger.clone()).await?;
+    let (may_tell, telling) = watch::channel(true);
+    tell_others(&mut tasks, &settings, &access, &metrics, &telling, &stopped)?;
     tasks.spawn(report::server::serve(status, api()?, limits.clone(), Arc::clone(&metrics), stopped.clone()));
     let socket = report::socket::listen(&settings.state.join(SOCKET)).map_err(status_error)?;
     tasks.spawn(report::server::serve_unix(socket, api()?, limits, metrics, stopped.clone()));
@@ -224,7 +226,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         tasks.spawn(cluster.watch());
     }
     if let Some(standing) = settings.cluster.standing.clone() {
-        tasks.spawn(cluster::follow_lease(Arc::clone(&shared), standing));
+        tasks.spawn(cluster::follow_lease(Arc::clone(&shared), standing, may_tell.clone()));
     }
     tasks.spawn(shared::run_timers(Arc::clone(&shared)));
     tasks.spawn(saver::run(Arc::clone(&shared), store.clone()));
@@ -244,10 +246,36 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         webhook_address,
         shared,
         stop,
+        may_tell,
         tasks,
         listener,
         store,
     })
+}
+
+/// The settings of the decisions, with the address of polls.
+fn decisions(settings: &ServiceSettings, dcmp_address: Option<SocketAddr>) -> fleet::Settings {
+    let mut decisions = settings.fleet.clone();
+    if let (None, Some(host), Some(bound)) = (&decisions.poll_url, &decisions.public_address, dcmp_address) {
+        decisions.poll_url = Some(dcmp::url(host, bound.port()).into());
+    }
+    decisions
+}
+
+/// Starts what tells people elsewhere, as long as this process may.
+fn tell_others(
+    tasks: &mut JoinSet<()>,
+    settings: &ServiceSettings,
+    access: &Arc<access::Access>,
+    metrics: &Arc<ServiceMetrics>,
+    may_tell: &watch::Receiver<bool>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(), ServiceError> {
+    if settings.alerts.tells_somebody() {
+        let (desk, alerts, metrics) = (access.clone(), settings.alerts.clone(), Arc::clone(metrics));
+        tasks.spawn(report::alerts::start(desk, alerts, metrics, may_tell.clone(), stopped.clone())?);
+    }
+    Ok(())
 }
 
 /// The store, what was found there, and the key of fingerprints.
@@ -358,6 +386,12 @@ impl Running {
             _ = self.tasks.join_next() => {}
             _ = &mut self.listener => {}
         }
+    }
+
+    /// Whether this process may tell people elsewhere of alerts; true from the start. One that is not the active one any
+    /// more must not.
+    pub fn may_tell(&self) -> &watch::Sender<bool> {
+        &self.may_tell
     }
 
     /// The fleet and its surroundings, for a caller in the same process.

@@ -181,7 +181,9 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
         }
         // the store's own word is taken under the fleet's lock, here as in `watch`: whoever comes last is right
         let back = shared.with_fleet(|fleet, now| {
-            refused.iter().for_each(|device| fleet.is_served_elsewhere(device, now));
+            for device in &refused {
+                fleet.is_served_elsewhere(device, now);
+            }
             let away = !*writable.borrow();
             fleet.set_store_away(away, now);
             !away

@@ -41,6 +41,8 @@ pub struct ServiceSettings {
     pub status: StatusSettings,
     /// Where forges tell of pushes, if they do.
     pub webhook: Option<report::webhook::WebhookSettings>,
+    /// To whom alerts are told.
+    pub alerts: report::alerts::AlertSettings,
     /// The decisions.
     pub fleet: fleet::Settings,
     /// Bounds on phones' messages.

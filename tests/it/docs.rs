@@ -11,7 +11,7 @@ use std::{
 use clap::CommandFactory;
 use phoneops::{
     cli::Cli,
-    fleet::words::{DegradedReason, PendingReason, State},
+    fleet::words::{AlertKind, DegradedReason, PendingReason, State},
     report::metrics,
     sim::MENU,
     spec::{Revision, SecretsUnread, Severity, Snapshot, Wanted, load},
@@ -116,8 +116,8 @@ fn the_alert_rules_ask_for_metrics_and_words_that_there_are() {
         for word in expression.split('"').skip(1).step_by(2).flat_map(|words| words.split('|')) {
             let known = State::parse(word).is_some()
                 || PendingReason::parse(word).is_some()
-                || phoneops::fleet::words::AlertKind::parse(word).is_some()
-                || ["store", "history", "failed"].contains(&word);
+                || AlertKind::parse(word).is_some()
+                || ["store", "history", "failed", "taken", "secrets"].contains(&word);
             assert!(known, "{word} in {expression}");
         }
     }
@@ -181,6 +181,16 @@ fn each_word_a_phone_can_get_has_a_row_in_the_readme_and_no_other_has() {
     for (word, later) in states.chain(pending).chain(degraded) {
         assert_eq!(rows.contains(word), !later, "the row of {word} in the README");
         assert!(page.contains(&format!("`{word}`")), "{word} is nowhere in the README");
+    }
+}
+
+#[test]
+fn each_kind_of_alert_has_a_row_in_the_readme_with_its_sentences() {
+    let page = text_of("README.md");
+    for kind in AlertKind::ALL {
+        let (meaning, action) = (kind.meaning().trim_end_matches('.'), kind.action().trim_end_matches('.'));
+        let row = format!("| `{kind}` | {meaning} | {action} | ");
+        assert!(page.contains(&row), "the README lacks a row: {row}");
     }
 }
 

@@ -8,6 +8,7 @@
     reason = "a test that panics has failed"
 )]
 
+mod alertmanager;
 mod api_access;
 mod api_answers;
 mod api_retry;
@@ -37,7 +38,10 @@ mod listener_limits;
 mod listener_proxy;
 mod listener_support;
 mod listener_tls;
+mod receiver;
 mod service_aftermath;
+mod service_alertmanager;
+mod service_alerts;
 mod service_bad_input;
 mod service_brake;
 mod service_child;

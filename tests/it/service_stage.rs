@@ -195,6 +195,7 @@ impl Stage {
             contact: ContactSettings::default(),
             dcmp: None,
             webhook: None,
+            alerts: phoneops::report::alerts::AlertSettings::default(),
             status: StatusSettings {
                 listen: here,
                 hosts: Vec::new(),

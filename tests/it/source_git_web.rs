@@ -72,7 +72,7 @@ fn guard(connection: impl Read + Write, told: &mpsc::Sender<String>) {
 }
 
 /// A certificate for localhost that signed itself, as PEM, and a server that shows it.
-fn self_signed() -> (Vec<u8>, SslAcceptor) {
+pub(crate) fn self_signed() -> (Vec<u8>, SslAcceptor) {
     let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
     let mut name = X509NameBuilder::new().unwrap();
     name.append_entry_by_text("CN", "localhost").unwrap();

@@ -134,6 +134,7 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
         contact: ContactSettings::default(),
         dcmp: None,
         webhook: None,
+        alerts: crate::report::alerts::AlertSettings::default(),
         status: StatusSettings {
             listen: status,
             hosts: Vec::new(),

@@ -1,5 +1,6 @@
 //! The decisions, tried on a phone of a few lines: no sockets, no clock.
 
+mod alerts;
 mod brake;
 mod calls;
 mod crowd;

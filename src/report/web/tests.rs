@@ -122,6 +122,7 @@ fn glance(text: &str) -> Glance {
         since: now(),
         phones: 1,
         names: vec![text.to_owned()],
+        revision: None,
         text: text.to_owned(),
     };
     Glance {

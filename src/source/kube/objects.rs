@@ -160,7 +160,12 @@ impl Cluster {
 
     /// These phones are served by other shards: their documents here are refused.
     pub fn set_elsewhere(&self, elsewhere: HashMap<DeviceId, String>) {
-        if self.with(|seen| std::mem::replace(&mut seen.elsewhere, elsewhere.clone()) != elsewhere) {
+        let changed = self.with(|seen| {
+            let changed = seen.elsewhere != elsewhere;
+            seen.elsewhere = elsewhere;
+            changed
+        });
+        if changed {
             self.changed.notify_one();
         }
     }
