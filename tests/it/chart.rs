@@ -240,12 +240,25 @@ fn rights_reach_no_further_than_the_namespaces_that_are_served() {
         (&json!(["get"]), &json!(["north-fingerprint-key"]))
     );
     assert_eq!(secrets.len(), 2, "Secrets of the release's own namespace are not read");
-    // without the chart one gives the same
+    // without the chart one gives the same, which a test against an API server shows to be needed and enough
+    let rights = |role: &Value| {
+        let words = |words: &Value| -> Vec<String> {
+            words.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+        };
+        let mut all = std::collections::BTreeSet::new();
+        for rule in role["rules"].as_array().unwrap() {
+            for resource in words(&rule["resources"]) {
+                all.extend(
+                    words(&rule["verbs"]).into_iter().map(|verb| format!("{verb} {} {resource}", rule["apiGroups"])),
+                );
+            }
+        }
+        all
+    };
     let kept = documents(&text_of("examples/kubernetes/rbac.yaml"));
-    assert_eq!(
-        the(&kept, "Role", "phoneops")["rules"],
-        all.iter().find(|one| one["metadata"]["name"] == "phoneops-phones").unwrap()["rules"]
-    );
+    let phones = all.iter().find(|one| one["metadata"]["name"] == "phoneops-phones").unwrap();
+    let given = rights(phones).into_iter().chain(rights(own)).collect();
+    assert_eq!(rights(the(&kept, "Role", "phoneops")), given);
 }
 
 #[test]

@@ -221,17 +221,21 @@ async fn lead(
         return connect(from, to).await;
     }
     let pods: Api<Pod> = Api::namespaced(client, &namespace);
-    let active = pods.list(&ListParams::default().labels(&format!("{ACTIVE}=true"))).await.ok()?;
-    for pod in active {
-        let port = ports.iter().find(|(name, ..)| pod.metadata.name.as_ref() == Some(name));
-        let Some((_, to, status)) = port else { continue };
-        if !is_ready(*status).await {
-            continue;
+    let deadline = Instant::now() + LONG / 2;
+    while Instant::now() < deadline {
+        let active = pods.list(&ListParams::default().labels(&format!("{ACTIVE}=true"))).await.ok()?;
+        for pod in active {
+            let port = ports.iter().find(|(name, ..)| pod.metadata.name.as_ref() == Some(name));
+            let Some((_, to, status)) = port else { continue };
+            if !is_ready(*status).await {
+                continue;
+            }
+            if let Some(stream) = connect(from, *to).await {
+                *last.lock().unwrap() = Some(*to);
+                return Some(stream);
+            }
         }
-        if let Some(stream) = connect(from, *to).await {
-            *last.lock().unwrap() = Some(*to);
-            return Some(stream);
-        }
+        sleep(Duration::from_millis(50)).await;
     }
     None
 }

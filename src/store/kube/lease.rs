@@ -5,7 +5,7 @@
 //! who count from when they saw it. No clock of another machine is ever compared.
 //!
 //! **When the process dies.** The others take the lease over when they have seen no renewal for its whole duration. In
-//! an orderly end [`Holder::release`] gives it away, and they take it at their next look.
+//! an orderly end [`Kept::release`] gives it away, and they take it at their next look.
 //!
 //! **Without the API server** the holder stays active and finds `holds` false. When the server is back, it renews, or it
 //! has lost the lease to another one ([`Standing::Lost`]) and has to end what only the holder may do.
