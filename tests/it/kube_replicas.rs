@@ -254,7 +254,8 @@ async fn connect(from: SocketAddr, to: SocketAddr) -> Option<TcpStream> {
 
 /// Waits until one of them is the active one, for the so-and-so-manieth time in all. Its place.
 pub(crate) async fn active(replicas: &[&Replica], times: usize) -> usize {
-    let deadline = Instant::now() + LONG;
+    // a lease that is not given away lasts for 10 s, on a busy machine somewhat longer
+    let deadline = Instant::now() + 3 * LONG;
     loop {
         let counts: Vec<usize> = replicas.iter().map(|replica| replica.times_active()).collect();
         if counts.iter().sum::<usize>() >= times {
