@@ -187,7 +187,11 @@ impl ClusterStore {
     }
 
     fn hash(&self, content: &serde_json::Value) -> u64 {
+        self.hash_text(&content.to_string())
+    }
+
+    fn hash_text(&self, content: &str) -> u64 {
         use std::hash::BuildHasher as _;
-        self.0.hasher.hash_one(content.to_string())
+        self.0.hasher.hash_one(content)
     }
 }

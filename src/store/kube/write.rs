@@ -87,12 +87,13 @@ impl ClusterStore {
             return self.remove_known(device).await.map(|()| None);
         }
         let Ok(content) = lasting(record) else { return Ok(Some(self.refuse(device, "has no JSON form"))) };
-        let hash = self.hash(&content);
+        let text = content.to_string();
+        let hash = self.hash_text(&text);
         if known.as_ref().is_some_and(|known| known.content == hash) {
             self.0.counters.unchanged.fetch_add(1, Ordering::Relaxed);
             return Ok(None);
         }
-        if content.to_string().len() > RECORD_LIMIT {
+        if text.len() > RECORD_LIMIT {
             return Ok(Some(self.refuse(device, "has more than 64 KiB; its phone has too many values of its own")));
         }
         let shard = &self.0.settings.shard;
