@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
+use smol_str::SmolStr;
 
 use super::{
     bits::{self, ORDER, bar, class, number, percent, phones},
@@ -162,48 +163,50 @@ fn pending(survey: &Survey) -> Markup {
     }
 }
 
-fn drift(survey: &Survey) -> Markup {
-    let mut items: Vec<_> = survey.drift.iter().collect();
-    items.sort_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
+/// Names with their counts, the largest first.
+fn ranked<'s>(counts: impl IntoIterator<Item = (&'s SmolStr, &'s usize)>) -> Vec<(&'s str, usize)> {
+    let mut all: Vec<_> = counts.into_iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    all.sort_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
+    all
+}
+
+/// The first of them, each leading to its phones by the filter of that name.
+fn ranking(caption: &str, head: &str, filter: &str, all: &[(&str, usize)], show: impl Fn(&str) -> Markup) -> Markup {
     html! {
-        h2 #drift-title { "What differs most" }
-        @if items.is_empty() { p.quiet { "No item differs on any phone." } } @else {
-            table {
-                caption.unseen { "Items that differ, on how many phones" }
-                thead { tr { th scope="col" { "Item" } th.num scope="col" { "Phones" } } }
-                tbody {
-                    @for (name, count) in items.iter().take(ROWS) {
-                        tr {
-                            th scope="row" { a href=(bits::listed(&[("item", name.as_str())])) { (bits::item(name, None)) } }
-                            td.num { (number(**count)) }
-                        }
+        table {
+            caption.unseen { (caption) }
+            thead { tr { th scope="col" { (head) } th.num scope="col" { "Phones" } } }
+            tbody {
+                @for (name, count) in all.iter().take(ROWS) {
+                    tr {
+                        th scope="row" { a href=(bits::listed(&[(filter, name)])) { (show(name)) } }
+                        td.num { (number(*count)) }
                     }
                 }
             }
+        }
+    }
+}
+
+fn drift(survey: &Survey) -> Markup {
+    let items = ranked(&survey.drift);
+    html! {
+        h2 #drift-title { "What differs most" }
+        @if items.is_empty() { p.quiet { "No item differs on any phone." } } @else {
+            (ranking("Items that differ, on how many phones", "Item", "item", &items, |name| bits::item(name, None)))
             @if items.len() > ROWS { p.quiet { "and " (number(items.len() - ROWS)) " more items" } }
         }
     }
 }
 
 fn models(survey: &Survey) -> Markup {
-    let mut models: Vec<_> = survey.models.iter().collect();
-    models.sort_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
-    let others: usize = models.iter().skip(ROWS).map(|(_, count)| **count).sum::<usize>() + survey.other_models;
+    let models = ranked(&survey.models);
+    let others: usize = models.iter().skip(ROWS).map(|(_, count)| *count).sum::<usize>() + survey.other_models;
+    let caption = "Models, and how many phones there are of each";
     html! {
         h2 #models-title { "Models" }
         @if models.is_empty() { p.quiet { "No phone has told its model yet." } } @else {
-            table {
-                caption.unseen { "Models, and how many phones there are of each" }
-                thead { tr { th scope="col" { "Model" } th.num scope="col" { "Phones" } } }
-                tbody {
-                    @for (name, count) in models.iter().take(ROWS) {
-                        tr {
-                            th scope="row" { a href=(bits::listed(&[("model", name.as_str())])) { (bits::value(Some(name.as_str()))) } }
-                            td.num { (number(**count)) }
-                        }
-                    }
-                }
-            }
+            (ranking(caption, "Model", "model", &models, |name| bits::value(Some(name))))
             @if others > 0 { p.quiet { (phones(others)) " of other models" } }
         }
     }
