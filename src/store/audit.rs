@@ -135,11 +135,25 @@ fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
 
 /// Goes through the whole chain, and compares its end with the note beside the file.
 pub(super) fn verify(file: &Path) -> Result<AuditVerdict, String> {
-    chain(file).map_err(|error| format!("the audit log cannot be read: {error}"))
+    let noted = HeadNote::beside(file).read();
+    let verdict = chain(file, noted.as_deref()).map_err(|error| unreadable(&error))?;
+    if noted.is_none() && verdict.acts > 0 && verdict.problem.is_none() {
+        let problem = "the note of the newest act beside the file is missing, so acts may be too".to_owned();
+        return Ok(AuditVerdict { problem: Some(problem), ..verdict });
+    }
+    Ok(verdict)
 }
 
-fn chain(file: &Path) -> rusqlite::Result<AuditVerdict> {
-    let noted = HeadNote::beside(file).read();
+/// Goes through the whole chain of a copy, which has no note beside it.
+pub(super) fn verify_copy(file: &Path) -> Result<AuditVerdict, String> {
+    chain(file, None).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &rusqlite::Error) -> String {
+    format!("the audit log cannot be read: {error}")
+}
+
+fn chain(file: &Path, noted: Option<&str>) -> rusqlite::Result<AuditVerdict> {
     let connection = open(file)?;
     let mut statement =
         connection.prepare("SELECT id, at, actor, act, target, reason, outcome, hash FROM audit ORDER BY id")?;
@@ -149,7 +163,7 @@ fn chain(file: &Path) -> rusqlite::Result<AuditVerdict> {
         Ok(AuditVerdict { acts: head.id, head: hex(&head.hash), problem: Some(problem) })
     };
     // acts that came since the note was read are further on than it says
-    let mut passed = noted.as_deref().is_none_or(|noted| noted == head.text());
+    let mut passed = noted.is_none_or(|noted| noted == head.text());
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let mut texts = Vec::with_capacity(6);
@@ -169,16 +183,13 @@ fn chain(file: &Path) -> rusqlite::Result<AuditVerdict> {
             return broken(&head, format!("act {id} is none that this version knows"));
         }
         head = Head { id, hash: expected };
-        passed |= noted.as_deref() == Some(head.text().as_str());
+        passed |= noted == Some(head.text().as_str());
     }
     if !passed {
         return broken(
             &head,
             "the newest acts are missing: the note beside the file knows of one that is gone".to_owned(),
         );
-    }
-    if noted.is_none() && head.id > 0 {
-        return broken(&head, "the note of the newest act beside the file is missing, so acts may be too".to_owned());
     }
     Ok(AuditVerdict { acts: head.id, head: hex(&head.hash), problem: None })
 }

@@ -215,7 +215,8 @@ pub fn verify(file: &Path) -> Result<Verified, BackupError> {
     let manifest = unpack(file, folder.path())?;
     look_into(file, folder.path())?;
     let database = folder.path().join(FILE_NAME);
-    let audit = audit::verify(&database).map_err(|detail| BackupError::Damaged { file: file.to_owned(), detail })?;
+    let audit =
+        audit::verify_copy(&database).map_err(|detail| BackupError::Damaged { file: file.to_owned(), detail })?;
     Ok(Verified { manifest, audit })
 }
 

@@ -10,8 +10,9 @@ use std::{
 use jiff::Timestamp;
 use phoneops::{
     fleet::{
-        audit::{AuditQuery, By},
+        audit::{AuditEntry, AuditQuery, By},
         record::PhoneRecord,
+        words::AuditAct,
     },
     store::{
         FILE_NAME, OpenOptions, Restored, Store,
@@ -78,6 +79,8 @@ async fn a_backup_of_a_store_that_is_being_written_to_is_whole_and_private() {
     let place = Place::new();
     let (store, _) = place.open("state");
     store.save((0..10).map(record).collect()).await.unwrap();
+    let act = AuditEntry::new(&by(), AuditAct::Brake, "all phones", "10 phones", now());
+    store.add_audit(vec![act]).await.unwrap();
     let writing = store.clone();
     let writer = tokio::spawn(async move {
         for number in 10..400 {
@@ -93,7 +96,7 @@ async fn a_backup_of_a_store_that_is_being_written_to_is_whole_and_private() {
         let names: Vec<&str> = made.files.iter().map(|file| file.name.as_str()).collect();
         assert_eq!(names, [FILE_NAME, KEY_NAME, "tls/cert.pem", "tls/key.pem"]);
         let looked = verify(&file).unwrap();
-        assert_eq!((looked.manifest, looked.audit.problem), (made.clone(), None));
+        assert_eq!((looked.manifest, looked.audit.acts, looked.audit.problem), (made.clone(), 1, None));
         phones.push(made.phones);
     }
     writer.await.unwrap();
