@@ -117,6 +117,8 @@ async fn serve(folder: &Path) -> Outcome<Running> {
         contact: ContactSettings::default(),
         dcmp: None,
         webhook: None,
+        wire_log: None,
+        log_held_back: prometheus_client::metrics::counter::Counter::default(),
         alerts: phoneops::report::alerts::AlertSettings::default(),
         age_identity: None,
         fingerprint_key: None,

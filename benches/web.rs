@@ -61,6 +61,8 @@ async fn main() -> ExitCode {
         contact: ContactSettings::default(),
         dcmp: None,
         webhook: None,
+        wire_log: None,
+        log_held_back: prometheus_client::metrics::counter::Counter::default(),
         status: StatusSettings {
             listen: here,
             hosts: Vec::new(),

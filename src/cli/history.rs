@@ -37,6 +37,9 @@ pub struct Args {
         value_name = "ITEM"
     )]
     item: Option<String>,
+    /// Only changes with this revision in force; its first characters are enough
+    #[arg(long, env = "PHONEOPS_HISTORY_REVISION")]
+    revision: Option<String>,
     /// Only changes from then on: a time such as 2026-03-01T08:00:00Z, or how long ago, such as 24h
     #[arg(long, env = "PHONEOPS_HISTORY_SINCE", value_name = "TIME", value_parser = since)]
     since: Option<Since>,
@@ -73,6 +76,7 @@ async fn look(args: &Args, client: &Client, now: Timestamp) -> Result<Vec<Change
     let mut query = HistoryQuery {
         phone: args.phone.clone(),
         item: args.item.clone(),
+        revision: args.revision.clone(),
         since: args.since.map(|since| since.time(now)),
         ..HistoryQuery::default()
     };

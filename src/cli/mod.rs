@@ -33,6 +33,7 @@ pub mod sim;
 pub mod status;
 pub mod undo;
 pub mod validate;
+pub mod wire_log;
 
 /// GitOps for OpenStage and OpenScape desk phones.
 #[derive(Debug, Parser)]
@@ -89,6 +90,8 @@ enum Command {
     Back(back::Args),
     /// Check that what decides over emergency calls is on the phones as it is wanted
     Assert(assert::Args),
+    /// Have the service record what a phone and it say to each other, for support
+    WireLog(wire_log::Args),
     /// Write the state of a service into one file, also while it runs
     Backup(backup::Backup),
     /// Look through a backup
@@ -180,6 +183,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Retry(args) => retry::run(&args),
         Command::Back(args) => back::run(&args),
         Command::Assert(args) => assert::run(&args),
+        Command::WireLog(args) => wire_log::run(&args),
         Command::Backup(args) => backup::back_up(&args),
         Command::Verify(args) => backup::verify(&args),
         Command::Restore(args) => backup::restore(&args),

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{ArgGroup, builder::BoolishValueParser};
 use ipnet::IpNet;
 use miette::IntoDiagnostic;
+use prometheus_client::metrics::counter::Counter;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, log};
@@ -222,6 +223,9 @@ pub struct Args {
     /// YAML file with any of these settings by their long names; flags and environment win
     #[arg(long, env = "PHONEOPS_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Folder in which single phones may be recorded for support, each by `phoneops wire-log` and for a time
+    #[arg(long, env = "PHONEOPS_WIRE_LOG", value_name = "DIR")]
+    pub wire_log: Option<PathBuf>,
     #[command(flatten)]
     log: log::Args,
 }
@@ -282,7 +286,7 @@ fn tls_mode(word: &str) -> Result<TlsMode, String> {
 }
 
 impl Args {
-    fn settings(&self) -> ServiceSettings {
+    fn settings(&self, log_held_back: Counter) -> ServiceSettings {
         let certificate = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => {
                 CertificateSource::Files { certificate: certificate.clone(), key: key.clone() }
@@ -320,6 +324,8 @@ impl Args {
                 .webhook_listen
                 .zip(self.webhook_secret_file.clone())
                 .map(|(listen, secret_file)| WebhookSettings { listen, secret_file, branch: self.branch.clone() }),
+            wire_log: self.wire_log.clone(),
+            log_held_back,
             alerts: self.alerts(),
             fleet: fleet::Settings {
                 report_only: self.report_only,
@@ -388,7 +394,7 @@ impl Args {
 
 /// Runs the command until SIGINT or SIGTERM.
 pub fn run(args: &Args) -> miette::Result<Exit> {
-    log::start(&args.log);
+    let held_back = log::start(&args.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().into_diagnostic()?;
     runtime.block_on(async {
         let mut term = signal(SignalKind::terminate()).into_diagnostic()?;
@@ -398,7 +404,7 @@ pub fn run(args: &Args) -> miette::Result<Exit> {
                 _ = term.recv() => {}
             }
         };
-        Box::pin(service::standby::serve(args.settings(), stop)).await.into_diagnostic()?;
+        Box::pin(service::standby::serve(args.settings(held_back), stop)).await.into_diagnostic()?;
         Ok(Exit::Good)
     })
 }

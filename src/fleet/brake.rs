@@ -37,7 +37,7 @@ impl Scope {
         match self {
             Self::All => true,
             Self::Site(name) => name == site,
-            Self::Selector(wanted) => wanted.iter().all(|label| labels.iter().any(|own| own == label)),
+            Self::Selector(wanted) => labels.have(wanted),
         }
     }
 }
@@ -47,10 +47,7 @@ impl std::fmt::Display for Scope {
         match self {
             Self::All => f.write_str("all phones"),
             Self::Site(name) => write!(f, "site {name}"),
-            Self::Selector(labels) => {
-                let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-                write!(f, "phones with {}", pairs.join(","))
-            }
+            Self::Selector(labels) => write!(f, "phones with {labels}"),
         }
     }
 }

@@ -84,7 +84,7 @@ pub struct HistoryQuery {
     pub device: Option<DeviceId>,
     /// Only of this item; with an index `name[index]`.
     pub item: Option<String>,
-    /// Only with this revision in force.
+    /// Only with this revision in force, or one whose name begins so.
     pub revision: Option<String>,
     /// Only from then on.
     pub since: Option<Timestamp>,

@@ -28,6 +28,7 @@
 //!   what it tells people; [`reported`]: what it tells the loader of documents
 //! - [`inventory`]: all that a phone has, read for a person; [`export`]: documents out of what phones have
 //! - [`unchanged`]: replies that say the same as before
+//! - [`transcript`]: what a message may show to those who help
 //! - [`overload`]: too many sessions at once
 //! - [`service_record`]: what must not be forgotten of the service as a whole, [`service_view`]: what is told of it
 //! - [`audit`]: what people did outside git
@@ -99,6 +100,7 @@ pub mod survey;
 mod sweep;
 pub mod takeover;
 pub mod tally;
+mod transcript;
 mod tug_of_war;
 pub mod turns;
 pub mod unchanged;

@@ -235,8 +235,10 @@ impl Fleet {
                 phone.facts.model.as_deref().is_some_and(|model| model.eq_ignore_ascii_case(wanted))
             })
             && query.revision.as_deref().is_none_or(|wanted| {
-                phone.goal.as_ref().is_some_and(|goal| goal.revision.as_str() == wanted) && !phone.proposed()
+                phone.goal.as_ref().is_some_and(|goal| goal.revision.as_str().starts_with(wanted)) && !phone.proposed()
             })
+            && (query.selector.is_empty()
+                || phone.goal.as_ref().is_some_and(|goal| goal.desired.labels.have(&query.selector)))
             && query.item.as_deref().is_none_or(|wanted| {
                 let mut drift = phone.assessment.comparison.drift.iter().flat_map(super::diff::Drift::items);
                 drift.any(|item| item.id.name.as_str() == wanted)

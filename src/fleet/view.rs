@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::words::{DegradedReason, PendingReason, State, TugOfWar};
-use crate::spec::Mode;
+use crate::spec::{Labels, Mode};
 
 /// A page of phones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,11 +29,13 @@ pub struct Query {
     pub site: Option<String>,
     /// Only this model.
     pub model: Option<String>,
+    /// Only those whose documents have all these labels.
+    pub selector: Labels,
     /// Only those that are Pending for this reason.
     pub reason: Option<PendingReason>,
     /// Only those on which this item differs.
     pub item: Option<String>,
-    /// Only those whose state in force came with this revision.
+    /// Only those whose state in force came with this revision, or one whose name begins so.
     pub revision: Option<String>,
     /// Only those with this text in name, device id, number, model, site, address, or a label as `key=value`; whatever
     /// the case of ASCII letters.

@@ -267,6 +267,10 @@ words! {
         Release,
         /// Had an Abandoned phone forgotten as it is.
         Dismiss,
+        /// Had what a phone and the service say recorded for support.
+        Record,
+        /// Ended that.
+        EndRecording,
         /// Put a backup in place.
         Restore,
         /// Had a restored service write again.

@@ -2,7 +2,7 @@
 //!
 //! | route | answer |
 //! |---|---|
-//! | `GET /api/v1/phones?state=&site=&model=&reason=&item=&revision=&q=&limit=&continue=` | a [`Page`](crate::fleet::view::Page) |
+//! | `GET /api/v1/phones?state=&site=&model=&selector=&reason=&item=&revision=&q=&limit=&continue=` | a [`Page`](crate::fleet::view::Page) |
 //! | `GET /api/v1/phones/{name-or-mac}` | a [`PhoneView`](crate::fleet::view::PhoneView) |
 //! | `GET /api/v1/phones/{name-or-mac}/explain?item=` | an [`Explanation`](crate::fleet::explain::Explanation); 404 |
 //! | `POST /api/v1/phones/{name-or-mac}/contact` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}`, 200 `{"result": "AlreadyUnderWay"}`; 404, 409, 429 |
@@ -11,6 +11,9 @@
 //! | `POST /api/v1/phones/{name-or-mac}/look` with a [`Wish`](super::look::Wish) | 202 `{"asked", "result"}`; it is read when a read is newer; 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/restart` with a [`Reasoned`](super::act::Reasoned) | 202 `{"result": "Queued", "at"}` (`at` is null for a phone that cannot be asked to call), 200 `{"result": "AlreadyUnderWay"}`; 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/retry` with `{"secrets": bool, "reason": "…"}` | 202 [`Retried`](super::retry::Retried); 404, 409 |
+//! | `POST /api/v1/phones/{name-or-mac}/wire-log` with a [`Wish`](super::wire_log::Wish) | 200 [`Recording`](super::wire_log::Recording); 404, 409 |
+//! | `POST /api/v1/phones/{name-or-mac}/wire-log/end` with a [`Reasoned`](super::act::Reasoned) | 200 [`Recording`](super::wire_log::Recording); 404 |
+//! | `GET /api/v1/wire-log` | [`Recordings`](super::wire_log::Recordings) |
 //! | `POST /api/v1/phones/{name-or-mac}/release` with a [`Reasoned`](super::act::Reasoned) | 202 [`Released`](super::release::Released); 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/dismiss` with a [`Reasoned`](super::act::Reasoned) | 200 `{"result": "Dismissed"}`; 404, 409 |
 //! | `GET /api/v1/undeclared` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
@@ -64,7 +67,7 @@ use super::{
     problem::Problem,
     release, retry,
     tokens::Tokens,
-    undo, web,
+    undo, web, wire_log,
 };
 use crate::fleet::{
     RestartAnswer,
@@ -102,6 +105,9 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
         .route("/api/v1/phones/{id}/retry", post(retry::retry))
         .route("/api/v1/phones/{id}/release", post(release::release))
         .route("/api/v1/phones/{id}/dismiss", post(release::dismiss))
+        .route("/api/v1/phones/{id}/wire-log", post(wire_log::record))
+        .route("/api/v1/phones/{id}/wire-log/end", post(wire_log::end))
+        .route("/api/v1/wire-log", get(wire_log::list))
         .route("/api/v1/export", get(super::export::of_all))
         .route("/api/v1/undeclared", get(undeclared))
         .route("/api/v1/history", get(super::history::history))
@@ -192,6 +198,7 @@ pub(super) fn query_of(parameters: Vec<(String, String)>) -> Result<Query, Probl
             "state" => query.state = Some(state_of(&value)?),
             "site" => query.site = Some(value),
             "model" => query.model = Some(value),
+            "selector" => query.selector = brake::labels(&value)?,
             "reason" => query.reason = Some(reason_of(&value)?),
             "item" => query.item = Some(value),
             "revision" => query.revision = Some(value),
@@ -204,7 +211,8 @@ pub(super) fn query_of(parameters: Vec<(String, String)>) -> Result<Query, Probl
                 query.limit = Some(PAGE_LIMIT.min(limit));
             }
             _ => {
-                let message = "the parameters are state, site, model, reason, item, revision, q, limit and continue";
+                let message =
+                    "the parameters are state, site, model, selector, reason, item, revision, q, limit and continue";
                 return Err(Problem::bad_request("parameter", message));
             }
         }

@@ -52,16 +52,9 @@ impl Wish {
     }
 }
 
-/// Reads `key=value,key=value`.
-fn labels(selector: &str) -> Result<Labels, Problem> {
-    let pair = |pair: &str| {
-        let (key, value) = pair.split_once('=')?;
-        let (key, value) = (key.trim(), value.trim());
-        (!key.is_empty()).then(|| (key.to_owned(), value.to_owned()))
-    };
-    let pairs: Option<Vec<(String, String)>> = selector.split(',').map(pair).collect();
+pub(super) fn labels(selector: &str) -> Result<Labels, Problem> {
     let form = "a selector is key=value, or several of them parted by commas; all have to fit";
-    pairs.map(|pairs| pairs.into_iter().collect()).ok_or_else(|| Problem::bad_request("selector", form))
+    Labels::selector(selector).ok_or_else(|| Problem::bad_request("selector", form))
 }
 
 /// All brakes that hold.
@@ -137,15 +130,6 @@ pub(super) async fn release(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_selector_is_pairs_and_all_of_them_count() {
-        let read = labels("ward=3, floor=1").unwrap();
-        assert_eq!(read, Labels::from([("ward", "3"), ("floor", "1")]));
-        for wrong in ["", "ward", "=3", "ward=3,,floor=1"] {
-            assert!(labels(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn one_scope_is_named_and_no_more() {

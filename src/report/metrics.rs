@@ -67,6 +67,8 @@ pub mod name {
     pub const TUG_OF_WAR: &str = "phoneops_tug_of_war_items";
     /// Sites at which nothing that drifts is put right, because another server or person writes there.
     pub const STOPPED_SITES: &str = "phoneops_healing_stopped_sites";
+    /// Warnings and errors that the log held back, for they were in it just before.
+    pub const LOG_HELD_BACK: &str = "phoneops_log_lines_held_back_total";
     /// Changes that the history lost because its queue was full.
     pub const HISTORY_LOST: &str = "phoneops_history_lost_total";
     /// Items that phones do not have, over all phones.
@@ -141,6 +143,7 @@ pub mod name {
         ALERT_DELIVERIES,
         ALERTS_DROPPED,
         WEBHOOKS,
+        LOG_HELD_BACK,
         HISTORY_LOST,
         NOT_APPLICABLE,
         SESSIONS,
@@ -363,6 +366,13 @@ impl ServiceMetrics {
     pub fn with_part(mut self, register: impl FnOnce(&mut Registry)) -> Self {
         register(&mut self.registry);
         self
+    }
+
+    /// Shows how many lines the log has held back.
+    #[must_use]
+    pub fn with_log(self, held_back: Counter) -> Self {
+        let name = name::LOG_HELD_BACK.trim_end_matches("_total");
+        self.with_part(|registry| registry.register(name, "Lines that the log held back", held_back))
     }
 
     /// Sets how many phones are how. States and reasons that are not named are zero.

@@ -17,6 +17,7 @@
 //!   [`release`]: those that end an Abandoned phone
 //! - [`back`]: the route that tells who has come back after an outage
 //! - [`alert`]: the routes of alerts, and of what decides over emergency calls
+//! - [`wire_log`]: the routes that have a phone recorded for support
 //! - [`web`]: the web page; [`events`]: its changes, and those of the API, as they come
 //! - [`alerts`]: alerts told to people elsewhere
 //! - [`outgoing`]: requests to servers of other people
@@ -52,7 +53,10 @@ use crate::{
         undo::{Undo, UndoError},
         view::{Page, PhoneView, Query},
     },
-    report::release::Release,
+    report::{
+        release::Release,
+        wire_log::{Recording, WireLogError},
+    },
     spec::{Revision, SiteName},
 };
 
@@ -86,6 +90,7 @@ pub mod tokens;
 pub mod undo;
 pub mod web;
 pub mod webhook;
+pub mod wire_log;
 
 /// Tells whether what was decided until now is on disk.
 pub type Kept = Pin<Box<dyn Future<Output = bool> + Send>>;
@@ -117,6 +122,12 @@ pub trait FleetAccess: Send + Sync + 'static {
     /// The last sessions of a phone since the start of the service, the newest first. Those that had to wait are not
     /// among them (promise 10).
     fn sessions(&self, id: &str) -> Vec<SessionView>;
+    /// The phones that are recorded for support.
+    fn recordings(&self) -> Vec<Recording>;
+    /// Has a phone recorded for so long.
+    fn record(&self, id: &str, length: SignedDuration, by: &By) -> Result<Recording, WireLogError>;
+    /// Ends the recording of a phone; `None` when there is none.
+    fn end_recording(&self, id: &str, by: &By) -> Option<Recording>;
     /// All phones at a glance.
     fn survey(&self) -> Survey;
     /// What streams of events tell of each phone.

@@ -33,7 +33,11 @@ use crate::{
     phone::{FailedHandshakes, HandshakeFailure},
     report::{
         AlertAccess, ContactAnswer, FailedHandshake, FleetAccess, Kept, KubeAccess, Readiness, Retry, SessionView,
-        Undeclared, metrics::FleetCounts, plan::Documents, release::Release,
+        Undeclared,
+        metrics::FleetCounts,
+        plan::Documents,
+        release::Release,
+        wire_log::{Recording, WireLogError},
     },
     source::SecretsDir,
     spec::{self, Revision, SiteName, Snapshot},
@@ -225,7 +229,31 @@ impl FleetAccess for Access {
     }
 
     fn service(&self) -> ServiceView {
-        self.shared.with_fleet(|fleet, now| fleet.service_view(now))
+        let mut view = self.shared.with_fleet(|fleet, now| fleet.service_view(now));
+        view.notes.extend(self.recordings().iter().map(Recording::note));
+        view
+    }
+
+    fn recordings(&self) -> Vec<Recording> {
+        self.shared.wire_log.list(self.shared.now())
+    }
+
+    fn record(&self, id: &str, length: SignedDuration, by: &By) -> Result<Recording, WireLogError> {
+        let now = self.shared.now();
+        let phone = self.shared.with_fleet(|fleet, now| Some((fleet.device(id)?, fleet.phone(id, now)?)));
+        let (device, view) = phone.ok_or(WireLogError::NoPhone)?;
+        let name = view.name.unwrap_or(view.mac);
+        let recording = self.shared.wire_log.record((&device, &name), length, by, now)?;
+        self.note(by, AuditAct::Record, &self.named(id), &format!("until {}", recording.until));
+        Ok(recording)
+    }
+
+    fn end_recording(&self, id: &str, by: &By) -> Option<Recording> {
+        let device = self.shared.with_fleet(|fleet, _| fleet.device(id))?;
+        let why = format!("ended by {}", by.actor);
+        let recording = self.shared.wire_log.end(&device, &why, self.shared.now())?;
+        self.note(by, AuditAct::EndRecording, &self.named(id), "ended");
+        Some(recording)
     }
 
     fn audit(&self, query: &AuditQuery) -> Result<AuditPage, String> {

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
-use super::shared::Shared;
+use super::{shared::Shared, wire_log::Heard};
 use crate::{
     fleet::{Answer, flow::From},
     phone::{PhoneAnswer, PhoneHandler, PhoneRequest, PollHandler},
@@ -34,22 +34,34 @@ impl Handler {
 
 impl PhoneHandler for Handler {
     async fn answer(&self, request: PhoneRequest) -> PhoneAnswer {
+        let question = if self.shared.wire_log.is_on() { Heard::of(&self.shared, &request) } else { None };
+        let answer = self.decide(&request).await;
+        if let Some(question) = question {
+            question.note(&self.shared, &answer);
+        }
+        answer.map_or_else(|error| not_understood(&error), send)
+    }
+}
+
+impl Handler {
+    /// What to say to a message that can be read.
+    async fn decide(&self, request: &PhoneRequest) -> Result<Answer, DecodeError> {
         let shared = &self.shared;
-        let from = From { cookie: request.cookie.as_deref(), peer: request.peer, connection: request.connection };
+        let from = from(request);
         let head = self.heads.read(&request.body, &shared.xml);
         let likeness = head.as_ref().map(|head| shared.likeness(head.rest));
         if let (Some(head), Some(likeness)) = (head, likeness)
             && let Some(answer @ Answer::Send { .. }) =
                 shared.with_fleet(|fleet, now| fleet.same_again(&head.message, likeness, &from, now))
         {
-            return send(answer);
+            return Ok(answer);
         }
         let message = match PhoneMessage::decode(&request.body, &shared.xml) {
             Ok(message) => message,
             Err(error) => {
                 shared.metrics.bound_hit(error.category());
                 tracing::debug!(peer = %request.peer, %error, "a message was not understood");
-                return not_understood(&error);
+                return Err(error);
             }
         };
         let nonce = message.nonce.clone().unwrap_or(Nonce("".into()));
@@ -61,14 +73,18 @@ impl PhoneHandler for Handler {
             },
         );
         match answer {
-            Ok(answer) => send(answer),
+            Ok(answer) => Ok(answer),
             Err((ticket, stored)) => {
                 // a store that hangs is as good as away; the record may still arrive, and then costs a read
                 let stored = timeout(STORE_PATIENCE, stored).await.is_ok_and(|stored| stored.unwrap_or(false));
-                send(shared.with_fleet(|fleet, now| fleet.recorded(ticket, stored, &nonce, now)))
+                Ok(shared.with_fleet(|fleet, now| fleet.recorded(ticket, stored, &nonce, now)))
             }
         }
     }
+}
+
+pub(super) fn from(request: &PhoneRequest) -> From<'_> {
+    From { cookie: request.cookie.as_deref(), peer: request.peer, connection: request.connection }
 }
 
 impl PollHandler for Handler {

@@ -11,6 +11,7 @@
 //! - [`cluster`]: a store in a cluster, and what follows from its lease
 //! - [`standby`]: one of several processes, of which one is active
 //! - [`outcome`]: session outcomes as log lines and metrics
+//! - [`wire_log`]: recordings of single phones for support
 //! - [`access`]: what the API may see and do
 
 pub mod access;
@@ -25,6 +26,7 @@ mod sessions;
 pub mod settings;
 pub mod shared;
 pub mod standby;
+mod wire_log;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -164,10 +166,11 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let mut fleet = Fleet::new(decisions(&settings, dcmp_address), seed);
     fleet.set_fingerprint_key(key);
     let (listener_metrics, dcmp_metrics) = (ListenerMetrics::new(), DcmpMetrics::default());
-    let metrics = Arc::new(ServiceMetrics::new().with_phones(settings.status.phone_metrics).with_part(|registry| {
+    let metrics = ServiceMetrics::new().with_phones(settings.status.phone_metrics).with_part(|registry| {
         listener_metrics.register(registry);
         dcmp_metrics.register(registry);
-    }));
+    });
+    let metrics = Arc::new(metrics.with_log(settings.log_held_back.clone()));
     let in_flight = settings.fleet.contacts_in_flight;
     let contact = ContactClient::new(&ContactSettings { in_flight, ..settings.contact.clone() });
     let shared = Arc::new(Shared::new(fleet, contact, &settings, Arc::clone(&metrics)));
@@ -229,6 +232,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         tasks.spawn(cluster::follow_lease(Arc::clone(&shared), standing, may_tell.clone()));
     }
     tasks.spawn(shared::run_timers(Arc::clone(&shared)));
+    tasks.spawn(wire_log::run(Arc::clone(&shared), stopped.clone()));
     tasks.spawn(saver::run(Arc::clone(&shared), store.clone()));
     tasks.spawn(history::run(Arc::clone(&shared), store.clone()));
     tasks.spawn(saver::watch(Arc::clone(&shared), store.writable()));

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::watch;
 
 use crate::{
@@ -41,6 +42,10 @@ pub struct ServiceSettings {
     pub status: StatusSettings,
     /// Where forges tell of pushes, if they do.
     pub webhook: Option<report::webhook::WebhookSettings>,
+    /// The folder of recordings of single phones, if there may be any.
+    pub wire_log: Option<PathBuf>,
+    /// Lines that the log held back.
+    pub log_held_back: Counter,
     /// To whom alerts are told.
     pub alerts: report::alerts::AlertSettings,
     /// The decisions.

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::{
     clock::Clock, history::HistoryQueue, outcome, saver::Saver, sessions::Sessions, settings::ServiceSettings,
+    wire_log::WireLog,
 };
 use crate::{
     fleet::{Effect, Fleet, unchanged::Likeness},
@@ -31,6 +32,8 @@ pub struct Shared {
     pub(super) history: HistoryQueue,
     /// The last sessions of each phone.
     pub(super) sessions: Sessions,
+    /// Phones that are recorded for support.
+    pub(super) wire_log: WireLog,
     /// What is counted.
     pub metrics: Arc<ServiceMetrics>,
     /// What keeps the service from being ready: the first revision is not taken over yet.
@@ -68,12 +71,18 @@ impl Shared {
             saver: Saver::default(),
             history: HistoryQueue::new(settings.history),
             sessions: Sessions::default(),
+            wire_log: WireLog::new(settings.wire_log.clone()),
             metrics,
             source: Mutex::default(),
             clock: Clock::default(),
             timer: Notify::new(),
             likeness: RandomState::new(),
         }
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// What an item list looks like.

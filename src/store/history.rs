@@ -138,8 +138,10 @@ fn page(file: &Path, query: &HistoryQuery) -> rusqlite::Result<HistoryPage> {
         }
     }
     if let Some(revision) = &query.revision {
-        wheres.push("history.revision = ?");
+        // all that begin so, by the index
+        wheres.push("history.revision >= ? AND history.revision < ?");
         values.push(Box::new(revision.clone()));
+        values.push(Box::new(format!("{revision}\u{10ffff}")));
     }
     if let Some(since) = query.since {
         wheres.push(SINCE);

@@ -41,6 +41,7 @@ use phoneops::{
         server::{ServerLimits, serve, serve_unix},
         socket,
         tokens::Tokens,
+        wire_log::{Recording, WireLogError},
     },
     spec::{Mode, SiteName},
 };
@@ -193,6 +194,18 @@ impl FleetAccess for MadeUp {
 
     fn sessions(&self, _: &str) -> Vec<SessionView> {
         Vec::new()
+    }
+
+    fn recordings(&self) -> Vec<Recording> {
+        Vec::new()
+    }
+
+    fn record(&self, _: &str, _: SignedDuration, _: &By) -> Result<Recording, WireLogError> {
+        Err(WireLogError::Off)
+    }
+
+    fn end_recording(&self, _: &str, _: &By) -> Option<Recording> {
+        None
     }
 
     fn survey(&self) -> Survey {

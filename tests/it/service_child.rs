@@ -76,6 +76,8 @@ impl Program {
             "0",
             "--storm-starts",
             "0",
+            "--wire-log",
+            &at("wire"),
             "--log",
             "trace",
             "--log-format",

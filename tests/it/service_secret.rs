@@ -1,7 +1,5 @@
 //! A planted secret is on the phone and nowhere else (promise 5, R-1109): not in the log at its finest, the API, the
-//! metrics, `phoneops status`, `phoneops validate`, the state folder or an error.
-
-use std::process::Command;
+//! metrics, the output of any command, the state folder, a recording or an error.
 
 use phoneops::{
     fleet::words::State,
@@ -11,7 +9,8 @@ use phoneops::{
 
 use crate::{
     listener_support::Phone,
-    service_child::{Program, files, phoneops, run},
+    service_child::{Program, files},
+    service_secret_commands::commands,
     service_stage::{LONG, api_as, config, has, id, mac, profile, ready, times_written},
 };
 
@@ -26,7 +25,7 @@ const PLANTED: [&str; 5] = [SIP, LDAP, USER, IN_YAML, IN_FILE];
 const WANTED: &str = "sntp-addr: 192.0.2.123";
 
 /// Where something planted shows.
-fn leaks(place: &str, content: &[u8]) -> Vec<String> {
+pub(crate) fn leaks(place: &str, content: &[u8]) -> Vec<String> {
     let shows = |secret: &str| content.windows(secret.len()).any(|window| window == secret.as_bytes());
     // as it is, as XML writes it, and as JSON and Rust quote it
     let forms = |secret: &str| {
@@ -150,27 +149,13 @@ async fn everywhere(program: &Program) -> Vec<String> {
         assert!(matches!(answer.status, 200 | 404 | 409), "{path}: {answer:?}");
         found.extend(leaks(&path, answer.whole.as_bytes()));
     }
-    let server = format!("http://{}", program.status);
-    for arguments in
-        [&["-o", "table"][..], &["-o", "json"], &["-o", "yaml"], &["phone-0"], &["phone-5"], &["phone-4", "-o", "yaml"]]
-    {
-        let mut command = phoneops("status");
-        command.args(["--server", &server]).args(arguments);
-        found.extend(printed(command, &format!("status {arguments:?}"), "phone-").await);
-    }
-    for arguments in [&["-o", "table"][..], &["-o", "json"], &["phone-0", "--item", "sip-pwd"]] {
-        let mut command = phoneops("history");
-        command.args(["--server", &server]).args(arguments);
-        found.extend(printed(command, &format!("history {arguments:?}"), "***").await);
-    }
-    let at = |name: &str| program.folder.path().join(name);
-    for output in ["text", "json", "github"] {
-        let mut command = phoneops("validate");
-        command.args(["-o", output, "--secrets-dir"]).arg(at("secrets")).arg(at("docs"));
-        found.extend(printed(command, &format!("validate -o {output}"), "plain.yaml").await);
-    }
-    for (file, content) in files(&program.state()) {
-        found.extend(leaks(&file.display().to_string(), &content));
+    found.extend(commands(program).await);
+    for folder in [program.state(), program.folder.path().join("wire")] {
+        let written = files(&folder);
+        assert!(!written.is_empty(), "nothing in {}", folder.display());
+        for (file, content) in written {
+            found.extend(leaks(&file.display().to_string(), &content));
+        }
     }
     let log = program.log();
     assert!(log.contains("\"level\":\"TRACE\"") && log.contains("phone-1"), "the log is at its finest:\n{log}");
@@ -181,13 +166,6 @@ async fn everywhere(program: &Program) -> Vec<String> {
         log.lines().filter(|line| line.contains("JSESSIONID=")).map(|line| format!("a cookie in the log: {line}"));
     found.extend(cookies);
     found
-}
-
-/// Runs a command, which has to say something of `expected`.
-async fn printed(command: Command, place: &str, expected: &str) -> Vec<String> {
-    let (_, out) = run(command).await;
-    assert!(out.contains(expected), "{place}: {out}");
-    leaks(place, out.as_bytes())
 }
 
 /// Messages that are wrong near a secret: whatever is said of them must not repeat it.

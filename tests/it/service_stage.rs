@@ -195,6 +195,8 @@ impl Stage {
             contact: ContactSettings::default(),
             dcmp: None,
             webhook: None,
+            wire_log: None,
+            log_held_back: prometheus_client::metrics::counter::Counter::default(),
             alerts: phoneops::report::alerts::AlertSettings::default(),
             status: StatusSettings {
                 listen: here,

@@ -69,6 +69,37 @@ async fn status_tells_in_sync_pending_and_drift_apart_by_its_exit_code() {
     command.args(["--server", &socket]);
     assert_eq!(run(command).await.0, 1, "over the socket of the state folder too");
     assert_eq!(status(&stage, &["nobody"]).await.0, 2);
+    let labelled = config(0, "").replace("{name: phone-0}", "{name: phone-0, labels: {ward: \"3\", floor: \"1\"}}");
+    stage.change("all.yaml", &(profile("Report", "sntp-addr: 192.0.2.200") + "---\n" + &labelled)).await;
+    let shown = stage.api("GET /api/v1/phones/phone-0").await.json();
+    let revision = shown["revision"].as_str().unwrap();
+    let begins = &revision[..revision.len() - 4];
+    let finding: [&[&str]; 6] = [
+        &["--selector", "ward=3,floor=1"],
+        &["--item", "sntp-addr"],
+        &["--find", "phone"],
+        &["--revision", begins],
+        &["--model", "OpenStage 40"],
+        &["--state", "Drifted"],
+    ];
+    for filter in finding {
+        let (code, out) = status(&stage, filter).await;
+        assert!(code == 1 && out.contains("phone-0"), "{filter:?}: {out}");
+    }
+    let missing: [&[&str]; 6] = [
+        &["--selector", "ward=3,floor=2"],
+        &["--item", "e164"],
+        &["--find", "gate-house"],
+        &["--revision", "0000"],
+        &["--pending", "InCall"],
+        &["--site", "berlin"],
+    ];
+    for filter in missing {
+        let (code, out) = status(&stage, filter).await;
+        assert!(code == 0 && !out.contains("phone-0"), "{filter:?}: {out}");
+    }
+    assert_eq!(status(&stage, &["--selector", "ward"]).await.0, 2);
+    assert_eq!(status(&stage, &["--pending", "Lunch"]).await.0, 2);
     stage.end().await;
 }
 

@@ -110,7 +110,7 @@ async fn revisions_are_listed_the_newest_first_and_changes_found_by_them() {
     store.add_history(vec![change(0, "e164", None), other, change(2, "e164", None)]).await.unwrap();
     let of =
         |revision: &str| all(&store, &HistoryQuery { revision: Some(revision.to_owned()), ..HistoryQuery::default() });
-    assert_eq!([of("abc").len(), of("def").len(), of("de").len()], [2, 1, 0]);
+    assert_eq!([of("abc").len(), of("def").len(), of("de").len(), of("ef").len()], [2, 1, 1, 0]);
     for name in ["abc", "def"] {
         let author = format!("{name} <ada@example.org>");
         let commit = Commit { committer: author.clone(), author, subject: "Numbers".to_owned(), approved_phones: None };

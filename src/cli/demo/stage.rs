@@ -134,6 +134,8 @@ fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
         contact: ContactSettings::default(),
         dcmp: None,
         webhook: None,
+        wire_log: None,
+        log_held_back: prometheus_client::metrics::counter::Counter::default(),
         alerts: crate::report::alerts::AlertSettings::default(),
         status: StatusSettings {
             listen: status,

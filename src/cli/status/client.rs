@@ -29,6 +29,7 @@ use crate::{
     fleet::{
         history::{HistoryPage, HistoryQuery},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
+        words::{PendingReason, State},
     },
     report::problem::ErrorBody,
 };
@@ -149,6 +150,7 @@ impl Client {
             ("limit", limit.as_deref()),
             ("phone", query.phone.as_deref()),
             ("item", query.item.as_deref()),
+            ("revision", query.revision.as_deref()),
             ("since", since.as_deref()),
             ("continue", query.after.as_deref()),
         ];
@@ -281,10 +283,16 @@ fn token(file: &Path) -> Result<HeaderValue, ClientError> {
 
 fn path_of(query: &Query, after: Option<&str>) -> String {
     let mut path = format!("/api/v1/phones?limit={PAGE_LIMIT}");
+    let selector = query.selector.to_string();
     let parameters = [
-        ("state", query.state.map(crate::fleet::words::State::as_str)),
+        ("state", query.state.map(State::as_str)),
         ("site", query.site.as_deref()),
         ("model", query.model.as_deref()),
+        ("selector", Some(&*selector).filter(|selector| !selector.is_empty())),
+        ("reason", query.reason.map(PendingReason::as_str)),
+        ("item", query.item.as_deref()),
+        ("revision", query.revision.as_deref()),
+        ("q", query.text.as_deref()),
         ("continue", after),
     ];
     for (name, value) in parameters {

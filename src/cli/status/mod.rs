@@ -20,10 +20,13 @@ use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
 use super::{Exit, asking::Server, serve::duration};
-use crate::fleet::{
-    service_view::ServiceView,
-    view::{PhoneView, Query},
-    words::State,
+use crate::{
+    fleet::{
+        service_view::ServiceView,
+        view::{PhoneView, Query},
+        words::{PendingReason, State},
+    },
+    spec::Labels,
 };
 use client::{Client, ClientError};
 use text::clean;
@@ -59,6 +62,21 @@ pub struct Args {
     /// Only phones of this model
     #[arg(long, env = "PHONEOPS_STATUS_MODEL", conflicts_with = "phone")]
     model: Option<String>,
+    /// Only phones whose documents have these labels, such as ward=3,floor=1
+    #[arg(long, env = "PHONEOPS_STATUS_SELECTOR", value_name = "KEY=VALUE", value_parser = selector, conflicts_with = "phone")]
+    selector: Option<Labels>,
+    /// Only phones that are Pending for this reason
+    #[arg(long, env = "PHONEOPS_STATUS_PENDING", value_name = "REASON", value_parser = pending, conflicts_with = "phone")]
+    pending: Option<PendingReason>,
+    /// Only phones on which this item differs
+    #[arg(long, env = "PHONEOPS_STATUS_ITEM", conflicts_with = "phone")]
+    item: Option<String>,
+    /// Only phones whose state in force came with this revision; its first characters are enough
+    #[arg(long, env = "PHONEOPS_STATUS_REVISION", conflicts_with = "phone")]
+    revision: Option<String>,
+    /// Only phones with this text in name, MAC, number, model, site, address or a label
+    #[arg(long, env = "PHONEOPS_STATUS_FIND", value_name = "TEXT", conflicts_with = "phone")]
+    find: Option<String>,
 }
 
 /// How a status is printed.
@@ -77,6 +95,17 @@ fn state(word: &str) -> Result<State, String> {
         let known: Vec<_> = State::ALL.iter().map(|state| state.as_str()).collect();
         format!("the states are {}", known.join(", "))
     })
+}
+
+fn pending(word: &str) -> Result<PendingReason, String> {
+    PendingReason::parse(word).ok_or_else(|| {
+        let known: Vec<_> = PendingReason::ALL.iter().map(|reason| reason.as_str()).collect();
+        format!("the reasons are {}", known.join(", "))
+    })
+}
+
+fn selector(text: &str) -> Result<Labels, String> {
+    Labels::selector(text).ok_or_else(|| "a selector is key=value, or several of them parted by commas".to_owned())
 }
 
 /// Runs the command.
@@ -114,7 +143,17 @@ async fn look(args: &Args, client: &Client) -> Result<Seen, ClientError> {
         return Ok(Seen { notes: Vec::new(), phones: vec![client.phone(phone).await?] });
     }
     let service: ServiceView = client.get("/api/v1/service").await?;
-    let query = Query { state: args.state, site: args.site.clone(), model: args.model.clone(), ..Query::default() };
+    let query = Query {
+        state: args.state,
+        site: args.site.clone(),
+        model: args.model.clone(),
+        selector: args.selector.clone().unwrap_or_default(),
+        reason: args.pending,
+        item: args.item.clone(),
+        revision: args.revision.clone(),
+        text: args.find.clone(),
+        ..Query::default()
+    };
     Ok(Seen { notes: service.notes, phones: client.phones(&query).await? })
 }
 

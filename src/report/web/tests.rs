@@ -199,6 +199,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
     };
     let query = Query {
         state: Some(State::Pending),
+        selector: crate::spec::Labels::from([(text, text)]),
         reason: Some(PendingReason::Queued),
         site: Some(text.to_owned()),
         model: Some(text.to_owned()),
