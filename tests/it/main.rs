@@ -38,6 +38,7 @@ mod listener_limits;
 mod listener_proxy;
 mod listener_support;
 mod listener_tls;
+mod readme_session;
 mod receiver;
 mod service_aftermath;
 mod service_alertmanager;
