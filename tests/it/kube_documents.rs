@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     kube_server::Cluster,
+    service_child::{phoneops, run},
     service_stage::{LONG, Stage, has, id, idle, mac, text, times_written, until},
 };
 
@@ -150,6 +151,45 @@ async fn a_phone_becomes_what_its_resource_says_and_the_status_tells_until_the_r
 
     cluster.api("PhoneConfig").delete("phone-0", &kube::api::DeleteParams::default()).await.unwrap();
     stage.reaches(0, phoneops::fleet::words::State::Abandoned).await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_asks_the_cluster_where_there_is_no_service_to_ask() {
+    let cluster = Cluster::start().await;
+    cluster.grant(|_| ()).await;
+    profile(&cluster, json!({"sntp-addr": "192.0.2.123"})).await;
+    config(&cluster, 0, json!({})).await;
+    config(&cluster, 1, json!({"e164": "4711"})).await;
+    let stage = stage(&cluster).await;
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = cluster.kubeconfig(folder.path());
+    let ask = async |words: &[&str]| {
+        let mut command = phoneops("status");
+        command.env("KUBECONFIG", &kubeconfig).args(["--kubernetes", "-n", &cluster.namespace]).args(words);
+        run(command).await
+    };
+    let phone = phone(&stage, 0).await;
+    cluster.becomes("PhoneConfig", "phone-0", is_in("InSync")).await;
+    cluster.becomes("PhoneConfig", "phone-1", is_in("Unknown")).await;
+    let (code, out) = ask(&[]).await;
+    assert!(code == 3 && out.contains("2 phones: ") && out.contains("1 InSync"), "{code} {out}");
+    let (code, out) = ask(&["--state", "InSync", "-o", "json"]).await;
+    let view: phoneops::fleet::view::PhoneView = serde_json::from_str(out.trim()).unwrap();
+    assert_eq!((code, view.name.as_deref(), view.mac, view.proven), (0, Some("phone-0"), mac(0), 1));
+    phone.start_call();
+    profile(&cluster, json!({"sntp-addr": "192.0.2.123", "sntp-tz-offset": 60})).await;
+    cluster.becomes("PhoneConfig", "phone-0", |resource| resource["status"]["pending"]["reason"] == "InCall").await;
+    let (code, out) = ask(&["phone-0"]).await;
+    assert!(code == 3 && out.contains("Pending: InCall") && !out.contains("since"), "promise 10: {code} {out}");
+    assert_eq!(ask(&["nobody"]).await.0, 2);
+    let (code, out) = ask(&["--item", "sntp-addr"]).await;
+    assert!(code == 2 && out.contains("--kubernetes"), "{code} {out}");
+    let mut command = phoneops("status");
+    command.env("KUBECONFIG", "/nowhere").arg("--kubernetes");
+    let (code, out) = run(command).await;
+    assert!(code == 2 && out.contains("cannot read PhoneConfigs from the Kubernetes cluster"), "{code} {out}");
+    phone.end_call();
     stage.end().await;
 }
 

@@ -62,6 +62,12 @@ pub enum ClientError {
         /// What the system said.
         problem: String,
     },
+    /// The cluster says no, or there is none.
+    #[error("cannot read PhoneConfigs from the Kubernetes cluster: {problem}")]
+    Cluster {
+        /// What is wrong.
+        problem: String,
+    },
     /// It said no.
     #[error("{message}")]
     Refused {
@@ -87,6 +93,7 @@ impl ClientError {
             Self::Url(_) => "url",
             Self::Token { .. } => "token",
             Self::Unreachable { .. } => "unreachable",
+            Self::Cluster { .. } => "cluster",
             Self::Refused { .. } => "refused",
             Self::Answer { .. } => "answer",
         }

@@ -1,6 +1,7 @@
-//! `phoneops status`: the phones of a running service, as a table, as JSON or as YAML.
+//! `phoneops status`: the phones of a running service or of a cluster, as a table, as JSON or as YAML.
 //!
 //! - [`client`]: asks the service over HTTP, HTTPS or its Unix socket, page by page
+//! - [`cluster`]: asks a Kubernetes cluster in its place
 //! - [`table`]: many phones for people
 //! - [`one`]: one phone for people
 //! - [`text`]: times and foreign text for people
@@ -15,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use clap::builder::BoolishValueParser;
 use jiff::Timestamp;
 use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
@@ -29,9 +31,11 @@ use crate::{
     spec::Labels,
 };
 use client::{Client, ClientError};
+use cluster::ClusterClient;
 use text::clean;
 
 pub mod client;
+pub mod cluster;
 pub mod one;
 pub mod table;
 pub mod text;
@@ -53,6 +57,19 @@ pub struct Args {
     output: Format,
     #[command(flatten)]
     server: Server,
+    /// Ask the Kubernetes cluster of the kubeconfig in place of a service: what stands in the status of `PhoneConfigs`
+    #[arg(long, env = "PHONEOPS_STATUS_KUBERNETES", value_parser = BoolishValueParser::new(), conflicts_with_all = ["token_file", "item"])]
+    kubernetes: bool,
+    /// The namespaces of the cluster; else that of the kubeconfig
+    #[arg(
+        short,
+        long,
+        env = "PHONEOPS_NAMESPACE",
+        value_name = "NAME",
+        value_delimiter = ',',
+        requires = "kubernetes"
+    )]
+    namespace: Vec<String>,
     /// Only phones in this state
     #[arg(long, env = "PHONEOPS_STATUS_STATE", value_parser = state, conflicts_with = "phone")]
     state: Option<State>,
@@ -110,7 +127,6 @@ fn selector(text: &str) -> Result<Labels, String> {
 
 /// Runs the command.
 pub fn run(args: Args) -> miette::Result<Exit> {
-    let client = args.server.client()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
     let mut out = io::stdout();
     let terminal = out.is_terminal();
@@ -120,6 +136,7 @@ pub fn run(args: Args) -> miette::Result<Exit> {
         colours: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
     };
     runtime.block_on(async move {
+        let client = Place::of(&args).await?;
         if args.watch {
             return watch::watch(&args, &client, &printer, &mut out, terminal).await;
         }
@@ -138,11 +155,51 @@ struct Seen {
     phones: Vec<PhoneView>,
 }
 
-async fn look(args: &Args, client: &Client) -> Result<Seen, ClientError> {
-    if let Some(phone) = &args.phone {
-        return Ok(Seen { notes: Vec::new(), phones: vec![client.phone(phone).await?] });
+/// Who is asked.
+#[derive(Debug)]
+enum Place {
+    Service(Client),
+    Cluster(ClusterClient),
+}
+
+impl Place {
+    async fn of(args: &Args) -> Result<Self, ClientError> {
+        if args.kubernetes {
+            return Ok(Self::Cluster(ClusterClient::new(args.namespace.clone()).await?));
+        }
+        args.server.client().map(Self::Service)
     }
-    let service: ServiceView = client.get("/api/v1/service").await?;
+
+    fn name<'a>(&'a self, args: &'a Args) -> &'a str {
+        match self {
+            Self::Service(_) => &args.server.server,
+            Self::Cluster(cluster) => cluster.server(),
+        }
+    }
+
+    async fn phone(&self, id: &str) -> Result<PhoneView, ClientError> {
+        match self {
+            Self::Service(client) => client.phone(id).await,
+            Self::Cluster(cluster) => cluster.phone(id).await,
+        }
+    }
+
+    /// With what is to be said of the service as a whole.
+    async fn phones(&self, query: &Query) -> Result<Seen, ClientError> {
+        match self {
+            Self::Service(client) => {
+                let service: ServiceView = client.get("/api/v1/service").await?;
+                Ok(Seen { notes: service.notes, phones: client.phones(query).await? })
+            }
+            Self::Cluster(cluster) => Ok(Seen { notes: Vec::new(), phones: cluster.phones(query).await? }),
+        }
+    }
+}
+
+async fn look(args: &Args, place: &Place) -> Result<Seen, ClientError> {
+    if let Some(phone) = &args.phone {
+        return Ok(Seen { notes: Vec::new(), phones: vec![place.phone(phone).await?] });
+    }
     let query = Query {
         state: args.state,
         site: args.site.clone(),
@@ -154,7 +211,7 @@ async fn look(args: &Args, client: &Client) -> Result<Seen, ClientError> {
         text: args.find.clone(),
         ..Query::default()
     };
-    Ok(Seen { notes: service.notes, phones: client.phones(&query).await? })
+    place.phones(&query).await
 }
 
 /// Answers whether anyone still reads: one that has seen enough (`| head`) is no error.

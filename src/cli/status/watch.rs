@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use miette::IntoDiagnostic;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Args, Printer, Seen, client::Client, look, print, verdict};
+use super::{Args, Place, Printer, Seen, look, print, verdict};
 use crate::{cli::Exit, fleet::view::PhoneView};
 
 /// Home, and clear to the end: what was drawn before is overwritten without a flash.
@@ -19,15 +19,15 @@ const REDRAW: &str = "\x1b[H\x1b[2J";
 /// to succeed, later ones are tried again.
 pub(super) async fn watch(
     args: &Args,
-    client: &Client,
+    place: &Place,
     printer: &Printer,
     out: &mut dyn Write,
     terminal: bool,
 ) -> miette::Result<Exit> {
     let mut interrupts = signal(SignalKind::interrupt()).into_diagnostic()?;
     let Seen { mut notes, mut phones } = tokio::select! {
-        _ = interrupts.recv() => miette::bail!("stopped before {} answered", args.server.server),
-        seen = look(args, client) => seen?,
+        _ = interrupts.recv() => miette::bail!("stopped before {} answered", place.name(args)),
+        seen = look(args, place) => seen?,
     };
     let mut shown = Shown::default();
     let mut changed = shown.changed(&phones);
@@ -59,7 +59,7 @@ pub(super) async fn watch(
             }
             let looked = tokio::select! {
                 _ = interrupts.recv() => return Ok(verdict(&phones)),
-                looked = look(args, client) => looked,
+                looked = look(args, place) => looked,
             };
             match looked {
                 Ok(now) => {
