@@ -7,8 +7,8 @@
 //! **When the lease is lost** (the API server was away, another one took over): the service is ended, and the process
 //! waits again. From the moment at which another one could have taken over, no write and no request to call leaves.
 //!
-//! **When the process dies** its label stays on the pod, but a pod that is not ready gets no phones; the next process in
-//! that pod takes the label away first.
+//! **When the process dies** or is halted, its label stays on its pod until whoever takes the lease over takes it away; so
+//! does the next process in that pod, first of all.
 
 use std::sync::Arc;
 
@@ -59,6 +59,7 @@ pub async fn serve(settings: ServiceSettings, stop: impl Future<Output = ()>) ->
         };
         let mut settings = settings.clone();
         settings.cluster.last_alive = holder.last_renewed();
+        let former = holder.former().map(ToOwned::to_owned);
         let kept = holder.keep();
         settings.cluster.standing = Some(kept.standing());
         let mut running = match start(settings).await {
@@ -70,6 +71,9 @@ pub async fn serve(settings: ServiceSettings, stop: impl Future<Output = ()>) ->
         };
         tracing::info!(lease = lease.name, identity = lease.identity, "this process is the active one");
         pod.set_active(true).await;
+        if let Some(former) = former {
+            pod.retire(&former).await;
+        }
         let ended = tokio::select! {
             () = &mut stop => Some(Ok(())),
             () = running.broken() => Some(Err(ServiceError::Broken)),
@@ -128,10 +132,28 @@ impl Pod {
 
     async fn set_active(&self, active: bool) {
         let Some((api, name)) = &self.way else { return };
-        let value = active.then_some("true");
-        let patch = json!({ "metadata": { "labels": { ACTIVE: value } } });
-        if let Err(error) = api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        if let Err(error) = label(api, name, active).await {
             tracing::error!(pod = name, %error, "the pod cannot be labelled, and phones may not get here");
         }
     }
+
+    /// Takes the label off the pod of the process that had the lease and lost it, for it may be halted and ready all the
+    /// same.
+    async fn retire(&self, former: &str) {
+        let Some((api, _)) = &self.way else { return };
+        match label(api, former, false).await {
+            // it is gone, as its process is
+            Err(kube::Error::Api(error)) if error.code == 404 => {}
+            Err(error) => {
+                tracing::warn!(pod = former, %error, "the pod that was active keeps its label, and some phones may get there");
+            }
+            Ok(()) => {}
+        }
+    }
+}
+
+async fn label(api: &Api<k8s_openapi::api::core::v1::Pod>, name: &str, active: bool) -> kube::Result<()> {
+    let value = active.then_some("true");
+    let patch = json!({ "metadata": { "labels": { ACTIVE: value } } });
+    api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.map(drop)
 }

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, api::ListParams};
 use phoneops::sim::{Fault, PhoneView, SimPhone};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
+use tokio::time::sleep;
 
 use crate::{
     kube_replicas::{Front, Replica, active},
@@ -162,6 +165,18 @@ async fn a_process_that_was_halted_until_another_one_took_over_writes_nothing_an
     let writes = phone.writes();
     replicas[first].signal("-STOP");
     let second = active(&both, 2).await;
+    // the halted one may be ready all the same
+    let labelled = async || {
+        let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+        let of_active = ListParams::default().labels("phoneops.dev/active=true");
+        let list = pods.list(&of_active).await.unwrap().items;
+        list.into_iter().filter_map(|pod| pod.metadata.name).collect::<Vec<_>>()
+    };
+    let deadline = Instant::now() + LONG;
+    while labelled().await != [replicas[second].pod.clone()] {
+        assert!(Instant::now() < deadline, "{:?}", labelled().await);
+        sleep(Duration::from_millis(50)).await;
+    }
     profile(&cluster, "192.0.2.6").await;
     until(|| has(&phone, "sntp-addr") == "192.0.2.6", || replicas[second].log()).await;
     cluster.becomes("PhoneConfig", "phone-9", is_in("InSync")).await;

@@ -125,7 +125,7 @@ impl Candidate {
         let asked = Instant::now();
         let Some(lease) = self.api.get_opt(&self.settings.name).await? else {
             let lease = claimed(Lease::default(), &self.settings);
-            return self.taken(self.api.create(&PostParams::default(), &lease).await, asked, None);
+            return self.taken(self.api.create(&PostParams::default(), &lease).await, asked, Before::default());
         };
         let spec = lease.spec.clone().unwrap_or_default();
         let owner = spec.holder_identity.clone().filter(|owner| !owner.is_empty());
@@ -143,19 +143,15 @@ impl Candidate {
             return Ok(Look::Waits(owner));
         }
         let lease = claimed(lease, &self.settings);
-        self.taken(self.api.replace(&self.settings.name, &PostParams::default(), &lease).await, asked, renewed)
+        let answer = self.api.replace(&self.settings.name, &PostParams::default(), &lease).await;
+        self.taken(answer, asked, Before { owner, renewed })
     }
 
-    fn taken(
-        &self,
-        result: kube::Result<Lease>,
-        asked: Instant,
-        last_renewed: Option<Timestamp>,
-    ) -> kube::Result<Look> {
+    fn taken(&self, result: kube::Result<Lease>, asked: Instant, before: Before) -> kube::Result<Look> {
         match result {
             Ok(lease) => {
                 let (api, settings) = (self.api.clone(), self.settings.clone());
-                Ok(Look::Taken(Box::new(Holder { api, settings, lease, asked, last_renewed })))
+                Ok(Look::Taken(Box::new(Holder { api, settings, lease, asked, before })))
             }
             // another one was quicker
             Err(kube::Error::Api(error)) if error.code == 409 => Ok(Look::Waits(None)),
@@ -171,13 +167,25 @@ pub struct Holder {
     settings: LeaseSettings,
     lease: Lease,
     asked: Instant,
-    last_renewed: Option<Timestamp>,
+    before: Before,
+}
+
+/// Who had a lease before, and when it was renewed last.
+#[derive(Debug, Default)]
+struct Before {
+    owner: Option<String>,
+    renewed: Option<Timestamp>,
 }
 
 impl Holder {
     /// When whoever had it before renewed it last.
     pub fn last_renewed(&self) -> Option<Timestamp> {
-        self.last_renewed
+        self.before.renewed
+    }
+
+    /// Who had it before and did not give it away: it may be dead, or only halted.
+    pub fn former(&self) -> Option<&str> {
+        self.before.owner.as_deref().filter(|owner| *owner != self.settings.identity)
     }
 
     /// Renews it from now on, on the runtime of the caller.
