@@ -71,26 +71,33 @@ pub fn back_up(args: &Backup) -> miette::Result<Exit> {
 
 /// Runs `phoneops verify`; ends with 1 when its audit log is not whole.
 pub fn verify(args: &Verify) -> miette::Result<Exit> {
-    let Verified { manifest, audit } = backup::verify(&args.file).into_diagnostic()?;
+    let verified = backup::verify(&args.file).into_diagnostic()?;
+    put(looked_through(&args.file, &verified).as_bytes())?;
+    Ok(if verified.audit.problem.is_none() { Exit::Good } else { Exit::Differs })
+}
+
+fn looked_through(file: &Path, Verified { manifest, audit }: &Verified) -> String {
     let chain = match &audit.problem {
         None => format!("audit log whole, {} acts", audit.acts),
         Some(problem) => format!("AUDIT LOG NOT WHOLE: {problem}"),
     };
-    put(format!("{}: sound; {}; {chain}\n", args.file.display(), held(&manifest)).as_bytes())?;
-    Ok(if audit.problem.is_none() { Exit::Good } else { Exit::Differs })
+    format!("{}: sound; {}; {chain}\n", file.display(), held(manifest))
 }
 
 /// Runs `phoneops restore`.
 pub fn restore(args: &Restore) -> miette::Result<Exit> {
     let by = By::new(&me()?, &args.reason.reason).into_diagnostic()?;
     let restored = backup::restore(&args.file, &args.state, args.replace, &by, Timestamp::now()).into_diagnostic()?;
-    let RestoredBackup { manifest, aside } = restored;
-    let kept = aside.map(|aside| format!("What was there before is in {}.\n", aside.display())).unwrap_or_default();
-    let text = format!(
-        "Restored: {}.\n{kept}Start the service: it reads its phones and writes nothing until `phoneops resume`.\n",
-        held(&manifest)
-    );
-    put(text.as_bytes())
+    put(in_place(&restored).as_bytes())
+}
+
+fn in_place(RestoredBackup { manifest, aside }: &RestoredBackup) -> String {
+    let kept = aside.as_ref().map(|aside| format!("What was there before is in {}.\n", aside.display()));
+    format!(
+        "Restored: {}.\n{}Start the service: it reads its phones and writes nothing until `phoneops resume`.\n",
+        held(manifest),
+        kept.unwrap_or_default()
+    )
 }
 
 /// Runs `phoneops resume`.
@@ -111,5 +118,43 @@ fn me() -> miette::Result<String> {
     match uid {
         Ok(uid) => Ok(user_named(uid)),
         Err(error) => bail!("the system does not say which user this is (/proc/self: {error})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fleet::audit::AuditVerdict, store::backup::FileEntry};
+
+    fn manifest() -> Manifest {
+        let file = |name: &str| FileEntry { name: name.to_owned(), bytes: 1, sha256: String::new() };
+        Manifest {
+            format: 1,
+            phoneops: "0.1.0".to_owned(),
+            at: Timestamp::from_second(1_700_000_000).unwrap(),
+            phones: 9_000,
+            files: vec![file("phoneops.db"), file("fingerprint.key")],
+        }
+    }
+
+    #[test]
+    fn a_backup_says_what_is_in_it_and_whether_its_audit_log_is_whole() {
+        let verified = |problem: Option<&str>| {
+            let audit = AuditVerdict { acts: 12, head: String::new(), problem: problem.map(ToOwned::to_owned) };
+            looked_through(Path::new("monday.tar"), &Verified { manifest: manifest(), audit })
+        };
+        insta::assert_snapshot!(verified(None), @"monday.tar: sound; 9000 phones as of 2023-11-14T22:13:20Z, phoneops 0.1.0; phoneops.db, fingerprint.key; audit log whole, 12 acts");
+        insta::assert_snapshot!(verified(Some("act 7 was changed")), @"monday.tar: sound; 9000 phones as of 2023-11-14T22:13:20Z, phoneops 0.1.0; phoneops.db, fingerprint.key; AUDIT LOG NOT WHOLE: act 7 was changed");
+    }
+
+    #[test]
+    fn a_restore_says_what_it_put_aside_and_what_comes_next() {
+        let restored = RestoredBackup { manifest: manifest(), aside: Some("/var/lib/phoneops/before-restore".into()) };
+        insta::assert_snapshot!(in_place(&restored), @r"
+        Restored: 9000 phones as of 2023-11-14T22:13:20Z, phoneops 0.1.0; phoneops.db, fingerprint.key.
+        What was there before is in /var/lib/phoneops/before-restore.
+        Start the service: it reads its phones and writes nothing until `phoneops resume`.
+        ");
+        assert!(!in_place(&RestoredBackup { aside: None, ..restored }).contains("before"));
     }
 }
