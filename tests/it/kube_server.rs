@@ -260,10 +260,19 @@ impl Cluster {
 
     /// A file by which programs reach it as that user.
     pub(crate) fn kubeconfig(&self, folder: &Path) -> PathBuf {
+        self.kubeconfig_of(self.server.as_ref().map(|_| "service"), folder)
+    }
+
+    /// A file by which people reach it who may do everything.
+    pub(crate) fn kubeconfig_of_admin(&self, folder: &Path) -> PathBuf {
+        self.kubeconfig_of(None, folder)
+    }
+
+    fn kubeconfig_of(&self, context: Option<&str>, folder: &Path) -> PathBuf {
         let file = folder.join("kubeconfig.yaml");
         let mut config = self.kubeconfig.clone();
-        if self.server.is_some() {
-            config.current_context = Some("service".to_owned());
+        if let Some(context) = context {
+            config.current_context = Some(context.to_owned());
         }
         for context in config.contexts.iter_mut().filter_map(|named| named.context.as_mut()) {
             context.namespace = Some(self.namespace.clone());

@@ -25,6 +25,7 @@ mod docs;
 mod kube_audit;
 mod kube_documents;
 mod kube_examples;
+mod kube_kubectl;
 mod kube_many;
 mod kube_rbac;
 mod kube_replicas;
