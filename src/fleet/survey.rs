@@ -116,10 +116,10 @@ impl Fleet {
             }
         }
         let Some(goal) = phone.goal.as_ref().filter(|_| phone.declared()) else { return };
-        let is_awaited = self.is_awaited(phone, state, now);
+        let wait = self.wait(phone, state, now);
         match survey.sites.get_mut(goal.desired.site.as_str()) {
-            Some(tally) => tally.add(state, is_awaited),
-            None => survey.sites.entry(goal.desired.site.to_string()).or_default().add(state, is_awaited),
+            Some(tally) => tally.add(state, wait),
+            None => survey.sites.entry(goal.desired.site.to_string()).or_default().add(state, wait),
         }
         if phone.proposed() {
             return;
@@ -128,7 +128,7 @@ impl Fleet {
             Some(tally) => tally,
             None => survey.revisions.entry(goal.revision.to_string()).or_default(),
         };
-        of_revision.tally.add(state, is_awaited);
+        of_revision.tally.add(state, wait);
         if matches!(state, State::Invalid | State::Degraded | State::Drifted) && of_revision.failing.len() < FAILING {
             let name = phone.name().map_or_else(|| phone.device.to_string(), ToString::to_string);
             of_revision.failing.push((name, state));

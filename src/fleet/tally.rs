@@ -25,12 +25,25 @@ pub struct LayerTally {
     /// Those of them that come by themselves, or wait for a person. The others are silent, or somebody else has them: no roll-out
     /// waits for these.
     pub awaited: usize,
+    /// Those of them that were heard of once, and not since this process serves: another one knew how they are.
+    pub unread: usize,
     /// Those that differ, and stay so.
     pub drifted: usize,
 }
 
+/// Who is waited for with a phone that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// The phone, which comes by itself, or a person.
+    Awaited,
+    /// Nobody: it is silent, or somebody else has it.
+    Away,
+    /// Nobody yet: this process has not heard of it, but one before it had.
+    Unread,
+}
+
 impl LayerTally {
-    pub(super) fn add(&mut self, state: State, is_awaited: bool) {
+    pub(super) fn add(&mut self, state: State, wait: Wait) {
         self.phones += 1;
         match state {
             State::InSync => self.in_sync += 1,
@@ -41,7 +54,8 @@ impl LayerTally {
             State::Drifted | State::Degraded | State::Invalid => self.drifted += 1,
             _ => {
                 self.pending += 1;
-                self.awaited += usize::from(is_awaited);
+                self.awaited += usize::from(wait == Wait::Awaited);
+                self.unread += usize::from(wait == Wait::Unread);
             }
         }
     }
@@ -63,27 +77,28 @@ impl Fleet {
         for phone in self.by_name().filter(|phone| phone.declared()) {
             let Some(goal) = &phone.goal else { continue };
             let state = self.state(phone, now);
-            let is_awaited = self.is_awaited(phone, state, now);
+            let wait = self.wait(phone, state, now);
             for file in goal.desired.files.iter() {
-                tallies.by_file.entry(Arc::clone(file)).or_default().add(state, is_awaited);
+                tallies.by_file.entry(Arc::clone(file)).or_default().add(state, wait);
             }
-            tallies.by_site.entry(goal.desired.site.clone()).or_default().add(state, is_awaited);
+            tallies.by_site.entry(goal.desired.site.clone()).or_default().add(state, wait);
         }
         tallies
     }
 
-    pub(super) fn is_awaited(&self, phone: &Phone, state: State, now: Timestamp) -> bool {
+    pub(super) fn wait(&self, phone: &Phone, state: State, now: Timestamp) -> Wait {
         match state {
-            State::Unknown => false,
-            State::Pending => !matches!(
-                self.pending(phone, now).reason,
+            State::Unknown if phone.facts.model.is_some() => Wait::Unread,
+            State::Unknown => Wait::Away,
+            State::Pending => match self.pending(phone, now).reason {
                 PendingReason::Unreachable
-                    | PendingReason::NoAnswer
-                    | PendingReason::MobileUser
-                    | PendingReason::ForeignServer
-                    | PendingReason::WrongSite
-            ),
-            _ => true,
+                | PendingReason::NoAnswer
+                | PendingReason::MobileUser
+                | PendingReason::ForeignServer
+                | PendingReason::WrongSite => Wait::Away,
+                _ => Wait::Awaited,
+            },
+            _ => Wait::Awaited,
         }
     }
 

@@ -1,7 +1,11 @@
 //! The status of resources in a Kubernetes cluster, by server-side apply under a name of its own, and only when it is
 //! another one than stands there. No values of items; of a phone in a call no times (promise 10).
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
@@ -12,7 +16,7 @@ use kube::{
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::{KubeAccess, kube_acts, kube_events::Teller};
+use super::{KubeAccess, kube_acts, kube_events::Teller, kube_unread::Unread};
 use crate::{
     fleet::{
         gate::view::HeldView,
@@ -43,8 +47,15 @@ const MESSAGE: usize = 1_000;
 
 /// Looks at all resources again and again until it is told to stop, and writes what is another status now.
 pub async fn run(access: Arc<dyn KubeAccess>, settings: KubeSettings, mut stopped: watch::Receiver<bool>) {
-    let mut writer =
-        Writer { access, settings, ways: None, written: HashMap::new(), seen: HashMap::new(), away: false };
+    let mut writer = Writer {
+        access,
+        settings,
+        ways: None,
+        written: HashMap::new(),
+        seen: HashMap::new(),
+        away: false,
+        unread: Unread::new(Instant::now()),
+    };
     while !*stopped.borrow_and_update() {
         tokio::select! {
             changed = stopped.changed() => if changed.is_err() { return },
@@ -69,6 +80,7 @@ struct Writer {
     /// The annotation by which each phone was last read.
     seen: HashMap<String, String>,
     away: bool,
+    unread: Unread,
 }
 
 impl Writer {
@@ -84,6 +96,7 @@ impl Writer {
             }
         }
         let tallies = self.access.tallies();
+        self.unread.look(&tallies, Instant::now());
         let held = self.access.gate().held;
         let mut changed = Vec::new();
         for resource in resources {
@@ -93,21 +106,22 @@ impl Writer {
             if unseen.is_none() {
                 self.written.remove(&path);
             }
+            let stands = unseen.as_ref().unwrap_or_else(|| resource.status());
+            let tally = match resource.kind {
+                "PhoneProfile" => tallies.by_file.get(path.as_str()),
+                "PhoneSite" => tallies.by_site.get(&SiteName::new(&resource.name)),
+                _ => None,
+            };
+            let tally = tally.copied().unwrap_or_default();
             let status = match resource.kind {
                 "PhoneConfig" => self.of_config(&resource, &path, held.as_ref()),
-                "PhoneProfile" => {
-                    let tally = tallies.by_file.get(path.as_str()).copied().unwrap_or_default();
-                    of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), resource.status())
-                }
                 "PhoneBrake" => kube_acts::brake(&*self.access, &resource, Timestamp::now()),
                 "PhoneApproval" => kube_acts::approve(&*self.access, &resource),
-                _ => {
-                    let site = SiteName::new(&resource.name);
-                    let tally = tallies.by_site.get(&site).copied().unwrap_or_default();
-                    of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), resource.status())
-                }
+                _ => of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), resource.status()),
             };
-            let stands = unseen.as_ref().unwrap_or_else(|| resource.status());
+            if self.unread.keeps_phone(&status, stands) || self.unread.keeps_layer(&tally, &status, stands) {
+                continue;
+            }
             if status != *stands && !is_only_a_session(&status, resource.status()) {
                 changed.push((resource, status));
             }
@@ -351,7 +365,7 @@ fn named(count: usize, names: impl Iterator<Item = String>) -> Value {
 
 /// Ready when all phones are settled that can be: one that is switched off holds up nobody's roll-out.
 fn of_layer(tally: LayerTally, observed: Option<i64>, problems: &[String], before: &Value) -> Value {
-    let LayerTally { phones, in_sync, suspended, pending, awaited, drifted } = tally;
+    let LayerTally { phones, in_sync, suspended, pending, awaited, drifted, .. } = tally;
     let (list, message) = if let Some(problem) = problems.first() {
         let message: String = problem.chars().filter(|c| !c.is_control()).take(MESSAGE).collect();
         (vec![condition("Ready", false, "Invalid"), condition("Stalled", true, "Invalid")], message)
@@ -405,7 +419,8 @@ mod tests {
     fn a_profile_is_ready_when_its_phones_are_that_can_be_reached() {
         let told = |phones, pending, awaited| {
             let suspended = usize::from(phones > 0);
-            let tally = LayerTally { phones, in_sync: phones - pending, suspended, pending, awaited, drifted: 0 };
+            let tally =
+                LayerTally { phones, in_sync: phones - pending, suspended, pending, awaited, ..LayerTally::default() };
             let status = of_layer(tally, Some(1), &[], &Value::Null);
             let list = status["conditions"].as_array().unwrap().clone();
             let is_true = |kind: &str| list.iter().any(|one| one["type"] == kind && one["status"] == "True");

@@ -23,7 +23,7 @@
 //! - [`outgoing`]: requests to servers of other people
 //! - [`webhook`]: a forge tells that somebody has pushed
 //! - [`kube_status`]: the status of resources in a cluster; `kube_events`: what changed in it;
-//!   `kube_acts`: brakes and approvals that are resources
+//!   `kube_unread`: that of phones that are not read yet; `kube_acts`: brakes and approvals that are resources
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
 use std::pin::Pin;
@@ -76,6 +76,7 @@ pub mod history;
 mod kube_acts;
 mod kube_events;
 pub mod kube_status;
+mod kube_unread;
 pub mod look;
 pub mod metrics;
 pub mod outgoing;

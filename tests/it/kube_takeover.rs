@@ -191,6 +191,46 @@ async fn a_process_that_was_halted_until_another_one_took_over_writes_nothing_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_takeover_of_phones_at_rest_leaves_each_status_as_it_is() {
+    // promise 6: the next process knows no observation, and reads; what the one before said stands meanwhile
+    let (cluster, mut replicas) = set_up(2).await;
+    let first = active(&replicas.iter().collect::<Vec<_>>(), 1).await;
+    let front = Front::start(&cluster, &replicas.iter().collect::<Vec<_>>()).await;
+    let phone = front.phone(9, |_| ()).await;
+    phone.boot();
+    cluster.becomes("PhoneConfig", "phone-9", is_in("InSync")).await;
+    idle(&phone).await;
+    let is_ready = |profile: &Value| profile["status"]["inSync"] == 1;
+    cluster.becomes("PhoneProfile", "fleet", is_ready).await;
+    let versions = async || {
+        let of = async |kind, name| cluster.get(kind, name).await["metadata"]["resourceVersion"].clone();
+        [of("PhoneConfig", "phone-9").await, of("PhoneProfile", "fleet").await]
+    };
+    let (before, flows) = (versions().await, phone.counts().ended);
+    phone.set_fault(Fault::ContactSwallowed);
+    Replica::terminate(&mut replicas[first]);
+    let second = active(&replicas.iter().collect::<Vec<_>>(), 2).await;
+    let becomes = async |state: &str| {
+        let deadline = Instant::now() + LONG;
+        let of_phone = || crate::service_stage::api_as(replicas[second].status, "GET /api/v1/phones/phone-9", None);
+        while !matches!(of_phone().await, answer if answer.status == 200 && answer.json()["state"] == state) {
+            assert!(Instant::now() < deadline, "never {state}: {}", replicas[second].log());
+            sleep(Duration::from_millis(50)).await;
+        }
+        // a look of the status writer, and one more
+        sleep(Duration::from_millis(2_500)).await;
+    };
+    becomes("Unknown").await;
+    assert_eq!(versions().await, before, "{:#}", cluster.get("PhoneConfig", "phone-9").await);
+    phone.clear_fault("contact-swallowed");
+    phone.restart();
+    phone.wait_for(move |view| view.counts().ended > flows && view.is_idle(), LONG).await.unwrap();
+    becomes("InSync").await;
+    assert_eq!(versions().await, before, "{:#}", cluster.get("PhoneConfig", "phone-9").await);
+    phone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_the_api_server_is_away_the_active_one_answers_and_reads_and_neither_writes_nor_asks() {
     let (mut cluster, replicas) = set_up(1).await;
     let both: Vec<&Replica> = replicas.iter().collect();

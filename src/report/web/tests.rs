@@ -74,7 +74,7 @@ pub(super) fn made_up(text: &str) -> PhoneView {
 }
 
 fn tally() -> LayerTally {
-    LayerTally { phones: 3, in_sync: 1, pending: 1, awaited: 1, suspended: 0, drifted: 1 }
+    LayerTally { phones: 3, in_sync: 1, pending: 1, awaited: 1, suspended: 0, unread: 0, drifted: 1 }
 }
 
 fn glance(text: &str) -> Glance {
