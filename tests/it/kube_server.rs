@@ -233,6 +233,12 @@ impl Cluster {
         other
     }
 
+    /// Another namespace of it that somebody else made.
+    pub(crate) fn at(&self, namespace: &str) -> Self {
+        let namespace = namespace.to_owned();
+        Self { client: self.client.clone(), namespace, kubeconfig: self.kubeconfig.clone(), server: None }
+    }
+
     /// How the service reaches it: as a user of its own, who may do what the Role of the examples says.
     pub(crate) async fn config(&self) -> Config {
         let context = self.server.as_ref().map(|_| "service".to_owned());

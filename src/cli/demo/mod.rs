@@ -1,14 +1,21 @@
-//! `phoneops demo`: everything on one machine: a git repository, simulated phones, the service.
+//! `phoneops demo`: everything on one machine: a git repository or a namespace of a cluster, simulated phones, the service.
 //!
 //! - [`documents`]: the YAML of the demo's fleet
+//! - [`team`]: where the team keeps it, and what people do there
 //! - [`repository`]: a bare repository and a clone that pushes to it
+//! - [`namespace`]: or resources of a namespace; [`cluster`]: which cluster that is, and what is made there; [`table`]: what
+//!   `kubectl get` prints
 //! - [`stage`]: the running parts, and waiting for what they do
 //! - [`story`]: the steps
 
+mod cluster;
 mod documents;
+mod namespace;
 mod repository;
 mod stage;
 mod story;
+mod table;
+mod team;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -32,6 +39,15 @@ pub struct Args {
     /// How long each step may take
     #[arg(long, default_value = "60s", value_parser = super::serve::duration)]
     patience: Duration,
+    /// Keep the documents as resources of the cluster of the kubeconfig, in a namespace that is removed at the end
+    #[arg(long)]
+    kubernetes: bool,
+    /// The context of the kubeconfig; else the current one
+    #[arg(long, value_name = "NAME", requires = "kubernetes")]
+    context: Option<String>,
+    /// Replace definitions of another phoneops, for the whole cluster
+    #[arg(long, requires = "kubernetes")]
+    install_crds: bool,
 }
 
 /// Runs the command.

@@ -3,13 +3,17 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature};
+use git2::{IndexAddOption, RepositoryInitOptions, Signature};
+
+use crate::source::{GitSettings, SourceSettings};
 
 /// The team's side of git.
-pub(super) struct Team {
-    clone: Repository,
+pub(super) struct Repository {
+    bare: PathBuf,
+    clone: git2::Repository,
     folder: PathBuf,
 }
 
@@ -29,21 +33,32 @@ pub(super) enum TeamError {
     },
 }
 
-impl Team {
+impl Repository {
     /// Makes both repositories.
     pub(super) fn new(bare: &Path, clone: &Path) -> Result<Self, TeamError> {
         let mut options = RepositoryInitOptions::new();
         options.initial_head("main");
-        Repository::init_opts(bare, options.bare(true))?;
+        git2::Repository::init_opts(bare, options.bare(true))?;
         let mut options = RepositoryInitOptions::new();
-        let repository = Repository::init_opts(clone, options.initial_head("main"))?;
+        let repository = git2::Repository::init_opts(clone, options.initial_head("main"))?;
         repository.remote("origin", &bare.to_string_lossy())?;
         let mut config = repository.config()?;
         config.set_str("branch.main.remote", "origin")?;
         config.set_str("branch.main.merge", "refs/heads/main")?;
         config.set_str("user.name", "Ada Admin")?;
         config.set_str("user.email", "ada@example.org")?;
-        Ok(Self { clone: repository, folder: clone.to_owned() })
+        Ok(Self { bare: bare.to_owned(), clone: repository, folder: clone.to_owned() })
+    }
+
+    /// Where the service finds it; its mirror is in the state folder.
+    pub(super) fn source(&self, state: &Path) -> SourceSettings {
+        let git = GitSettings::new(self.bare.to_string_lossy().into_owned(), state.join("mirror.git"));
+        SourceSettings::Git(GitSettings { interval: Duration::from_millis(500), ..git })
+    }
+
+    /// Where people edit.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Writes a file of the clone.

@@ -3,25 +3,32 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use miette::{IntoDiagnostic, WrapErr};
 
-use super::documents;
+use super::{
+    documents,
+    team::{Change, Team},
+};
 use crate::{
     fleet::{self, view::PhoneView, view::Query, words::State},
     phone::{CertificateSource, ContactSettings, ListenerSettings},
     service::{self, ClusterSettings, HistorySettings, Running, ServiceError, ServiceSettings, StatusSettings},
     sim::{FleetSettings, Model, Server, SimFleet, SimPhone, Timing},
-    source::{GitSettings, SourceSettings},
-    store,
+    source::SourceSettings,
+    store::{
+        self,
+        kube::lease::{Candidate, Kept, LeaseSettings},
+    },
     wpi::xml::Limits,
 };
 
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(10);
+/// How often a server is asked.
+const ASK: Duration = Duration::from_millis(100);
 
 /// Service, phones and clock of the demo.
 pub(super) struct Stage {
@@ -29,12 +36,22 @@ pub(super) struct Stage {
     pub(super) phones: SimFleet,
     patience: Duration,
     began: Instant,
+    /// The lease, where the documents are in a cluster.
+    lease: Option<Kept>,
 }
 
 impl Stage {
-    pub(super) async fn start(folder: &Path, status: SocketAddr, patience: Duration) -> miette::Result<Self> {
+    /// Starts the service with what the team keeps, and the phones.
+    pub(super) async fn start(
+        folder: &Path,
+        team: &Team,
+        status: SocketAddr,
+        patience: Duration,
+    ) -> miette::Result<Self> {
         let began = Instant::now();
-        let settings = settings(folder, status);
+        let mut settings = settings(folder, team.source(folder), status);
+        let lease = lease(&settings, patience).await?;
+        settings.cluster.standing = lease.as_ref().map(Kept::standing);
         let running = match service::start(settings.clone()).await {
             Err(ServiceError::Status { .. }) => {
                 let free = SocketAddr::new(status.ip(), 0);
@@ -52,7 +69,28 @@ impl Stage {
         fleet.models = vec![Model::OpenStage40V3R5, Model::Cp210, Model::OpenStage60V3R1, Model::OpenStage40V3R5];
         fleet.timing = Timing { local_changes: Duration::from_secs(1), ..Timing::quick() };
         let phones = SimFleet::start(&fleet).await.into_diagnostic().wrap_err("the simulated phones do not start")?;
-        Ok(Self { running, phones, patience, began })
+        Ok(Self { running, phones, patience, began, lease })
+    }
+
+    /// Ends phones and service, and gives the lease away.
+    pub(super) async fn end(self) {
+        self.phones.stop().await;
+        self.running.stop().await;
+        if let Some(lease) = self.lease {
+            lease.release().await;
+        }
+    }
+
+    /// When a step that begins now has taken too long.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.patience
+    }
+
+    /// Waits a little before another look at a server. An error says what did not come about until the deadline.
+    pub(super) async fn look_again(&self, deadline: Instant, what: &str) -> miette::Result<()> {
+        miette::ensure!(Instant::now() < deadline, "{what}: not within {:?}", self.patience);
+        tokio::time::sleep(ASK).await;
+        Ok(())
     }
 
     /// A line of the story with the time since the start.
@@ -107,22 +145,29 @@ impl Stage {
         self.until(what, |stage| stage.count(State::InSync) == count).await
     }
 
-    /// Waits until the service has taken over a revision.
-    pub(super) async fn taken_over(&self, revision: &str) -> miette::Result<Duration> {
-        self.until("the revision is taken over", |stage| {
-            let shared = Arc::clone(stage.running.shared());
-            shared.with_fleet(|fleet, _| fleet.revision().is_some_and(|known| known.as_str().starts_with(revision)))
-        })
-        .await
+    /// Waits until the service has taken over a change of the team.
+    pub(super) async fn taken_over(&self, team: &Team, change: &Change) -> miette::Result<Duration> {
+        self.until("the change is taken over", |stage| team.has_arrived(stage, change)).await
     }
 }
 
-fn settings(folder: &Path, status: SocketAddr) -> ServiceSettings {
+/// Takes the lease, as every process does that serves a cluster.
+async fn lease(settings: &ServiceSettings, patience: Duration) -> miette::Result<Option<Kept>> {
+    let SourceSettings::Kube(kube) = &settings.source else { return Ok(None) };
+    let (config, namespaces) = kube.reach().await.map_err(|problem| miette::miette!("{problem}"))?;
+    let client = kube::Client::try_from(config).into_diagnostic()?;
+    let namespace = namespaces.into_iter().next().unwrap_or_default();
+    let lease = LeaseSettings::new(namespace, settings.cluster.shard.clone(), "phoneops-demo".to_owned());
+    let told = tokio::sync::watch::channel(None).0;
+    let held = tokio::time::timeout(patience, Candidate::new(client, lease).wait(&told)).await;
+    Ok(Some(held.into_diagnostic().wrap_err("the lease cannot be taken")?.keep()))
+}
+
+fn settings(folder: &Path, source: SourceSettings, status: SocketAddr) -> ServiceSettings {
     let state = folder.join("state");
-    let git = GitSettings::new(folder.join("fleet.git").to_string_lossy().into_owned(), state.join("mirror.git"));
     let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     ServiceSettings {
-        source: SourceSettings::Git(GitSettings { interval: Duration::from_millis(500), ..git }),
+        source,
         secrets: None,
         age_identity: None,
         fingerprint_key: None,

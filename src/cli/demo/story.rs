@@ -1,16 +1,26 @@
 //! The steps of the demo. Each says what happens and checks that it did.
 
-use std::path::Path;
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::Path,
+    pin::pin,
+};
 
+use kube::Client;
 use miette::{IntoDiagnostic, ensure};
+use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Args, documents, repository::Team, stage::Stage};
+use super::{
+    Args, cluster, documents,
+    namespace::Namespace,
+    repository::Repository,
+    stage::Stage,
+    table::Wanted,
+    team::{Team, Told},
+};
 use crate::{
     cli::Exit,
-    fleet::{
-        audit::By,
-        words::{PendingReason, State},
-    },
+    fleet::words::{PendingReason, State},
     sim,
     wpi::{ItemId, ItemName, ItemText},
 };
@@ -21,44 +31,105 @@ const CHANGED_BY_ITS_USER: u32 = 12;
 
 /// Plays the demo.
 pub(super) async fn tell(args: &Args, folder: &Path) -> miette::Result<Exit> {
-    println!("Everything of this demo is in {}", folder.display());
-    let clone = folder.join("fleet");
-    let team = Team::new(&folder.join("fleet.git"), &clone).into_diagnostic()?;
-    write_documents(&team).into_diagnostic()?;
-    let first = team.push("Our phones, as they should be").into_diagnostic()?;
-    let stage = Stage::start(folder, args.status_listen, args.patience).await?;
-    stage.say(&format!("git repository: 2 profiles, 3 sites, {} phones, commit {first}", documents::phones()));
+    println!("Everything of this demo on this machine is in {}", folder.display());
+    if args.kubernetes {
+        return in_a_cluster(args, folder).await;
+    }
+    let repository = Repository::new(&folder.join("fleet.git"), &folder.join("fleet")).into_diagnostic()?;
+    let clone = repository.folder().display().to_string();
+    let hint = format!("cd {clone} && edit fleet.yaml, git commit -am 'a change', git push");
+    let mut team = Team::Git(repository);
+    play(args, folder, &mut team, &[hint]).await?;
+    Ok(Exit::Good)
+}
+
+/// With resources in place of git. The namespace is removed whatever comes of it.
+async fn in_a_cluster(args: &Args, folder: &Path) -> miette::Result<Exit> {
+    let (place, config) = cluster::find(args.context.as_deref()).await?;
+    let client = Client::try_from(config.clone()).into_diagnostic()?;
+    let definitions = cluster::look(&place, &client, args.install_crds).await?;
+    for line in cluster::intent(&place, &definitions) {
+        println!("{line}");
+    }
+    if !args.once && std::io::stdin().is_terminal() && !goes_on()? {
+        println!("Nothing was done.");
+        return Ok(Exit::Good);
+    }
+    cluster::make(&place, &client, &definitions).await?;
+    let namespace = Namespace::new(place.clone(), client.clone(), config, folder.join("fleet"));
+    let hints = namespace.hints();
+    let mut team = Team::Cluster(Box::new(namespace));
+    let told = async {
+        cluster::serves_all(&place, &client, args.patience).await?;
+        play(args, folder, &mut team, &hints).await
+    };
+    let told = told.await;
+    let removed = place.remove(&client).await;
+    if removed.is_ok() {
+        println!("namespace {} is removed", place.namespace);
+    }
+    told.and(removed)?;
+    Ok(Exit::Good)
+}
+
+/// Asks a person.
+fn goes_on() -> miette::Result<bool> {
+    print!("Go on? [y/N] ");
+    std::io::stdout().flush().into_diagnostic()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).into_diagnostic()?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Plays all steps, and stays up behind them until somebody ends it.
+async fn play(args: &Args, folder: &Path, team: &mut Team, hints: &[String]) -> miette::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).into_diagnostic()?;
+    let mut terminate = signal(SignalKind::terminate()).into_diagnostic()?;
+    let mut ended = pin!(async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    });
+    write_documents(team)?;
+    let first = tokio::select! {
+        first = team.push("Our phones, as they should be") => first?,
+        () = &mut ended => miette::bail!("it was ended before it began"),
+    };
+    let stage = Stage::start(folder, team, args.status_listen, args.patience).await?;
+    stage.say(&format!("{}: 2 profiles, 3 sites, {} phones", first.typed, documents::phones()));
     stage.say(&format!(
         "service: phones call {}, status is at http://{}",
         stage.running.phone_address, stage.running.status_address
     ));
-    let told = steps(&stage, &team).await;
+    let told = tokio::select! {
+        told = steps(&stage, team) => told,
+        () = &mut ended => Err(miette::miette!("it was ended before the last step")),
+    };
     if let Err(problem) = told {
         stage.say("a step did not come out right");
-        end(stage).await;
+        stage.end().await;
         return Err(problem);
     }
     stage.say("every step came out right");
-    if args.once {
-        end(stage).await;
-        return Ok(Exit::Good);
+    if !args.once {
+        println!(
+            "\nIt stays up: look at http://{}/ in a browser. Try, in another terminal:",
+            stage.running.status_address
+        );
+        println!("  phoneops status --server http://{}", stage.running.status_address);
+        for hint in hints {
+            println!("  {hint}");
+        }
+        println!("  tail -f {}", folder.join("phoneops.log").display());
+        println!("Ctrl-C ends it.");
+        ended.await;
     }
-    println!("\nIt stays up: look at http://{}/ in a browser. Try, in another terminal:", stage.running.status_address);
-    println!("  phoneops status --server http://{}", stage.running.status_address);
-    println!("  cd {} && edit fleet.yaml, git commit -am 'a change', git push", clone.display());
-    println!("  tail -f {}", folder.join("phoneops.log").display());
-    println!("Ctrl-C ends it.");
-    tokio::signal::ctrl_c().await.into_diagnostic()?;
-    end(stage).await;
-    Ok(Exit::Good)
+    stage.end().await;
+    Ok(())
 }
 
-async fn end(stage: Stage) {
-    stage.phones.stop().await;
-    stage.running.stop().await;
-}
-
-fn write_documents(team: &Team) -> Result<(), super::repository::TeamError> {
+fn write_documents(team: &mut Team) -> miette::Result<()> {
     team.write("fleet.yaml", &documents::fleet_profile(false))?;
     team.write("site-berlin.yaml", &documents::berlin_profile("192.0.2.5"))?;
     team.write("sites.yaml", &documents::sites(None))?;
@@ -68,13 +139,13 @@ fn write_documents(team: &Team) -> Result<(), super::repository::TeamError> {
     Ok(())
 }
 
-fn write_phone(team: &Team, number: u32, display: &str) -> Result<(), super::repository::TeamError> {
+fn write_phone(team: &mut Team, number: u32, display: &str) -> miette::Result<()> {
     let path = format!("phones/{}.yaml", documents::name(number));
     team.write(&path, &documents::phone(number, &sim::mac(number), display))
 }
 
-async fn steps(stage: &Stage, team: &Team) -> miette::Result<()> {
-    look_first(stage).await?;
+async fn steps(stage: &Stage, team: &mut Team) -> miette::Result<()> {
+    look_first(stage, team).await?;
     arm(stage, team).await?;
     change_one_site(stage, team).await?;
     change_a_phone_in_a_call(stage, team).await?;
@@ -85,7 +156,7 @@ async fn steps(stage: &Stage, team: &Team) -> miette::Result<()> {
     Ok(())
 }
 
-async fn look_first(stage: &Stage) -> miette::Result<()> {
+async fn look_first(stage: &Stage, team: &Team) -> miette::Result<()> {
     let all = stage.views().len().max(24);
     stage.phones.boot();
     stage.say(&format!("{all} simulated phones start and call in; nothing says Enforce yet, so they are only read"));
@@ -101,28 +172,34 @@ async fn look_first(stage: &Stage) -> miette::Result<()> {
     }
     ensure!(stage.writes().iter().all(|writes| *writes == 0), "something was written in mode Report");
     stage.say("nothing was written");
-    Ok(())
+    team.show(stage, &all_phones(6), |table| table.all(all, "STATE", "Drifted")).await
 }
 
-async fn arm(stage: &Stage, team: &Team) -> miette::Result<()> {
-    team.write("fleet.yaml", &documents::fleet_profile(true)).into_diagnostic()?;
-    let commit = team.push("Arm the fleet: mode Enforce").into_diagnostic()?;
-    stage.say(&format!("git push {commit}: `policy: {{mode: Enforce}}` in the profile of all phones"));
+/// All phones, of which some are printed.
+fn all_phones(rows: usize) -> Wanted<'static> {
+    Wanted { plural: "phoneconfigs", name: None, wide: false, rows }
+}
+
+async fn arm(stage: &Stage, team: &mut Team) -> miette::Result<()> {
+    team.write("fleet.yaml", &documents::fleet_profile(true))?;
+    let Told { typed, .. } = team.push("Arm the fleet: mode Enforce").await?;
+    stage.say(&format!("{typed}: `policy: {{mode: Enforce}}` in the profile of all phones"));
     let took = stage.in_sync("all phones are in sync", stage.views().len()).await?;
     stage.say(&format!(
         "after {took:.1?}: {} phones InSync, each read again after its write",
         stage.count(State::InSync)
     ));
-    Ok(())
+    let all = stage.views().len();
+    team.show(stage, &all_phones(4), |table| table.all(all, "STATE", "InSync")).await
 }
 
-async fn change_one_site(stage: &Stage, team: &Team) -> miette::Result<()> {
+async fn change_one_site(stage: &Stage, team: &mut Team) -> miette::Result<()> {
     let before = stage.writes();
-    team.write("site-berlin.yaml", &documents::berlin_profile("192.0.2.7")).into_diagnostic()?;
-    let commit = team.push("Berlin: another time server").into_diagnostic()?;
-    stage.say(&format!("git push {commit}: another time server for site berlin"));
+    team.write("site-berlin.yaml", &documents::berlin_profile("192.0.2.7"))?;
+    let Told { change, typed } = team.push("Berlin: another time server").await?;
+    stage.say(&format!("{typed}: another time server for site berlin"));
     let pushed = std::time::Instant::now();
-    stage.taken_over(&commit).await?;
+    stage.taken_over(team, &change).await?;
     stage.in_sync("the phones of berlin are changed", before.len()).await?;
     let took = pushed.elapsed();
     let written: Vec<bool> = stage.writes().iter().zip(&before).map(|(now, before)| now > before).collect();
@@ -130,16 +207,17 @@ async fn change_one_site(stage: &Stage, team: &Team) -> miette::Result<()> {
     ensure!(written.iter().take(berlin).all(|written| *written), "not all phones of berlin were written");
     ensure!(!written.iter().skip(berlin).any(|written| *written), "a phone of another site was written");
     stage.say(&format!("after {took:.1?}: the {berlin} phones of berlin have it, no other phone was touched"));
-    Ok(())
+    let profiles = Wanted { plural: "phoneprofiles", name: None, wide: false, rows: 2 };
+    team.show(stage, &profiles, |table| table.all(2, "READY", "True")).await
 }
 
-async fn change_a_phone_in_a_call(stage: &Stage, team: &Team) -> miette::Result<()> {
+async fn change_a_phone_in_a_call(stage: &Stage, team: &mut Team) -> miette::Result<()> {
     let name = documents::name(IN_A_CALL);
     let phone = stage.phone(IN_A_CALL)?;
     phone.start_call();
-    write_phone(team, IN_A_CALL, "Reception").into_diagnostic()?;
-    let commit = team.push("A new name on a display").into_diagnostic()?;
-    stage.say(&format!("{name} is in a call; git push {commit}: another display name for it"));
+    write_phone(team, IN_A_CALL, "Reception")?;
+    let Told { typed, .. } = team.push("A new name on a display").await?;
+    stage.say(&format!("{name} is in a call; {typed}: another display name for it"));
     stage
         .until("the phone is waited for", |stage| {
             let pending = stage.view(&name).and_then(|phone| phone.pending);
@@ -147,6 +225,8 @@ async fn change_a_phone_in_a_call(stage: &Stage, team: &Team) -> miette::Result<
         })
         .await?;
     stage.say(&format!("{name} is Pending, InCall: its change waits, the call goes on"));
+    let one = Wanted { plural: "phoneconfigs", name: Some(&name), wide: true, rows: 1 };
+    team.show(stage, &one, |table| table.all(1, "PENDING", "InCall")).await?;
     let contacts = phone.contacts_received();
     phone.end_call();
     stage.say("the call ends");
@@ -171,17 +251,17 @@ async fn put_right_what_a_user_changed(stage: &Stage) -> miette::Result<()> {
     Ok(())
 }
 
-async fn hold_and_approve(stage: &Stage, team: &Team) -> miette::Result<()> {
+async fn hold_and_approve(stage: &Stage, team: &mut Team) -> miette::Result<()> {
     const MOST: u32 = 2;
     let berlin = usize::try_from(documents::PHONES_PER_SITE).into_diagnostic()?;
-    team.write("sites.yaml", &documents::sites(Some(MOST))).into_diagnostic()?;
-    let commit = team.push("Berlin: no more than two phones at once without a look").into_diagnostic()?;
-    stage.say(&format!("git push {commit}: a commit that changes more than {MOST} phones of berlin waits at the gate"));
-    stage.taken_over(&commit).await?;
+    team.write("sites.yaml", &documents::sites(Some(MOST)))?;
+    let Told { change, typed } = team.push("Berlin: no more than two phones at once without a look").await?;
+    stage.say(&format!("{typed}: what changes more than {MOST} phones of berlin waits at the gate"));
+    stage.taken_over(team, &change).await?;
     let before = stage.writes();
-    team.write("site-berlin.yaml", &documents::berlin_profile("192.0.2.8")).into_diagnostic()?;
-    let commit = team.push("Berlin: yet another time server").into_diagnostic()?;
-    stage.say(&format!("git push {commit}: yet another time server for site berlin"));
+    team.write("site-berlin.yaml", &documents::berlin_profile("192.0.2.8"))?;
+    let Told { typed, .. } = team.push("Berlin: yet another time server").await?;
+    stage.say(&format!("{typed}: yet another time server for site berlin"));
     let took = stage.until("the phones of berlin are held", |stage| stage.count(State::Held) == berlin).await?;
     let gate = stage.running.shared().with_fleet(|fleet, _| fleet.gate_view());
     let held = gate.held.ok_or_else(|| miette::miette!("nothing waits at the gate"))?;
@@ -189,14 +269,19 @@ async fn hold_and_approve(stage: &Stage, team: &Team) -> miette::Result<()> {
     for line in crate::cli::gate::table(&held, jiff::Timestamp::now()).lines() {
         println!("             {line}");
     }
+    team.show(
+        stage,
+        &Wanted { plural: "phoneconfigs", name: Some(&documents::name(0)), wide: false, rows: 1 },
+        |table| table.all(1, "STATE", "Held"),
+    )
+    .await?;
     ensure!(stage.writes() == before, "something was written although it waits at the gate");
-    let by = By::new("demo", "looked at the plan").into_diagnostic()?;
-    let approved =
-        stage.running.shared().with_fleet(|fleet, now| fleet.approve(&commit, Some(&held.digest), None, &by, now));
-    stage.say(&format!("phoneops approve {commit}: {} phones go on", approved.into_diagnostic()?.phones));
+    let (typed, phones) = team.approve(stage, &held).await?;
+    stage.say(&format!("{typed}: {phones} phones go on"));
     let took = stage.in_sync("the phones of berlin are changed", before.len()).await?;
     let written: Vec<bool> = stage.writes().iter().zip(&before).map(|(now, before)| now > before).collect();
     ensure!(written.iter().filter(|written| **written).count() == berlin, "not just the phones of berlin were written");
     stage.say(&format!("after {took:.1?}: the {berlin} phones of berlin have it"));
-    Ok(())
+    let all = stage.views().len();
+    team.show(stage, &all_phones(4), |table| table.all(all, "STATE", "InSync")).await
 }
