@@ -19,6 +19,7 @@ use crate::{
     },
     service::{self, ClusterSettings, HistorySettings, ServiceSettings, StatusSettings},
     source::{DirSettings, GitSettings, KubeSettings, SourceSettings},
+    spec::Selector,
     store,
     wpi::xml::Limits,
 };
@@ -44,6 +45,9 @@ pub struct Args {
     /// its own
     #[arg(long, env = "PHONEOPS_SHARD", value_name = "NAME", default_value = "phoneops", requires = "kubernetes")]
     pub shard: String,
+    /// The sites whose phones are served, by their labels, such as region=north; other releases serve those of the others
+    #[arg(long, env = "PHONEOPS_SITE_SELECTOR", value_name = "SELECTOR", requires = "kubernetes", conflicts_with_all = ["git", "dir"])]
+    pub site_selector: Option<Selector>,
     /// The pod this runs in, labelled phoneops.dev/active while it is the active one of its release
     #[arg(long, env = "PHONEOPS_POD", value_name = "NAME", requires = "kubernetes")]
     pub pod: Option<String>,
@@ -329,6 +333,7 @@ impl Args {
             alerts: self.alerts(),
             fleet: fleet::Settings {
                 report_only: self.report_only,
+                site_selector: self.site_selector.clone(),
                 contact_spacing: self.contact_spacing,
                 contact_gap: self.contact_gap,
                 lockout_wait: self.lockout_wait,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     Effect, Fleet, SessionResult,
     call::CallStep,
+    leaving::Departure,
     phone::{Need, Phone},
     schedule::{after, full_jitter},
     turns::{Entrant, Rank},
@@ -256,6 +257,11 @@ impl Fleet {
 
     /// Decides when this phone is asked next, and sets its entry in the timer queue.
     pub(super) fn schedule(&mut self, device: &DeviceId, now: Timestamp) {
+        match self.phones.get(device).map(|phone| (phone.departure, phone.flow)) {
+            None | Some((Departure::No, _)) => {}
+            Some((_, Some(_))) => return self.set_timer(device, now),
+            Some((_, None)) => return self.go(device, now),
+        }
         self.look_at_server(device);
         self.renew_doors(device, now);
         let Some(phone) = self.phones.get(device) else { return };

@@ -26,6 +26,8 @@ pub enum Effect {
     SaveService(Box<ServiceRecord>),
     /// Forget the record of this phone.
     Forget(DeviceId),
+    /// Let this record go, for another service to take it; tell by `Fleet::handed_over` when it is done.
+    HandOver(Box<PhoneRecord>),
     /// Add these changes to the history; losing them stops nothing.
     History(Vec<Change>),
     /// A session ended, or a phone called without one.

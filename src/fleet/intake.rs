@@ -10,6 +10,7 @@ use super::{
     flow::{Flow, FlowId, Flows, From, device_of},
     goal::Goal,
     hands_off::HandsOff,
+    leaving::Departure,
     may_write::NoWrite,
     observed::Readings,
     phone::{Need, Newest, Phone},
@@ -83,6 +84,9 @@ impl Fleet {
         now: Timestamp,
     ) -> Answer {
         let nonce = message.nonce.clone().unwrap_or(Nonce("".into()));
+        if self.is_elsewhere(&device) {
+            return self.leave_to_another(&device, nonce, now);
+        }
         if self.turn_away(&device, message, from, now) {
             return plain_cleanup(nonce);
         }
@@ -114,6 +118,17 @@ impl Fleet {
                 plain_cleanup(nonce)
             }
         }
+    }
+
+    /// A phone that another service serves calls here: nothing is asked of it, and nothing of it is taken note of.
+    fn leave_to_another(&mut self, device: &DeviceId, nonce: Nonce, now: Timestamp) -> Answer {
+        self.counters.elsewhere += 1;
+        tracing::debug!(phone = %device, "a phone calls that another service serves");
+        if let Some(old) = self.phones.get(device).and_then(|phone| phone.flow) {
+            self.supersede(old, now);
+            self.schedule(device, now);
+        }
+        plain_cleanup(nonce)
     }
 
     /// A call in a declared phone's name from outside its site's networks: nothing of it is taken over, and the phone's
@@ -469,7 +484,7 @@ impl Fleet {
     /// After a phone's call: stores what must not be forgotten and plans what comes next.
     fn after_call(&mut self, device: &DeviceId, now: Timestamp) {
         self.hear(device, now);
-        let Some(phone) = self.phones.get_mut(device) else { return };
+        let Some(phone) = self.phones.get_mut(device).filter(|phone| phone.departure != Departure::Now) else { return };
         let rested = phone.saved_at.is_some_and(|saved| now < after(saved, SAVE_EVERY));
         if phone.unsaved || !rested {
             self.save(device, now);
@@ -495,7 +510,7 @@ impl Fleet {
     }
 
     /// This phone is not at its address any more.
-    fn leaves(&mut self, facts: &Facts, device: &DeviceId) {
+    pub(super) fn leaves(&mut self, facts: &Facts, device: &DeviceId) {
         let Some(address) = facts.address else { return };
         self.left(device, address);
         if self.heard_at.get(&address) == Some(device) {

@@ -31,6 +31,7 @@
 //! - [`transcript`]: what a message may show to those who help
 //! - [`overload`]: too many sessions at once
 //! - [`service_record`]: what must not be forgotten of the service as a whole, [`service_view`]: what is told of it
+//! - [`leaving`]: phones that another service is to serve, [`elsewhere`]: such as it serves already
 //! - [`audit`]: what people did outside git
 //! - [`each`]: the little that metrics tell of single phones
 //! - [`effect`]: what it wants done
@@ -66,6 +67,7 @@ mod intake;
 pub mod inventory;
 mod keep;
 pub mod ladder;
+pub mod leaving;
 pub mod leftovers;
 pub mod may_write;
 pub mod news;
@@ -135,6 +137,7 @@ use fingerprint::FingerprintKey;
 use flow::Flows;
 use gate::Gate;
 use ladder::Ladders;
+use leaving::Departure;
 use phone::Phone;
 use record::PhoneRecord;
 use recovery::Recovery;
@@ -161,6 +164,8 @@ pub struct Counters {
     pub incomplete_messages: u64,
     /// `contact-me-uri`s that were not used (R-1106).
     pub contact_uris_refused: u64,
+    /// Messages of phones that another service serves.
+    pub elsewhere: u64,
     /// Messages from outside a site's networks.
     pub wrong_site: u64,
     /// Items that drift beyond the number that is remembered of a phone.
@@ -192,6 +197,8 @@ pub struct Fleet {
     named: BTreeSet<(Arc<str>, DeviceId)>,
     /// Phones that call in and nobody wants.
     undeclared: BTreeSet<DeviceId>,
+    /// Phones of selected sites that another service keeps.
+    foreign: BTreeSet<DeviceId>,
     /// The phone last heard of at an address.
     heard_at: HashMap<IpAddr, DeviceId>,
     /// All phones last heard of at an address.
@@ -241,6 +248,7 @@ impl Fleet {
             phones: HashMap::new(),
             named: BTreeSet::new(),
             undeclared: BTreeSet::new(),
+            foreign: BTreeSet::new(),
             heard_at: HashMap::new(),
             crowds: Crowds::default(),
             standing: Standing::default(),
@@ -371,6 +379,9 @@ impl Fleet {
     }
 
     fn index(&mut self, phone: &Phone) {
+        if !phone.stays() {
+            return;
+        }
         match phone.name() {
             Some(name) => {
                 self.named.insert((Arc::clone(name), phone.device.clone()));
@@ -400,7 +411,7 @@ impl Fleet {
     }
 
     fn save(&mut self, device: &DeviceId, now: Timestamp) {
-        if let Some(phone) = self.phones.get_mut(device) {
+        if let Some(phone) = self.phones.get_mut(device).filter(|phone| phone.departure != Departure::Now) {
             phone.saved_at = Some(now);
             phone.unsaved = false;
             self.effects.push(Effect::Save(Box::new(phone.record())));

@@ -17,6 +17,7 @@ use super::{
     ignore::Ignoring,
     image::BeforeImages,
     inventory::Inventory,
+    leaving::Departure,
     may_write::bar,
     news::News,
     observed::{ObservedSet, Readings},
@@ -91,6 +92,8 @@ pub struct Phone {
     pub newest: Newest,
     /// What is in force.
     pub goal: Option<Goal>,
+    /// Whether it is let go, for another service to serve it.
+    pub departure: Departure,
     /// What it waits at the gate with.
     pub at_gate: Option<Box<AtGate>>,
     /// Digests of what was in force before, the oldest first: returning to one of them is no news.

@@ -79,7 +79,7 @@ impl Fleet {
         let whole = takeover.tally.whole();
         let gone = self.by_name().filter(|phone| {
             let known = phone.declared() && phone.goal.is_some() && phone.newest != Newest::Released;
-            known && !wanted.declares(&phone.device)
+            known && !wanted.declares(&phone.device) && !wanted.is_elsewhere(&phone.device)
         });
         let gone_names = gone.filter_map(|phone| phone.name()).take(NAMED).map(ToString::to_string).collect();
         let errors = wanted.problems().iter().filter(|problem| problem.severity == Severity::Error);

@@ -24,6 +24,6 @@ impl Fleet {
             let site = speaker.or_else(|| phone.goal.as_ref().map(|goal| &goal.desired.site))?;
             Some((phone.device.clone(), site.clone()))
         });
-        Known { reported: self.reported_names(), holders: holders.collect() }
+        Known { reported: self.reported_names(), holders: holders.collect(), share: self.share() }
     }
 }

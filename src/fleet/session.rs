@@ -425,7 +425,8 @@ impl Session {
         if asked.is_empty() {
             phone.take_inventory(|| ObservedSet::of(&readings), around.now);
         }
-        if phone.goal.is_none() || !phone.declared() {
+        // one that is let go takes along what became of its last write
+        if phone.goal.is_none() || (!phone.declared() && phone.stays()) {
             return Move::End(Ending::Done);
         }
         let readings = if asked.is_empty() {

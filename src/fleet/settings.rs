@@ -5,13 +5,15 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use super::recovery::RecoverySettings;
-use crate::spec::Site;
+use crate::spec::{Selector, Site};
 
 /// The bounds and times of a fleet. [`Default`] gives what one gets by saying nothing.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Nothing is ever written, whatever the documents say.
     pub report_only: bool,
+    /// The sites whose phones are served; all unless said. Others serve those of the others, and share the documents.
+    pub site_selector: Option<Selector>,
     /// Least time between two contact-me requests to one phone (promise 4).
     pub contact_spacing: Duration,
     /// Contact gap of a phone whose `dls-contact-interval` is not known.
@@ -104,6 +106,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             report_only: false,
+            site_selector: None,
             contact_spacing: Duration::from_mins(1),
             contact_gap: Duration::from_mins(5),
             contact_rest: Duration::from_secs(2),

@@ -42,6 +42,8 @@ pub struct Census {
     pub not_applicable: u64,
     /// Sites that a silent phone keeps from items that can make phones vanish.
     pub stopped_ladders: usize,
+    /// Phones of selected sites that another service keeps.
+    pub foreign_phones: usize,
     /// Brakes that hold.
     pub brakes: usize,
     /// Declared phones that are braked.
@@ -156,7 +158,8 @@ impl Fleet {
             self.named.iter().filter(|(known, _)| *known == name).filter_map(|(_, id)| self.phones.get(id));
         let first = of_name.next();
         let declared = first.filter(|phone| phone.declared()).or_else(|| of_name.find(|phone| phone.declared()));
-        declared.or(first).or_else(|| self.phones.get(&DeviceId::new(name_or_mac).ok()?)).map(Box::as_ref)
+        let of_device = || self.phones.get(&DeviceId::new(name_or_mac).ok()?).filter(|phone| phone.stays());
+        declared.or(first).or_else(of_device).map(Box::as_ref)
     }
 
     /// The phone that last called from this address, by name or device id.
@@ -253,7 +256,7 @@ impl Fleet {
     /// How many phones are in which state.
     pub fn census(&self, now: Timestamp) -> Census {
         let mut census = Census { stopped_sites: self.tugs.stops(), ..Census::default() };
-        for phone in self.phones.values() {
+        for phone in self.phones.values().filter(|phone| phone.stays()) {
             let state = self.state(phone, now);
             *census.states.entry(state).or_default() += 1;
             if state == State::Pending {
@@ -268,6 +271,7 @@ impl Fleet {
             census.held += phone.drifts.held() as u64;
         }
         census.stopped_ladders = self.ladders.stopped();
+        census.foreign_phones = self.foreign();
         census.brakes = self.brakes(now).len();
         census.recovering_sites = self.recovering_sites();
         census.braked_phones = self.braked_phones(now);

@@ -9,6 +9,7 @@ use super::{
     Fleet,
     gate::{AtGate, Waiting, judge::Tally, view::Plan},
     goal::Goal,
+    leaving::Departure,
     phone::{Newest, Phone},
     plan::{Prospect, Writes},
 };
@@ -106,7 +107,8 @@ impl Fleet {
         let counts = |phone: &Phone| phone.declared() && phone.goal.is_some() && phone.newest != Newest::Released;
         for phone in self.phones.values().filter(|phone| counts(phone)) {
             tally.before += 1;
-            tally.gone += usize::from(!wanted.declares(&phone.device) && broken_file(phone, wanted).is_none());
+            let stays = wanted.declares(&phone.device) || wanted.is_elsewhere(&phone.device);
+            tally.gone += usize::from(!stays && broken_file(phone, wanted).is_none());
         }
         let resolved = Vec::with_capacity(to_resolve.len());
         Takeover { wanted: Arc::clone(wanted), catalogue, before, tally, to_resolve: to_resolve.into_iter(), resolved }
@@ -144,7 +146,9 @@ impl Fleet {
     fn is_first(&self, device: &DeviceId, wanted: &Wanted) -> bool {
         let Some(old) = &self.wanted else { return false };
         let known = self.phones.get(device).is_some_and(|phone| phone.goal.is_some() && !phone.proposed());
-        !known && !old.declares(device) && old.is_whole_for(wanted.speaker(device)) && old.counts().phones > 0
+        let declared = old.declares(device) || old.is_elsewhere(device);
+        let had_phones = old.counts().phones > 0 || old.has_elsewhere();
+        !known && !declared && old.is_whole_for(wanted.speaker(device)) && had_phones
     }
 
     /// The first half of a takeover: the revision is judged at the gate, and is the newest from now on. Gives its phones,
@@ -167,9 +171,13 @@ impl Fleet {
                 resolved.held = Some(writes);
             }
         }
+        let leaving = self.phones.keys().filter(|device| wanted.is_elsewhere(device));
+        for device in leaving.cloned().collect::<Vec<_>>() {
+            self.leave(&device, now);
+        }
         let gone = |phone: &Phone| {
             let known = (phone.declared() || phone.goal.is_some()) && phone.newest != Newest::Released;
-            known && !wanted.declares(&phone.device)
+            known && !wanted.declares(&phone.device) && phone.stays()
         };
         let gone: Vec<DeviceId> =
             self.phones.values().filter(|phone| gone(phone)).map(|phone| phone.device.clone()).collect();
@@ -265,7 +273,7 @@ impl Fleet {
     }
 
     /// Resolves one declared phone anew. `was_held` = it waits at the gate, with what comes of it now.
-    fn resolve(&mut self, device: &DeviceId, was_held: bool, now: Timestamp) {
+    pub(super) fn resolve(&mut self, device: &DeviceId, was_held: bool, now: Timestamp) {
         let Some(wanted) = self.wanted.clone() else { return };
         let model = self.phones.get(device).and_then(|phone| phone.facts.model.clone());
         let resolution = wanted.resolve(device, model.as_deref());
@@ -300,6 +308,7 @@ impl Fleet {
         match resolution {
             Resolution::Ready(desired) => {
                 phone.newest = Newest::Declared;
+                phone.departure = Departure::No;
                 let revision = wanted.revision().clone();
                 match held {
                     Some(writes) if !self.approves(&phone, &desired) => {
@@ -311,6 +320,7 @@ impl Fleet {
             }
             Resolution::Invalid { name, problems } => {
                 phone.leave_gate();
+                phone.departure = Departure::No;
                 phone.newest = Newest::Invalid { name, problems };
             }
             Resolution::Undeclared if phone.newest == Newest::Released => {}

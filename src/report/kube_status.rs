@@ -16,7 +16,12 @@ use kube::{
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::{KubeAccess, kube_acts, kube_events::Teller, kube_unread::Unread};
+use super::{
+    KubeAccess, kube_acts,
+    kube_events::Teller,
+    kube_share::{Share, Sum, behind_message, stays},
+    kube_unread::Unread,
+};
 use crate::{
     fleet::{
         gate::view::HeldView,
@@ -98,6 +103,7 @@ impl Writer {
         let tallies = self.access.tallies();
         self.unread.look(&tallies, Instant::now());
         let held = self.access.gate().held;
+        let share = self.access.share();
         let mut changed = Vec::new();
         for resource in resources {
             let path = resource.path();
@@ -105,6 +111,9 @@ impl Writer {
             let unseen = unseen.map(|(_, status)| status.clone());
             if unseen.is_none() {
                 self.written.remove(&path);
+            }
+            if share.as_ref().is_some_and(|share| !self.is_ours(share, &resource, &path)) {
+                continue;
             }
             let stands = unseen.as_ref().unwrap_or_else(|| resource.status());
             let tally = match resource.kind {
@@ -117,9 +126,23 @@ impl Writer {
                 "PhoneConfig" => self.of_config(&resource, &path, held.as_ref()),
                 "PhoneBrake" => kube_acts::brake(&*self.access, &resource, Timestamp::now()),
                 "PhoneApproval" => kube_acts::approve(&*self.access, &resource),
-                _ => of_layer(tally, self.head(&resource, &path), &self.access.problems_of(&path), resource.status()),
+                _ => {
+                    let problems = self.access.problems_of(&path);
+                    match &share {
+                        Some(share) => {
+                            let kept = self.unread.keeps_layer(&tally, stands, stands);
+                            of_shared(share, tally, kept, self.taken(&path), &problems, stands)
+                        }
+                        None => of_layer(tally, self.head(&resource, &path), &problems, resource.status()),
+                    }
+                }
             };
-            if self.unread.keeps_phone(&status, stands) || self.unread.keeps_layer(&tally, &status, stands) {
+            let keeps_layer = share.is_none() && self.unread.keeps_layer(&tally, &status, stands);
+            if keeps_layer || self.unread.keeps_phone(&status, stands) {
+                continue;
+            }
+            let is_act = ACTS.iter().any(|(kind, _)| *kind == resource.kind);
+            if share.is_some() && is_act && stays(&status, stands) {
                 continue;
             }
             if status != *stands && !is_only_a_session(&status, resource.status()) {
@@ -129,10 +152,23 @@ impl Writer {
         self.write(changed).await;
     }
 
-    /// The generation that was taken over: that of the newest snapshot, or the one that was told before.
+    /// Whether the status of a resource is to be written here, where several releases share the documents.
+    fn is_ours(&self, share: &Share, resource: &Resource, path: &str) -> bool {
+        match resource.kind {
+            "PhoneConfig" => self.access.serves(&resource.name, path),
+            "PhoneSite" => share.has_site(resource),
+            _ => true,
+        }
+    }
+
+    /// The generation of the newest snapshot that was taken over.
+    fn taken(&self, path: &str) -> Option<i64> {
+        self.access.revision().and_then(|revision| self.settings.cluster.generation(&revision, path))
+    }
+
+    /// The same, or the one that was told before.
     fn head(&self, resource: &Resource, path: &str) -> Option<i64> {
-        let taken = self.access.revision().and_then(|revision| self.settings.cluster.generation(&revision, path));
-        taken.or_else(|| resource.status().get("observedGeneration").and_then(Value::as_i64))
+        self.taken(path).or_else(|| resource.status().get("observedGeneration").and_then(Value::as_i64))
     }
 
     fn of_config(&mut self, resource: &Resource, path: &str, held: Option<&HeldView>) -> Value {
@@ -212,14 +248,22 @@ impl Writer {
 impl Ways {
     async fn write(&self, resource: &Resource, status: &Value) -> Result<(), String> {
         let Some(api) = self.apis.get(&(resource.kind, resource.namespace.clone())) else { return Ok(()) };
+        let is_shared = status.get("shards").is_some() || resource.status().get("shards").is_some();
+        let mut metadata = json!({ "name": resource.name });
+        if let (Some(metadata), true) = (metadata.as_object_mut(), is_shared) {
+            // over nothing that another release wrote meanwhile
+            metadata.insert("resourceVersion".to_owned(), json!(resource.version));
+        }
         let patch = json!({
-            "apiVersion": API_VERSION, "kind": resource.kind, "metadata": { "name": resource.name }, "status": status,
+            "apiVersion": API_VERSION, "kind": resource.kind, "metadata": metadata, "status": status,
         });
         let params = PatchParams::apply(MANAGER).force();
         match api.patch_status(&resource.name, &params, &Patch::Apply(&patch)).await {
             Ok(_) => {}
             // it was deleted meanwhile
             Err(kube::Error::Api(error)) if error.code == 404 => return Ok(()),
+            // another release was quicker: the next look tells
+            Err(kube::Error::Api(error)) if error.code == 409 && is_shared => return Ok(()),
             Err(error) => return Err(format!("{} {}: {error}", resource.kind, resource.name)),
         }
         if resource.kind == "PhoneConfig"
@@ -361,6 +405,28 @@ fn indexed(item: &str, index: Option<u32>) -> String {
 fn named(count: usize, names: impl Iterator<Item = String>) -> Value {
     let names: Vec<String> = names.take(NAMED).collect();
     if names.is_empty() { json!({ "count": count }) } else { json!({ "count": count, "items": names }) }
+}
+
+/// The same where several releases share it: of the phones of all of them.
+/// `kept` = of its own what was told before stands, for its phones are not read yet.
+fn of_shared(
+    share: &Share,
+    tally: LayerTally,
+    kept: bool,
+    taken: Option<i64>,
+    problems: &[String],
+    stands: &Value,
+) -> Value {
+    let sum = Sum::of(&share.shard, tally, kept, taken, stands);
+    let mut status = of_layer(sum.tally, sum.observed, problems, stands);
+    let Some(fields) = status.as_object_mut() else { return status };
+    sum.put(fields);
+    if let Some(behind) = sum.behind.as_ref().filter(|_| problems.is_empty()) {
+        let list = vec![condition("Ready", false, "Pending"), condition("Reconciling", true, "Pending")];
+        let list = conditions(list, &behind_message(behind), sum.observed, stands);
+        fields.insert("conditions".to_owned(), list);
+    }
+    status
 }
 
 /// Ready when all phones are settled that can be: one that is switched off holds up nobody's roll-out.

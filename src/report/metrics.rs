@@ -75,6 +75,8 @@ pub mod name {
     pub const NOT_APPLICABLE: &str = "phoneops_not_applicable_items";
     /// Sites where items that can make phones vanish reach no further phone, because one was not heard of since.
     pub const STOPPED_LADDERS: &str = "phoneops_lockout_stopped_sites";
+    /// Phones of selected sites that another release keeps.
+    pub const FOREIGN_PHONES: &str = "phoneops_foreign_phones";
     /// Brakes that hold.
     pub const BRAKES: &str = "phoneops_brakes";
     /// Declared phones that are braked.
@@ -133,6 +135,7 @@ pub mod name {
         TUG_OF_WAR,
         STOPPED_SITES,
         STOPPED_LADDERS,
+        FOREIGN_PHONES,
         BRAKES,
         BRAKED_PHONES,
         RECOVERING_SITES,
@@ -192,6 +195,8 @@ pub struct FleetCounts {
     pub not_applicable_items: usize,
     /// Sites that a silent phone stops.
     pub stopped_ladders: usize,
+    /// Phones of sites that are served here, which another release keeps.
+    pub foreign_phones: usize,
     /// Brakes that hold.
     pub brakes: usize,
     /// Declared phones that are braked.
@@ -226,6 +231,7 @@ pub struct ServiceMetrics {
     history_lost: Counter,
     not_applicable: Gauge,
     stopped_ladders: Gauge,
+    foreign_phones: Gauge,
     brakes: Gauge,
     braked_phones: Gauge,
     recovering_sites: Gauge,
@@ -293,6 +299,11 @@ impl ServiceMetrics {
             stopped_sites: register(&mut registry, name::STOPPED_SITES, "Sites where somebody else writes too"),
             history_lost: register(&mut registry, name::HISTORY_LOST, "Changes that the history lost"),
             not_applicable: register(&mut registry, name::NOT_APPLICABLE, "Items that phones do not have"),
+            foreign_phones: register(
+                &mut registry,
+                name::FOREIGN_PHONES,
+                "Phones of sites that are served here, which another release keeps",
+            ),
             stopped_ladders: register(
                 &mut registry,
                 name::STOPPED_LADDERS,
@@ -395,6 +406,7 @@ impl ServiceMetrics {
         self.stopped_sites.set(signed(counts.stopped_sites));
         self.not_applicable.set(signed(counts.not_applicable_items));
         self.stopped_ladders.set(signed(counts.stopped_ladders));
+        self.foreign_phones.set(signed(counts.foreign_phones));
         self.brakes.set(signed(counts.brakes));
         self.braked_phones.set(signed(counts.braked_phones));
         self.recovering_sites.set(signed(counts.recovering_sites));

@@ -23,13 +23,16 @@
 //! - [`outgoing`]: requests to servers of other people
 //! - [`webhook`]: a forge tells that somebody has pushed
 //! - [`kube_status`]: the status of resources in a cluster; `kube_events`: what changed in it;
-//!   `kube_unread`: that of phones that are not read yet; `kube_acts`: brakes and approvals that are resources
+//!   `kube_unread`: that of phones that are not read yet; `kube_acts`: brakes and approvals that are resources;
+//!   [`kube_share`]: what several releases write that share the documents
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
 use std::pin::Pin;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use kube_share::Share;
 
 use crate::{
     fleet::{
@@ -75,6 +78,7 @@ pub mod gate;
 pub mod history;
 mod kube_acts;
 mod kube_events;
+pub mod kube_share;
 pub mod kube_status;
 mod kube_unread;
 pub mod look;
@@ -203,6 +207,10 @@ pub trait KubeAccess: FleetAccess {
     fn problems_of(&self, path: &str) -> Vec<String>;
     /// The newest revision that was taken over as a whole.
     fn revision(&self) -> Option<Revision>;
+    /// As which one of several releases this one tells, if others share the documents.
+    fn share(&self) -> Option<Share>;
+    /// Whether the status of a phone's resource is this release's to write.
+    fn serves(&self, name: &str, path: &str) -> bool;
     /// Has a phone asked to call.
     fn read_now(&self, name: &str);
     /// A status was written to the cluster, or could not be.

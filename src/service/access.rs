@@ -34,6 +34,7 @@ use crate::{
     report::{
         AlertAccess, ContactAnswer, FailedHandshake, FleetAccess, Kept, KubeAccess, Readiness, Retry, SessionView,
         Undeclared,
+        kube_share::Share,
         metrics::FleetCounts,
         plan::Documents,
         release::Release,
@@ -432,6 +433,7 @@ impl FleetAccess for Access {
             stopped_sites: census.stopped_sites,
             not_applicable_items: usize::try_from(census.not_applicable).unwrap_or(usize::MAX),
             stopped_ladders: census.stopped_ladders,
+            foreign_phones: census.foreign_phones,
             brakes: census.brakes,
             braked_phones: census.braked_phones,
             alerts: alerts.by_kind(),
@@ -502,6 +504,19 @@ impl KubeAccess for Access {
         self.shared.with_fleet(|fleet, _| fleet.revision().cloned())
     }
 
+    fn share(&self) -> Option<Share> {
+        let selector = self.shared.with_fleet(|fleet, _| fleet.site_selector().cloned())?;
+        let shard = self.store.cluster().map(|cluster| cluster.shard().to_owned())?;
+        Some(Share { shard, selector })
+    }
+
+    fn serves(&self, name: &str, path: &str) -> bool {
+        let (is_own, device) = self.shared.with_fleet(|fleet, _| (fleet.is_own_file(path), fleet.device(name)));
+        let Some(cluster) = self.store.cluster().filter(|_| is_own) else { return is_own };
+        // a document of which nobody knows the device, or whose device has another document
+        device.is_none_or(|device| cluster.keeps(&device))
+    }
+
     fn kube_write(&self, result: &'static str) {
         self.shared.metrics.kube_write(result);
     }
@@ -525,7 +540,7 @@ fn told(answer: fleet::ContactAnswer) -> ContactAnswer {
     }
 }
 
-fn bounds(counters: &Counters) -> [(&'static str, u64); 10] {
+fn bounds(counters: &Counters) -> [(&'static str, u64); 11] {
     [
         ("overload", counters.overload),
         ("site-overload", counters.site_overload),
@@ -533,6 +548,7 @@ fn bounds(counters: &Counters) -> [(&'static str, u64); 10] {
         ("stray-replies", counters.stray_replies),
         ("incomplete-messages", counters.incomplete_messages),
         ("contact-uris-refused", counters.contact_uris_refused),
+        ("served-elsewhere", counters.elsewhere),
         ("wrong-site", counters.wrong_site),
         ("drift-forgotten", counters.drift_forgotten),
         ("inventories-forgotten", counters.inventories_forgotten),

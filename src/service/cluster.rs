@@ -102,12 +102,16 @@ fn cache_id(file: &Path) -> io::Result<String> {
     Ok(id)
 }
 
-/// Tells the source which phones other shards serve.
-pub(super) async fn follow_shards(resources: Arc<Cluster>, store: ClusterStore) {
+/// Tells fleet and source which phones other shards serve.
+pub(super) async fn follow_shards(shared: Arc<Shared>, resources: Arc<Cluster>, store: ClusterStore) {
     let mut foreign = store.foreign();
     loop {
         let now = foreign.borrow_and_update().clone();
-        resources.set_elsewhere(now);
+        let is_shared = shared.with_fleet(|fleet, _| {
+            fleet.set_foreign(now.keys().cloned());
+            fleet.site_selector().is_some()
+        });
+        resources.set_elsewhere(now, is_shared);
         if foreign.changed().await.is_err() {
             return;
         }

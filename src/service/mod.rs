@@ -186,6 +186,9 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
             "the key of fingerprints is another one; passwords are taken to be on these phones"
         );
     }
+    if let Some(selector) = &settings.fleet.site_selector {
+        tracing::info!(%selector, shard = settings.cluster.shard, "phones of sites with these labels are served here");
+    }
     let (stop, stopped) = watch::channel(false);
 
     let lookup = Arc::downgrade(&shared);
@@ -222,7 +225,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         tracing::info!(polls = %address, "serving");
     }
     if let (SourceSettings::Kube(kube), Some(records)) = (&settings.source, store.cluster().cloned()) {
-        tasks.spawn(cluster::follow_shards(Arc::clone(&kube.cluster), records));
+        tasks.spawn(cluster::follow_shards(Arc::clone(&shared), Arc::clone(&kube.cluster), records));
         tasks.spawn(report::kube_status::run(access.clone(), (**kube).clone(), stopped.clone()));
     }
     if let Some(cluster) = store.cluster().cloned() {

@@ -18,7 +18,7 @@ use tokio::{
 use super::shared::Shared;
 use crate::{
     fleet::{audit::AuditEntry, record::PhoneRecord, service_record::ServiceRecord},
-    store::Store,
+    store::{Saved, Store},
     wpi::DeviceId,
 };
 
@@ -34,8 +34,8 @@ pub(super) struct Saver {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// What is to be kept of each phone; `None` = it is to be forgotten.
-    records: HashMap<DeviceId, Option<Arc<PhoneRecord>>>,
+    /// What is to become of the record of each phone.
+    records: HashMap<DeviceId, Wish>,
     /// What is to be kept of the service as a whole.
     service: Option<Arc<ServiceRecord>>,
     /// What people did, in order.
@@ -44,6 +44,15 @@ struct Waiting {
     callers: Vec<(DeviceId, oneshot::Sender<bool>)>,
     /// Who waits for everything.
     flushes: Vec<oneshot::Sender<bool>>,
+}
+
+/// What is to become of a record.
+#[derive(Debug)]
+enum Wish {
+    Keep(Arc<PhoneRecord>),
+    Forget,
+    /// Another service is to have it.
+    HandOver(Arc<PhoneRecord>),
 }
 
 impl Waiting {
@@ -77,13 +86,19 @@ impl Saver {
 
     /// Has a record stored some time.
     pub(super) fn put(&self, record: PhoneRecord) {
-        self.lock().records.insert(record.device.clone(), Some(Arc::new(record)));
+        self.lock().records.insert(record.device.clone(), Wish::Keep(Arc::new(record)));
+        self.more.notify_one();
+    }
+
+    /// Has a record let go some time.
+    pub(super) fn hand_over(&self, record: PhoneRecord) {
+        self.lock().records.insert(record.device.clone(), Wish::HandOver(Arc::new(record)));
         self.more.notify_one();
     }
 
     /// Has a record removed some time.
     pub(super) fn forget(&self, device: DeviceId) {
-        self.lock().records.insert(device, None);
+        self.lock().records.insert(device, Wish::Forget);
         self.more.notify_one();
     }
 
@@ -92,7 +107,7 @@ impl Saver {
         let (done, stored) = oneshot::channel();
         let mut waiting = self.lock();
         waiting.callers.push((record.device.clone(), done));
-        waiting.records.insert(record.device.clone(), Some(Arc::new(record)));
+        waiting.records.insert(record.device.clone(), Wish::Keep(Arc::new(record)));
         drop(waiting);
         self.more.notify_one();
         stored
@@ -141,7 +156,11 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
             let mut waiting = saver.lock();
             (waiting.take(store.batch()), !waiting.records.is_empty())
         };
-        let batch: Vec<_> = records.values().flatten().map(Arc::clone).collect();
+        let kept = records.values().filter_map(|wish| match wish {
+            Wish::Keep(record) => Some(Arc::clone(record)),
+            Wish::Forget | Wish::HandOver(_) => None,
+        });
+        let batch: Vec<_> = kept.collect();
         let record = async {
             match service.clone() {
                 Some(record) => store.save_service(record).await,
@@ -151,23 +170,27 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
         // asked together, they share a commit
         let stored = tokio::join!(store.save(batch), record, store.add_audit(acts.clone()));
         let (service_stored, acts_stored) = (stored.1.is_ok(), stored.2.is_ok());
-        let (records_stored, refused) = stored.0.map_or((false, Vec::new()), |refused| (true, refused));
+        let (records_stored, Saved { refused, free }) =
+            stored.0.map_or_else(|_| (false, Saved::default()), |saved| (true, saved));
         let stored = records_stored && service_stored && acts_stored;
         if more && records_stored {
             saver.more.notify_one();
         }
         for (device, caller) in callers {
-            let _ = caller.send(records_stored && !refused.contains(&device));
+            let is_free = free.iter().any(|record| record.device == device);
+            let _ = caller.send(records_stored && !refused.contains(&device) && !is_free);
         }
         for caller in flushes {
             let _ = caller.send(stored);
         }
+        let gone = hand_over(&store, &records, saver).await;
         if stored {
-            forget(&store, records.iter().filter(|(_, record)| record.is_none()).map(|(device, _)| device)).await;
+            let forgotten = records.iter().filter(|(_, wish)| matches!(wish, Wish::Forget));
+            forget(&store, forgotten.map(|(device, _)| device)).await;
         } else {
             let mut waiting = saver.lock();
             if !records_stored {
-                for (device, record) in records.into_iter().filter(|(_, record)| record.is_some()) {
+                for (device, record) in records.into_iter().filter(|(_, wish)| matches!(wish, Wish::Keep(_))) {
                     waiting.records.entry(device).or_insert(record);
                 }
             }
@@ -184,6 +207,12 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
             for device in &refused {
                 fleet.is_served_elsewhere(device, now);
             }
+            for record in free {
+                fleet.adopt(record, now);
+            }
+            for device in &gone {
+                fleet.handed_over(device, now);
+            }
             let away = !*writable.borrow();
             fleet.set_store_away(away, now);
             !away
@@ -192,6 +221,20 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store) {
             saver.more.notify_one();
         }
     }
+}
+
+/// Lets records go, and says which are. Those that could not be are tried again, unless something newer has come.
+async fn hand_over(store: &Store, records: &HashMap<DeviceId, Wish>, saver: &Saver) -> Vec<DeviceId> {
+    let mut gone = Vec::new();
+    for (device, wish) in records {
+        let Wish::HandOver(record) = wish else { continue };
+        if store.hand_over(record).await.is_ok() {
+            gone.push(device.clone());
+        } else {
+            saver.lock().records.entry(device.clone()).or_insert_with(|| Wish::HandOver(Arc::clone(record)));
+        }
+    }
+    gone
 }
 
 /// Removes records. One that stays because the store is away is an undeclared phone that is heard of again.

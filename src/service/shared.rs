@@ -114,6 +114,7 @@ impl Shared {
                     Effect::Save(record) => self.saver.put(*record),
                     Effect::SaveService(record) => self.saver.put_service(*record),
                     Effect::Forget(device) => self.saver.forget(device),
+                    Effect::HandOver(record) => self.saver.hand_over(*record),
                     effect => outside.push(effect),
                 }
             }
@@ -134,7 +135,7 @@ impl Shared {
                 Effect::Contact { device, uri, ticket } => {
                     tokio::spawn(Arc::clone(self).contact(device, uri, ticket));
                 }
-                Effect::Save(_) | Effect::SaveService(_) | Effect::Forget(_) => {}
+                Effect::Save(_) | Effect::SaveService(_) | Effect::Forget(_) | Effect::HandOver(_) => {}
             }
         }
         result

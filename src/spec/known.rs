@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
 
-use super::site::SiteName;
+use super::{selector::Selector, site::SiteName};
 use crate::wpi::DeviceId;
 
 /// Most names that are kept: phones may tell what they like.
@@ -55,6 +55,17 @@ pub struct Known {
     /// The site that each phone is at by what is in force. When the files of two owners claim one phone, it stays
     /// with that site.
     pub holders: BTreeMap<DeviceId, SiteName>,
+    /// Which phones are this service's; all, if nothing is said.
+    pub share: Option<Share>,
+}
+
+/// Which phones are a service's, where several share the documents.
+#[derive(Debug, Clone)]
+pub struct Share {
+    /// Those of sites with such labels.
+    pub selector: Selector,
+    /// But for these, which another one keeps.
+    pub foreign: BTreeSet<DeviceId>,
 }
 
 impl Known {

@@ -3,16 +3,18 @@
 //!
 //! Flow: overlay of the catalogue → trees and documents of each file ([`files`]) → who speaks for whom, and may say
 //! what ([`rules`]) → one name or device on two documents ([`claims`]) → profiles below each phone → secrets → what only
-//! layering shows: user and lockout items, one call number on two phones ([`lines`]).
+//! layering shows: user and lockout items, one call number on two phones ([`lines`]). Where several services share the
+//! documents, [`share`] takes out what is not ours before secrets are read.
 
 mod claims;
 mod files;
 mod lines;
 mod phones;
 mod rules;
+mod share;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -75,14 +77,21 @@ fn loaded(snapshot: &Snapshot, secrets: &dyn SecretReader, known: &Known, file_d
         masks: std::mem::take(&mut read.masks),
         secrets: HashMap::new(),
         catalogue_broken,
+        elsewhere: BTreeSet::new(),
+        own_files: None,
         approved_phones: snapshot.commit.as_ref().and_then(|commit| commit.approved_phones),
     };
     let files = snapshot.files.iter().map(|file| file.path.clone()).collect();
-    let others = phones::declare(&mut wanted, read, known, &files, &mut problems);
+    let (mut others, homeless) = phones::declare(&mut wanted, read, known, &files, &mut problems);
+    let of_others = match &known.share {
+        Some(share) => share::out(&mut wanted, share, &mut others, &homeless),
+        None => BTreeSet::new(),
+    };
     phones::look_at_all(&mut wanted, &others, secrets, &mut problems);
     // a map that grew by one at a time is half empty
     wanted.phones = std::mem::take(&mut wanted.phones).into_iter().collect();
     wanted.counts.phones = wanted.phones.len();
+    problems.retain(|problem| !of_others.contains(&problem.place.file));
     wanted.problems = in_order(problems);
     wanted
 }

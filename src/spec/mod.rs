@@ -4,7 +4,7 @@
 //! - [`site`]: names, networks and limits of sites; [`zone`]: time zones
 //! - [`owner`]: whose a site is, and what the files of its owner may say; [`numbers`]: ranges of call numbers
 //! - [`desired`]: what one phone is to have, after layering, with the origin of each value
-//! - [`labels`]: labels of documents
+//! - [`labels`]: labels of documents, [`selector`]: selectors of them
 //! - [`wanted`]: all phones of one revision
 //! - [`problem`]: what is wrong with a document, where, and what to do; [`code`]: the word for each kind of problem
 //! - [`story`]: where a value comes from
@@ -40,6 +40,7 @@ pub mod problem;
 mod read;
 pub mod revision;
 pub mod secret_ref;
+pub mod selector;
 pub mod site;
 pub mod snapshot;
 pub mod story;
@@ -52,7 +53,7 @@ pub mod zone;
 
 pub use desired::{Desired, DesiredItem, DesiredValue, Digest, Origin};
 pub use ignore::Ignore;
-pub use known::{Known, Reported};
+pub use known::{Known, Reported, Share};
 pub use labels::Labels;
 pub use load::{load, load_knowing, load_watched};
 pub use numbers::NumberRange;
@@ -63,6 +64,7 @@ pub use problem::{Problem, Severity};
 pub use read::envelope::API_VERSION;
 pub use revision::Revision;
 pub use secret_ref::SecretRef;
+pub use selector::{Selector, SelectorError};
 pub use site::{Reach, Site, SiteGate, SiteLimits, SiteName};
 pub use snapshot::{Commit, FileContent, SecretReader, SecretsUnread, Snapshot, SourceFile};
 pub use wanted::{Counts, Resolution, Wanted};

@@ -59,7 +59,8 @@ pub(super) fn read(findings: &mut Findings, document: &Node, file: &Arc<str>) ->
         }
     }
     site.owner = owner.as_ref().map(|word| word.owner.clone());
-    let site = metadata.name.map(|name| Site { name: SiteName::new(&name), ..site });
+    let labels = metadata.labels;
+    let site = metadata.name.map(|name| Site { name: SiteName::new(&name), labels, ..site });
     let name_place = findings.place(metadata.mark);
     PhoneSite { voice: Voice::Central, site, owner, said, file: file.clone(), name_place, errors: Vec::new() }
 }

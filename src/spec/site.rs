@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{numbers::NumberRange, owner::SiteOwner, window::Window, zone::Zone};
+use super::{labels::Labels, numbers::NumberRange, owner::SiteOwner, window::Window, zone::Zone};
 
 /// The name of a site.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,6 +74,8 @@ pub struct SiteGate {
 pub struct Site {
     /// Its name.
     pub name: SiteName,
+    /// Its labels, by which a service may serve some sites only.
+    pub labels: Arc<Labels>,
     /// Its networks; empty = not said.
     pub networks: Arc<[IpNet]>,
     /// How its phones are reached.

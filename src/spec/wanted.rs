@@ -86,6 +86,10 @@ pub struct Wanted {
     pub(super) secrets: Secrets,
     pub(super) catalogue_broken: bool,
     pub(super) approved_phones: Option<usize>,
+    /// Phones that another service serves.
+    pub(super) elsewhere: BTreeSet<DeviceId>,
+    /// The files of phones that this one serves, where there are several.
+    pub(super) own_files: Option<BTreeSet<Arc<str>>>,
 }
 
 /// One declared device.
@@ -125,6 +129,21 @@ impl Wanted {
     /// Whether a document declares this device, with errors or without.
     pub fn declares(&self, device: &DeviceId) -> bool {
         self.phones.contains_key(device)
+    }
+
+    /// Whether a document declares this device, and another service serves it.
+    pub fn is_elsewhere(&self, device: &DeviceId) -> bool {
+        self.elsewhere.contains(device)
+    }
+
+    /// Whether there is a device that another service serves.
+    pub fn has_elsewhere(&self) -> bool {
+        !self.elsewhere.is_empty()
+    }
+
+    /// Whether this service has to say how the phone of a document is.
+    pub fn is_own_file(&self, file: &str) -> bool {
+        self.own_files.as_ref().is_none_or(|own| own.contains(file))
     }
 
     /// What one phone is to have. `model` is what the phone reports (`device-type`), if it was heard of; a model that
@@ -282,7 +301,7 @@ impl Wanted {
     }
 
     /// What a file means by the name of a site: one that is no owner's, or one of its own owner.
-    fn site_seen_by(&self, voice: &Voice, site: &SiteName) -> Option<&SiteEntry> {
+    pub(super) fn site_seen_by(&self, voice: &Voice, site: &SiteName) -> Option<&SiteEntry> {
         self.sites.get(site).filter(|entry| entry.voice == Voice::Central || entry.voice == *voice)
     }
 }

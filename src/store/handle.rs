@@ -75,6 +75,15 @@ pub struct Restored {
     pub put_aside: Option<PathBuf>,
 }
 
+/// Records that were not kept although the store takes records.
+#[derive(Debug, Clone, Default)]
+pub struct Saved {
+    /// Devices whose record cannot be kept here: another service has it, or it is too large.
+    pub refused: Vec<DeviceId>,
+    /// Records that another service let go, as it left them; to be adopted before anything else is kept.
+    pub free: Vec<PhoneRecord>,
+}
+
 /// What happened since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
@@ -158,18 +167,26 @@ impl Store {
         if self.cluster.is_some() { CLUSTER_BATCH } else { usize::MAX }
     }
 
-    /// Saves records; `Ok` means they are kept, but for those devices whose record cannot be kept at all. Requests are
+    /// Saves records; `Ok` means they are kept, but for those that it tells of. Requests are
     /// carried out in the order in which they were polled first, also when the caller stops waiting.
-    pub async fn save(&self, records: Vec<Arc<PhoneRecord>>) -> Result<Vec<DeviceId>, StoreAway> {
+    pub async fn save(&self, records: Vec<Arc<PhoneRecord>>) -> Result<Saved, StoreAway> {
         if records.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Saved::default());
         }
-        let refused = match &self.cluster {
+        let saved = match &self.cluster {
             Some(cluster) => cluster.save(&records).await?,
-            None => Vec::new(),
+            None => Saved::default(),
         };
         self.cached(Change::Save(records)).await?;
-        Ok(refused)
+        Ok(saved)
+    }
+
+    /// Lets the record of a phone go, for another service to adopt it. Nothing is left of it here.
+    pub async fn hand_over(&self, record: &PhoneRecord) -> Result<(), StoreAway> {
+        if let Some(cluster) = &self.cluster {
+            cluster.hand_over(record).await?;
+        }
+        self.cached(Change::Remove(record.device.clone())).await
     }
 
     /// Saves what is kept of the service as a whole.

@@ -38,7 +38,7 @@ mod sequence;
 mod writer;
 
 pub use error::{StoreAway, StoreError};
-pub use handle::{OpenOptions, Restored, Stats, Store};
+pub use handle::{OpenOptions, Restored, Saved, Stats, Store};
 pub use history::Keep;
 
 /// Name of the file in the state folder.

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use clap::Parser as _;
+
 fn refusal(variable: &str, value: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_phoneops"));
     command.env_clear().env(variable, value).arg("serve");
@@ -19,4 +21,20 @@ fn a_switch_takes_every_word_for_yes_from_its_variable() {
         }
         assert!(refusal(variable, "perhaps").contains("invalid value 'perhaps'"));
     }
+}
+
+#[test]
+fn a_selector_of_sites_is_refused_where_it_is_none_and_where_there_is_no_cluster() {
+    let refused = |words: &[&str]| {
+        let line = ["phoneops", "serve"].iter().chain(words);
+        phoneops::cli::Cli::try_parse_from(line).expect_err("it is refused").to_string()
+    };
+    let broken = refused(&["--kubernetes", "--site-selector", "region in north"]);
+    assert!(broken.contains("'--site-selector <SELECTOR>'") && broken.contains("key in (a,b)"), "{broken}");
+    let empty = refused(&["--kubernetes", "--site-selector="]);
+    assert!(empty.contains("--site-selector"), "{empty}");
+    let elsewhere = refused(&["--git", "https://git.example/phones", "--site-selector", "region=north"]);
+    assert!(elsewhere.contains("--git <URL>") && elsewhere.contains("--site-selector"), "{elsewhere}");
+    let variable = refusal("PHONEOPS_SITE_SELECTOR", "a>b");
+    assert!(variable.contains("--site-selector"), "{variable}");
 }

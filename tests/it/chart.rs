@@ -131,6 +131,7 @@ fn all_that_can_be_switched_on_is_there_and_reaches_the_service() {
     --kubernetes
     --namespace=ward,office
     --shard=north
+    --site-selector=region in (north, east)
     --config=/etc/phoneops/phoneops.yaml
     --state=/var/lib/phoneops
     --phone-listen=0.0.0.0:18443

@@ -154,6 +154,7 @@ impl Drop for Replica {
 /// The Service for phones.
 pub(crate) struct Front {
     pub(crate) address: SocketAddr,
+    ports: Arc<Mutex<Vec<Port>>>,
     held: Arc<AtomicBool>,
     _task: JoinSet<()>,
 }
@@ -170,6 +171,8 @@ impl Front {
         let address = listener.local_addr().unwrap();
         let ports: Vec<Port> =
             replicas.iter().map(|replica| (replica.pod.clone(), replica.phones, replica.status)).collect();
+        let ports = Arc::new(Mutex::new(ports));
+        let known = Arc::clone(&ports);
         let (client, namespace) = (cluster.client.clone(), cluster.namespace.clone());
         let held = Arc::new(AtomicBool::new(false));
         let last: Way = (Arc::clone(&held), Arc::default());
@@ -178,11 +181,17 @@ impl Front {
             let mut open = JoinSet::new();
             loop {
                 let (phone, from) = listener.accept().await.unwrap();
-                let way = lead(client.clone(), namespace.clone(), ports.clone(), from, last.clone());
+                let ports = known.lock().unwrap().clone();
+                let way = lead(client.clone(), namespace.clone(), ports, from, last.clone());
                 open.spawn(carry(phone, way));
             }
         });
-        Self { address, held, _task: task }
+        Self { address, ports, held, _task: task }
+    }
+
+    /// From now on it leads to this one.
+    pub(crate) fn lead_to(&self, replica: &Replica) {
+        *self.ports.lock().unwrap() = vec![(replica.pod.clone(), replica.phones, replica.status)];
     }
 
     /// From now on it leads where it led last.

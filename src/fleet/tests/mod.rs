@@ -16,6 +16,7 @@ mod history;
 mod ignore;
 mod ladder;
 mod ladder_interplay;
+mod leaving;
 mod modes;
 mod not_applicable;
 mod owners;

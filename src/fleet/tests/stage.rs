@@ -60,6 +60,8 @@ pub(super) struct Stage {
     pub(super) fleet: Fleet,
     pub(super) now: Timestamp,
     pub(super) saved: BTreeMap<DeviceId, PhoneRecord>,
+    /// Records that were let go.
+    pub(super) handed_over: Vec<PhoneRecord>,
     pub(super) contacts: Vec<(DeviceId, u64, Timestamp)>,
     pub(super) history: Vec<Change>,
     /// What is kept of the service as a whole.
@@ -91,6 +93,7 @@ impl Stage {
             fleet,
             now,
             saved: BTreeMap::new(),
+            handed_over: Vec::new(),
             contacts: Vec::new(),
             history: Vec::new(),
             service: ServiceRecord::default(),
@@ -182,6 +185,7 @@ impl Stage {
                 Effect::SaveService(record) => self.service = *record,
                 Effect::Save(record) => drop(self.saved.insert(record.device.clone(), *record)),
                 Effect::Contact { device, ticket, .. } => self.contacts.push((device, ticket, self.now)),
+                Effect::HandOver(record) => self.handed_over.push(*record),
                 Effect::Forget(device) => drop(self.saved.remove(&device)),
                 Effect::History(changes) => self.history.extend(changes),
                 Effect::Report(_) => {}

@@ -82,6 +82,11 @@ impl Resource {
         &self.status
     }
 
+    /// Its labels; null without any.
+    pub fn labels(&self) -> &Value {
+        &self.labels
+    }
+
     /// Its spec.
     pub fn spec(&self) -> &Value {
         &self.spec
@@ -122,6 +127,8 @@ struct Seen {
     whole: bool,
     /// Phones that another shard serves, with its name.
     elsewhere: HashMap<DeviceId, String>,
+    /// Whether several share the documents, so that it is nobody's mistake.
+    is_shared: bool,
     /// The generations of the resources of the newest snapshot.
     told: Option<(Revision, HashMap<String, i64>)>,
 }
@@ -158,9 +165,10 @@ impl Cluster {
         self.with(|seen| seen.catalogue = csv);
     }
 
-    /// These phones are served by other shards: their documents here are refused.
-    pub fn set_elsewhere(&self, elsewhere: HashMap<DeviceId, String>) {
+    /// These phones are served by other shards: their documents here are refused, unless the documents are shared.
+    pub fn set_elsewhere(&self, elsewhere: HashMap<DeviceId, String>, is_shared: bool) {
         let changed = self.with(|seen| {
+            seen.is_shared = is_shared;
             let changed = seen.elsewhere != elsewhere;
             seen.elsewhere = elsewhere;
             changed
@@ -208,6 +216,10 @@ impl Cluster {
                     (Some(winner), _) => FileContent::Unreadable(format!(
                         "its phone is that of PhoneConfig {winner}, which is older; delete one of them"
                     )),
+                    (None, Some(shard)) if seen.is_shared => {
+                        digest.feed(shard.as_bytes());
+                        FileContent::Bytes(document.into_bytes().into())
+                    }
                     (None, Some(shard)) => {
                         digest.feed(shard.as_bytes());
                         FileContent::Unreadable(format!(

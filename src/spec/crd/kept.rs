@@ -29,11 +29,12 @@ pub(super) fn all() -> [Value; 2] {
         vec![
             ("device", text("The phone.")),
             ("shard", text("Which phoneops serves the phone; no other one does.")),
+            ("releasedBy", text("Which phoneops let the phone go, for another one to serve it.")),
             ("schema", number(1, 1_000, "The form of the record.")),
             ("written", time("When it was written; a copy that was put back is known by it.")),
             ("record", content("What must not be forgotten of the phone. Secrets are references.")),
         ],
-        &["device", "shard", "schema", "written", "record"],
+        &["device", "schema", "written", "record"],
         "What phoneops keeps of the phone.",
     );
     let names = json!({

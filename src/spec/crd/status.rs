@@ -81,18 +81,35 @@ pub(super) fn of_config() -> Value {
 
 /// Of a `PhoneProfile` or a `PhoneSite`.
 pub(super) fn of_layer() -> Value {
-    object(
+    let entry = object(
         vec![
-            ("observedGeneration", count("The newest generation that phoneops has taken over.")),
-            ("conditions", conditions()),
-            ("phones", count("Phones that it concerns.")),
-            ("inSync", count("Phones that are as they are wanted.")),
-            ("pending", count("Phones that wait or are worked on.")),
-            ("drifted", count("Phones that differ, and stay so.")),
+            ("name", text("The name of the release (--shard).")),
+            ("observedGeneration", count("The newest generation that it has taken over.")),
+            ("phones", count("Phones that it serves.")),
+            ("inSync", count("Those that are as they are wanted, or left alone as a whole.")),
+            ("suspended", count("Those of them that are left alone.")),
+            ("pending", count("Those that wait or are worked on.")),
+            ("awaited", count("Those of them that a roll-out waits for.")),
+            ("drifted", count("Those that differ, and stay so.")),
         ],
-        &[],
-        "How the phones are that it concerns.",
-    )
+        &["name"],
+        "What one release tells of its phones.",
+    );
+    let mut shards = list(&entry, "The releases that serve its phones, where there are several (--site-selector).");
+    if let Some(shards) = shards.as_object_mut() {
+        shards.insert("x-kubernetes-list-type".to_owned(), json!("map"));
+        shards.insert("x-kubernetes-list-map-keys".to_owned(), json!(["name"]));
+    }
+    let fields = vec![
+        ("observedGeneration", count("The newest generation that phoneops has taken over.")),
+        ("conditions", conditions()),
+        ("phones", count("Phones that it concerns.")),
+        ("inSync", count("Phones that are as they are wanted.")),
+        ("pending", count("Phones that wait or are worked on.")),
+        ("drifted", count("Phones that differ, and stay so.")),
+        ("shards", shards),
+    ];
+    object(fields, &[], "How the phones are that it concerns.")
 }
 
 /// Of a `PhoneBrake` or a `PhoneApproval`.

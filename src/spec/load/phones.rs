@@ -34,14 +34,14 @@ use crate::{
 };
 
 /// Puts sites and phones into `wanted`. `files` are all files of the source. Gives the documents that do not decide
-/// about their device, because others claim it.
+/// about their device, because others claim it, and those whose device could not be read.
 pub(super) fn declare(
     wanted: &mut Wanted,
     read: Read,
     known: &Known,
     files: &BTreeSet<Arc<str>>,
     problems: &mut Vec<Problem>,
-) -> Vec<(DeviceId, Phone)> {
+) -> (Vec<(DeviceId, Phone)>, Vec<Phone>) {
     let Read { mut phones, mut profiles, mut sites, .. } = read;
     wanted.owners = Owners::of(&mut sites, files, problems);
     for file in &wanted.broken_files {
@@ -73,12 +73,17 @@ pub(super) fn declare(
         problems.extend(chains.below(&profile.voice, &profile.profiles).problems.iter().cloned());
     }
     let (mut declared, mut others): (BTreeMap<DeviceId, Phone>, Vec<_>) = Default::default();
+    let mut homeless = Vec::new();
     for config in phones {
         let chain = chains.below(&config.voice, &config.profiles);
         problems.extend(chain.problems.iter().cloned());
-        let Some(device) = config.device.clone() else { continue };
         let errors: Vec<Problem> =
             config.errors.iter().chain(chain.errors()).take(PHONE_PROBLEM_LIMIT).cloned().collect();
+        let Some(device) = config.device.clone() else {
+            let voice = config.voice.clone();
+            homeless.push(Phone { config, chain, voice, errors: errors.into() });
+            continue;
+        };
         let speaker = speakers.get(&device).unwrap_or(&config.voice).clone();
         let has_a_say = speaker == config.voice || speaker == Voice::Nobody;
         let phone = Phone { config, chain, voice: speaker, errors: errors.into() };
@@ -96,7 +101,7 @@ pub(super) fn declare(
         }
     }
     wanted.phones = declared;
-    others
+    (others, homeless)
 }
 
 /// Puts the sites in: first those that are no owner's, then those of owners that lie below theirs and have no name of

@@ -10,6 +10,7 @@ mod never_panics;
 mod owners;
 mod policy;
 mod secrets;
+mod share;
 mod sites;
 mod traps;
 mod validation;

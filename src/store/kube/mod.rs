@@ -109,6 +109,8 @@ impl ClusterStoreError {
 struct Known {
     version: Option<String>,
     content: u64,
+    /// Whether it is of this shard, and not one that another shard let go.
+    ours: bool,
 }
 
 /// What was counted since the start.
@@ -184,6 +186,16 @@ impl ClusterStore {
             Some(known) => drop(all.insert(device.clone(), known)),
             None => drop(all.remove(device)),
         }
+    }
+
+    /// The name of the release.
+    pub fn shard(&self) -> &str {
+        &self.0.settings.shard
+    }
+
+    /// Whether the record of this phone is here, so that nobody else serves it.
+    pub fn keeps(&self, device: &DeviceId) -> bool {
+        self.known(device).is_some_and(|known| known.ours)
     }
 
     fn hash(&self, content: &serde_json::Value) -> u64 {

@@ -106,7 +106,7 @@ impl ClusterStore {
                         }
                         // what was put back is written anew, as it is now
                         let content = if found.put_back { 0 } else { self.hash(&found.content) };
-                        known.insert(device, Known { version: Some(found.version), content });
+                        known.insert(device, Known { version: Some(found.version), content, ours: true });
                         records.push(record);
                     }
                     Err(problem @ Unreadable::Newer { .. }) => {
@@ -124,7 +124,7 @@ impl ClusterStore {
                             "a PhoneRecord is not used; its phone is read, and its passwords are taken to be on it"
                         );
                         let version = object.metadata.resource_version.clone();
-                        known.insert(device, Known { version, content: 0 });
+                        known.insert(device, Known { version, content: 0, ours: true });
                     }
                 }
             }
@@ -165,7 +165,7 @@ impl ClusterStore {
                     );
                 }
                 let content = if in_use && !read.put_back { self.hash(&read.content) } else { 0 };
-                service.seen(Some(read.content), Known { version: Some(read.version), content });
+                service.seen(Some(read.content), Known { version: Some(read.version), content, ours: true });
             }
             Err(problem @ Unreadable::Newer { .. }) => {
                 let problem = problem.to_string();
@@ -174,7 +174,7 @@ impl ClusterStore {
             Err(problem) => {
                 found.service.restored = Some(Timestamp::now());
                 tracing::error!(name, %problem, "PhoneOps is not used: nothing is written until `phoneops resume`");
-                service.seen(None, Known { version: object.metadata.resource_version.clone(), content: 0 });
+                service.seen(None, Known { version: object.metadata.resource_version.clone(), content: 0, ours: true });
             }
         }
         Ok(())

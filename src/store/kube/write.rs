@@ -1,6 +1,7 @@
 //! How records get into the cluster.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -8,20 +9,27 @@ use std::{
 use futures_util::{StreamExt as _, stream};
 use kube::{
     Api,
-    api::{DeleteParams, DynamicObject, PostParams},
+    api::{DeleteParams, DynamicObject, ListParams, PostParams},
 };
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     AT_ONCE, ClusterStore, Known, PATIENCE, RECORD_LIMIT,
-    object::{Kind, SHARD, is_lasting, lasting, lasting_service, name_of, object, spec},
+    object::{Kind, SHARD, Unreadable, is_lasting, lasting, lasting_service, name_of, object, read, spec},
 };
 use crate::{
     fleet::{record::PhoneRecord, service_record::ServiceRecord},
-    store::StoreAway,
+    store::{Saved, StoreAway},
     wpi::DeviceId,
 };
+
+/// How often it is looked whether another shard let phones go that are to be served here.
+const LOOK_FOR_FREE: Duration = Duration::from_secs(5);
+/// Names of such records that are read in one answer.
+const LET_GO: u32 = 1_000;
+/// How often a resource that another one changes is tried.
+const CONFLICTS: usize = 5;
 
 /// The one object of the service.
 #[derive(Debug)]
@@ -55,12 +63,21 @@ enum Put {
     Done(Known),
     /// It is that of another shard.
     Foreign(String),
+    /// It is nobody's: another shard let it go.
+    Free(Box<DynamicObject>),
+}
+
+/// How one record fared.
+enum Kept {
+    Stored,
+    Refused(DeviceId),
+    Free(Box<PhoneRecord>),
 }
 
 impl ClusterStore {
-    /// Writes records; those that cannot be kept for a reason of their own are given back. `Ok` means that all others are
-    /// in the cluster.
-    pub(in crate::store) async fn save(&self, records: &[Arc<PhoneRecord>]) -> Result<Vec<DeviceId>, StoreAway> {
+    /// Writes records; those that cannot be kept for a reason of their own are told of. `Ok` means that all others are in
+    /// the cluster.
+    pub(in crate::store) async fn save(&self, records: &[Arc<PhoneRecord>]) -> Result<Saved, StoreAway> {
         self.check()?;
         let write = |record: &Arc<PhoneRecord>| {
             let (store, record) = (self.clone(), Arc::clone(record));
@@ -68,33 +85,34 @@ impl ClusterStore {
         };
         let writes: Vec<_> = records.iter().map(write).collect();
         let mut results = stream::iter(writes).buffer_unordered(AT_ONCE);
-        let (mut refused, mut failed) = (Vec::new(), None);
+        let (mut saved, mut failed) = (Saved::default(), None);
         while let Some(result) = results.next().await {
             match result {
-                Ok(None) => {}
-                Ok(Some(device)) => refused.push(device),
+                Ok(Kept::Stored) => {}
+                Ok(Kept::Refused(device)) => saved.refused.push(device),
+                Ok(Kept::Free(record)) => saved.free.push(*record),
                 Err(away) => failed = Some(away),
             }
         }
-        failed.map_or(Ok(refused), |away| Err(self.went_away(away)))
+        failed.map_or(Ok(saved), |away| Err(self.went_away(away)))
     }
 
-    /// The device, if its record cannot be kept.
-    async fn save_one(&self, record: &PhoneRecord) -> Result<Option<DeviceId>, StoreAway> {
+    async fn save_one(&self, record: &PhoneRecord) -> Result<Kept, StoreAway> {
         let device = &record.device;
         let known = self.known(device);
         if !is_lasting(record) {
-            return self.remove_known(device).await.map(|()| None);
+            return self.remove_known(device).await.map(|()| Kept::Stored);
         }
-        let Ok(content) = lasting(record) else { return Ok(Some(self.refuse(device, "has no JSON form"))) };
+        let Ok(content) = lasting(record) else { return Ok(Kept::Refused(self.refuse(device, "has no JSON form"))) };
         let text = content.to_string();
         let hash = self.hash_text(&text);
-        if known.as_ref().is_some_and(|known| known.content == hash) {
+        if known.as_ref().is_some_and(|known| known.ours && known.content == hash) {
             self.0.counters.unchanged.fetch_add(1, Ordering::Relaxed);
-            return Ok(None);
+            return Ok(Kept::Stored);
         }
         if text.len() > RECORD_LIMIT {
-            return Ok(Some(self.refuse(device, "has more than 64 KiB; its phone has too many values of its own")));
+            let why = "has more than 64 KiB; its phone has too many values of its own";
+            return Ok(Kept::Refused(self.refuse(device, why)));
         }
         let shard = &self.0.settings.shard;
         let spec = spec(&content, &[("device", device.as_str()), ("shard", shard)]);
@@ -102,14 +120,96 @@ impl ClusterStore {
         match self.put(Kind::Record, &name_of(device), &spec, version, hash).await? {
             Put::Done(known) => {
                 self.know(device, Some(known));
-                Ok(None)
+                Ok(Kept::Stored)
             }
+            Put::Free(object) => Ok(self.found_free(device, &object)),
             Put::Foreign(owner) => {
-                let told = format!("is that of shard {owner}, which serves the phone");
+                self.0.counters.refused.fetch_add(1, Ordering::Relaxed);
+                let record = name_of(device);
+                tracing::warn!(
+                    phone = %device,
+                    record,
+                    "the PhoneRecord is that of shard {owner}, which serves the phone: nothing is written to it here"
+                );
                 self.0.foreign.send_modify(|foreign| drop(foreign.insert(device.clone(), owner)));
-                Ok(Some(self.refuse(device, &told)))
+                Ok(Kept::Refused(device.clone()))
             }
         }
+    }
+
+    /// A record that another shard let go: what it says is to be known before anything is kept over it. Whoever writes it
+    /// next in the version that was seen has it.
+    fn found_free(&self, device: &DeviceId, object: &DynamicObject) -> Kept {
+        let version = object.metadata.resource_version.clone();
+        let record = match read::<PhoneRecord>(object, Some(device)) {
+            Ok(found) => {
+                let mut record = found.record;
+                if found.put_back {
+                    record.distrust();
+                }
+                record
+            }
+            Err(problem @ Unreadable::Newer { .. }) => return Kept::Refused(self.refuse(device, &problem.to_string())),
+            Err(problem) => {
+                tracing::error!(
+                    phone = %device,
+                    %problem,
+                    "the PhoneRecord that another shard let go is not used; the phone is read, and its passwords are taken to be on it"
+                );
+                PhoneRecord::new(device.clone())
+            }
+        };
+        tracing::info!(phone = %device, "the phone was let go by another shard, and is served here from now on");
+        self.know(device, Some(Known { version, content: 0, ours: false }));
+        Kept::Free(Box::new(record))
+    }
+
+    /// Lets the record of a phone go: it is nobody's from then on, and is not written here any more. One that is not ours
+    /// stays as it is.
+    pub(in crate::store) async fn hand_over(&self, record: &PhoneRecord) -> Result<(), StoreAway> {
+        self.check()?;
+        let device = &record.device;
+        if !self.known(device).is_some_and(|known| known.ours) {
+            self.know(device, None);
+            return Ok(());
+        }
+        if !is_lasting(record) {
+            return self.remove_known(device).await.map_err(|away| self.went_away(away));
+        }
+        let content = lasting(record).map_err(|error| StoreAway(error.to_string().into()))?;
+        let spec = spec(&content, &[("device", device.as_str()), ("releasedBy", &self.0.settings.shard)]);
+        self.let_go(device, &spec).await.map_err(|away| self.went_away(away))?;
+        tracing::info!(phone = %device, "the phone is let go, for another shard to serve it");
+        self.know(device, None);
+        Ok(())
+    }
+
+    async fn let_go(&self, device: &DeviceId, spec: &Value) -> Result<(), StoreAway> {
+        let name = name_of(device);
+        let mut version = self.known(device).and_then(|known| known.version);
+        for _ in 0..CONFLICTS {
+            self.check_lease()?;
+            let body = object(Kind::Record, &name, spec, None, version.as_deref());
+            let body: DynamicObject =
+                serde_json::from_value(body).map_err(|error| StoreAway(error.to_string().into()))?;
+            self.0.counters.writes.fetch_add(1, Ordering::Relaxed);
+            let sent = timeout(PATIENCE, self.0.records.replace(&name, &PostParams::default(), &body)).await;
+            match sent {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(kube::Error::Api(error))) if matches!(error.code, 404 | 409) => {}
+                Ok(Err(error)) => return Err(StoreAway(error.to_string().into())),
+                Err(_) => return Err(StoreAway("the API server does not answer".into())),
+            }
+            self.0.counters.conflicts.fetch_add(1, Ordering::Relaxed);
+            version = match self.standing(&self.0.records, &name).await? {
+                Some(found) if owner(&found).as_deref() == Some(&*self.0.settings.shard) => {
+                    found.metadata.resource_version
+                }
+                // it is gone, free or another one's already
+                _ => return Ok(()),
+            };
+        }
+        Err(StoreAway(format!("{name} is changed by another one again and again").into()))
     }
 
     fn refuse(&self, device: &DeviceId, why: &str) -> DeviceId {
@@ -139,7 +239,7 @@ impl ClusterStore {
         let name = self.0.settings.shard.clone();
         match self.put(Kind::Ops, &name, &spec, version, hash).await? {
             Put::Done(known) => service.seen(Some(content), known),
-            Put::Foreign(_) => {}
+            Put::Foreign(_) | Put::Free(_) => {}
         }
         Ok(())
     }
@@ -189,7 +289,7 @@ impl ClusterStore {
         let shard = matches!(kind, Kind::Record).then_some(self.0.settings.shard.as_str());
         let api = if shard.is_some() { &self.0.records } else { &self.0.ops };
         // another one may change it between two looks; nobody does so for ever
-        for _ in 0..5 {
+        for _ in 0..CONFLICTS {
             self.check_lease()?;
             let body = object(kind, name, spec, shard, version.as_deref());
             let body: DynamicObject =
@@ -203,7 +303,7 @@ impl ClusterStore {
             };
             let error = match timeout(PATIENCE, sent).await {
                 Ok(Ok(written)) => {
-                    return Ok(Put::Done(Known { version: written.metadata.resource_version, content }));
+                    return Ok(Put::Done(Known { version: written.metadata.resource_version, content, ours: true }));
                 }
                 Ok(Err(kube::Error::Api(error))) if matches!(error.code, 404 | 409) => error,
                 Ok(Err(error)) => return Err(StoreAway(error.to_string().into())),
@@ -214,29 +314,25 @@ impl ClusterStore {
                 return Err(StoreAway(error.message.into()));
             }
             self.0.counters.conflicts.fetch_add(1, Ordering::Relaxed);
-            version = match self.standing(api, name).await? {
-                Some((_, Some(owner))) if shard.is_some_and(|shard| shard != owner) => return Ok(Put::Foreign(owner)),
-                Some((version, _)) => Some(version),
-                None => None,
+            version = match (self.standing(api, name).await?, shard) {
+                (Some(found), Some(shard)) => match owner(&found) {
+                    Some(owner) if owner != shard => return Ok(Put::Foreign(owner)),
+                    Some(_) => found.metadata.resource_version,
+                    None => return Ok(Put::Free(Box::new(found))),
+                },
+                (Some(found), None) => found.metadata.resource_version,
+                (None, _) => None,
             };
         }
         Err(StoreAway(format!("{name} is changed by another one again and again").into()))
     }
 
-    /// The version of a resource and the shard that it is of.
-    async fn standing(
-        &self,
-        api: &Api<DynamicObject>,
-        name: &str,
-    ) -> Result<Option<(String, Option<String>)>, StoreAway> {
-        let found = match timeout(PATIENCE, api.get_opt(name)).await {
-            Ok(found) => found.map_err(|error| StoreAway(error.to_string().into()))?,
-            Err(_) => return Err(StoreAway("the API server does not answer".into())),
-        };
-        Ok(found.map(|object| {
-            let owner = object.metadata.labels.as_ref().and_then(|labels| labels.get(SHARD).cloned());
-            (object.metadata.resource_version.unwrap_or_default(), owner)
-        }))
+    /// A resource as it stands now.
+    async fn standing(&self, api: &Api<DynamicObject>, name: &str) -> Result<Option<DynamicObject>, StoreAway> {
+        match timeout(PATIENCE, api.get_opt(name)).await {
+            Ok(found) => found.map_err(|error| StoreAway(error.to_string().into())),
+            Err(_) => Err(StoreAway("the API server does not answer".into())),
+        }
     }
 
     /// Refuses at once while the cluster is known to take nothing; [`Self::watch`] finds out when it does again.
@@ -265,6 +361,7 @@ impl ClusterStore {
         let mut writable = self.0.writable.subscribe();
         let mut standing = self.0.settings.standing.clone();
         let mut foreign = self.0.foreign.subscribe();
+        let mut looked = Instant::now();
         loop {
             if *writable.borrow_and_update() {
                 let ends = async {
@@ -277,7 +374,13 @@ impl ClusterStore {
                 tokio::select! {
                     changed = writable.changed() => if changed.is_err() { return },
                     () = ends => drop(self.check_lease()),
-                    () = sleep(self.0.settings.look_again), if has_foreign => self.look_for_free().await,
+                    () = sleep(LOOK_FOR_FREE.min(self.0.settings.look_again)), if has_foreign => {
+                        self.look_for_let_go().await;
+                        if looked.elapsed() >= self.0.settings.look_again {
+                            looked = Instant::now();
+                            self.look_for_free().await;
+                        }
+                    }
                     changed = foreign.changed() => if changed.is_err() { return },
                 }
                 continue;
@@ -292,6 +395,24 @@ impl ClusterStore {
 }
 
 impl ClusterStore {
+    /// Phones that were another shard's, and that it let go: one list for all of them.
+    async fn look_for_let_go(&self) {
+        let mut page = ListParams::default().labels(&format!("!{SHARD}")).limit(LET_GO);
+        let mut names: HashSet<String> = HashSet::new();
+        loop {
+            let Ok(Ok(found)) = timeout(PATIENCE, self.0.records.list_metadata(&page)).await else { return };
+            names.extend(found.items.into_iter().filter_map(|object| object.metadata.name));
+            match found.metadata.continue_.filter(|more| !more.is_empty()) {
+                Some(more) => page = page.continue_token(&more),
+                None => break,
+            }
+        }
+        let is_let_go = |device: &DeviceId| names.contains(&name_of(device));
+        if self.0.foreign.borrow().keys().any(is_let_go) {
+            self.0.foreign.send_modify(|foreign| foreign.retain(|device, _| !is_let_go(device)));
+        }
+    }
+
     /// Phones that were another shard's and are nobody's now.
     async fn look_for_free(&self) {
         let devices: Vec<DeviceId> = self.0.foreign.borrow().keys().cloned().collect();
@@ -299,7 +420,7 @@ impl ClusterStore {
             let standing = self.standing(&self.0.records, &name_of(&device)).await;
             let is_free = match standing {
                 Ok(None) => true,
-                Ok(Some((_, owner))) => owner.as_ref() == Some(&self.0.settings.shard),
+                Ok(Some(found)) => owner(&found).is_none_or(|owner| owner == self.0.settings.shard),
                 Err(_) => return,
             };
             if is_free {
@@ -307,6 +428,11 @@ impl ClusterStore {
             }
         }
     }
+}
+
+/// The shard that a record is of.
+fn owner(object: &DynamicObject) -> Option<String> {
+    object.metadata.labels.as_ref()?.get(SHARD).filter(|owner| !owner.is_empty()).cloned()
 }
 
 /// Returns when the holder does not hold the lease for certain any more.
