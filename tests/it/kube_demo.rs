@@ -1,6 +1,10 @@
 //! The demo with resources of a cluster in place of git, as people run it, by the binary.
 
-use std::path::Path;
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use k8s_openapi::{
     api::{
@@ -108,6 +112,42 @@ async fn the_demo_plays_every_step_in_a_cluster_and_leaves_nothing_in_it() {
     assert!(Api::<Secret>::namespaced(client.clone(), name).list(&all).await.unwrap().items.is_empty());
     assert!(Api::<Lease>::namespaced(client.clone(), name).list(&all).await.unwrap().items.is_empty());
     assert_eq!(cluster.api("PhoneConfig").list(&all).await.unwrap().items.len(), 0, "no other namespace was touched");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_that_is_ended_in_the_middle_takes_its_namespace_away() {
+    let cluster = Cluster::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = cluster.kubeconfig_of_admin(folder.path());
+    let mut command = phoneops("demo");
+    command.env("KUBECONFIG", &kubeconfig).args(["--kubernetes", "--status-listen", "127.0.0.1:0", "--folder"]);
+    command.arg(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (code, told) = tokio::task::spawn_blocking(move || {
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut told: Vec<String> = Vec::new();
+        for line in lines.by_ref() {
+            let is_there = line.contains("$ kubectl get phoneconfigs");
+            told.push(line);
+            if is_there {
+                break;
+            }
+        }
+        let ended = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(ended.success());
+        told.extend(lines);
+        (child.wait().unwrap().code(), told)
+    })
+    .await
+    .unwrap();
+    let told = told.join("\n");
+    assert_eq!(code, Some(2), "{told}");
+    let last = told.lines().last().unwrap();
+    let name = last.strip_prefix("namespace ").and_then(|rest| rest.strip_suffix(" is removed")).expect(&told);
+    for space in left(&cluster).await {
+        assert!(space.metadata.deletion_timestamp.is_some(), "{space:?}");
+    }
+    assert!(cluster.at(name).api("PhoneConfig").list(&ListParams::default()).await.unwrap().items.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
