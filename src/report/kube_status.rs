@@ -115,6 +115,11 @@ impl Writer {
             if share.as_ref().is_some_and(|share| !self.is_ours(share, &resource, &path)) {
                 continue;
             }
+            let is_document = KINDS.iter().any(|(kind, _)| *kind == resource.kind);
+            if is_document && self.head(&resource, &path).is_none() {
+                // nothing of it was taken over yet, and it would be told twice
+                continue;
+            }
             let stands = unseen.as_ref().unwrap_or_else(|| resource.status());
             let tally = match resource.kind {
                 "PhoneProfile" => tallies.by_file.get(path.as_str()),
@@ -141,8 +146,7 @@ impl Writer {
             if keeps_layer || self.unread.keeps_phone(&status, stands) {
                 continue;
             }
-            let is_act = ACTS.iter().any(|(kind, _)| *kind == resource.kind);
-            if share.is_some() && is_act && stays(&status, stands) {
+            if share.is_some() && !is_document && stays(&status, stands) {
                 continue;
             }
             if status != *stands && !is_only_a_session(&status, resource.status()) {
