@@ -584,7 +584,7 @@ mod tests {
 
     #[test]
     fn every_name_shows_and_counts_are_what_was_counted() {
-        let metrics = ServiceMetrics::new();
+        let metrics = ServiceMetrics::new().with_log(Counter::default());
         metrics.set_fleet(&FleetCounts {
             states: [(State::InSync, 20)].into(),
             drift_items: 7,
