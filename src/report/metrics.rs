@@ -21,7 +21,7 @@ use crate::{
         each::Each,
         words::{AlertKind, PendingReason, State},
     },
-    store::Stats,
+    store::{Stats, kube::ClusterStats},
 };
 
 /// The content type of the text.
@@ -57,6 +57,8 @@ pub mod name {
     pub const API_REQUESTS: &str = "phoneops_api_requests_total";
     /// Statuses written to a cluster, by `result`.
     pub const KUBE_WRITES: &str = "phoneops_kubernetes_writes_total";
+    /// What was kept in a cluster of phones and of the service, by `result`.
+    pub const KUBE_RECORDS: &str = "phoneops_kubernetes_records_total";
     /// 1 for the state of each phone, with `--phone-metrics`.
     pub const PHONE_STATE: &str = "phoneops_phone_state";
     /// Items of a phone that differ, with `--phone-metrics`.
@@ -129,6 +131,7 @@ pub mod name {
         PROBLEMS,
         API_REQUESTS,
         KUBE_WRITES,
+        KUBE_RECORDS,
         PHONES,
         PENDING,
         DRIFT,
@@ -222,6 +225,7 @@ pub struct ServiceMetrics {
     problems: Family<One, Gauge>,
     api_requests: Family<StatusLabels, Counter>,
     kube_writes: Family<One, Counter>,
+    kube_records: Family<One, Counter>,
     each: Option<PhoneMetrics>,
     phones: Family<One, Gauge>,
     pending: Family<One, Gauge>,
@@ -269,6 +273,11 @@ impl ServiceMetrics {
         for result in ["ok", "failed"] {
             drop(kube_writes.get_or_create(&[("result", result)]));
         }
+        let kube_records: Family<One, Counter> =
+            register(&mut registry, name::KUBE_RECORDS, "What was kept in a cluster, by result");
+        for (result, _) in ClusterStats::default().by_result() {
+            drop(kube_records.get_or_create(&[("result", result)]));
+        }
         let (session_seconds, step_seconds) =
             (Times::new_with_constructor(seconds), Times::new_with_constructor(seconds));
         registry.register(name::SESSION_SECONDS, "How long sessions took, by reason", session_seconds.clone());
@@ -291,6 +300,7 @@ impl ServiceMetrics {
             problems: register(&mut registry, name::PROBLEMS, "What is wrong in the newest revision"),
             api_requests: register(&mut registry, name::API_REQUESTS, "Requests to the status server"),
             kube_writes,
+            kube_records,
             each: None,
             phones: register(&mut registry, name::PHONES, "Phones by state"),
             pending: register(&mut registry, name::PENDING, "Phones that wait, by reason"),
@@ -469,6 +479,15 @@ impl ServiceMetrics {
         self.kube_writes.get_or_create(&[("result", result)]).inc();
     }
 
+    /// Sets what the store in a cluster says of itself. A record that it refuses is a bound that was hit, too.
+    pub fn set_cluster_store(&self, stats: ClusterStats) {
+        use std::sync::atomic::Ordering::Relaxed;
+        for (result, count) in stats.by_result() {
+            self.kube_records.get_or_create(&[("result", result)]).inner().store(count, Relaxed);
+        }
+        self.set_bound("record-refused", stats.refused);
+    }
+
     /// A contact-me request was answered, or was not.
     pub fn contact(&self, result: &'static str) {
         self.contacts.get_or_create(&[("result", result)]).inc();
@@ -605,6 +624,7 @@ mod tests {
         metrics.alert_delivery("webhook", "delivered");
         metrics.set_alert_counts(&AlertCounts::default());
         metrics.set_store(false, &Stats { waits: 3, commits: 5, requests: 9, failures: 1 });
+        metrics.set_cluster_store(ClusterStats { sent: 7, unchanged: 40, conflicts: 2, refused: 1, failures: 3 });
         let text = metrics.encode();
         for name in name::ALL {
             assert!(text.lines().any(|line| line.starts_with(name) && !line.starts_with('#')), "{name} in {text}");
@@ -617,6 +637,12 @@ mod tests {
             "phoneops_store_away 1",
             "phoneops_store_commits_total{result=\"failed\"} 1",
             "phoneops_store_waits_total 3",
+            "phoneops_kubernetes_records_total{result=\"sent\"} 7",
+            "phoneops_kubernetes_records_total{result=\"unchanged\"} 40",
+            "phoneops_kubernetes_records_total{result=\"conflict\"} 2",
+            "phoneops_kubernetes_records_total{result=\"refused\"} 1",
+            "phoneops_kubernetes_records_total{result=\"failed\"} 3",
+            "phoneops_service_bounds_hit_total{bound=\"record-refused\"} 1",
         ] {
             assert!(text.lines().any(|known| known == line), "{line} in {text}");
         }

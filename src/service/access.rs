@@ -460,6 +460,9 @@ impl FleetAccess for Access {
         for (bound, count) in bounds(&counters) {
             metrics.set_bound(bound, count);
         }
+        if let Some(cluster) = self.store.cluster() {
+            metrics.set_cluster_store(cluster.stats());
+        }
         metrics.set_store(*self.store.writable().borrow(), &self.store.stats());
         metrics.encode()
     }

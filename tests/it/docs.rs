@@ -117,7 +117,7 @@ fn the_alert_rules_ask_for_metrics_and_words_that_there_are() {
             let known = State::parse(word).is_some()
                 || PendingReason::parse(word).is_some()
                 || AlertKind::parse(word).is_some()
-                || ["store", "history", "failed", "taken", "secrets"].contains(&word);
+                || ["store", "history", "failed", "refused", "taken", "secrets"].contains(&word);
             assert!(known, "{word} in {expression}");
         }
     }

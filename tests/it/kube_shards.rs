@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     kube_replicas::{Front, Replica, active},
     kube_server::Cluster,
-    service_stage::{LONG, has, idle, mac, times_written, told, until},
+    service_stage::{LONG, api_as, has, idle, mac, times_written, told, until},
 };
 
 fn is_in(state: &str) -> impl Fn(&Value) -> bool {
@@ -48,6 +48,12 @@ async fn two_shards_never_serve_one_phone_and_the_second_one_has_it_when_the_fir
     phone.boot();
     phone.wait_for(|view| view.counts().ended >= 1 && view.is_idle(), LONG).await.unwrap();
     assert_eq!((phone.writes(), writes), (0, 1), "nothing is written by a shard that does not serve it");
+    let counted = api_as(second.status, "GET /metrics", None).await.body;
+    let refused =
+        counted.lines().find_map(|line| line.strip_prefix("phoneops_kubernetes_records_total{result=\"refused\"} "));
+    let refused = refused.unwrap_or_else(|| panic!("{counted}"));
+    assert_ne!(refused, "0", "a record that is another shard's was refused");
+    assert!(counted.contains(&format!("phoneops_service_bounds_hit_total{{bound=\"record-refused\"}} {refused}\n")));
 
     // the first one lets it go
     cluster.api("PhoneConfig").delete("phone-0", &kube::api::DeleteParams::default()).await.unwrap();

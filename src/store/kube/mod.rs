@@ -22,7 +22,10 @@ mod write;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -113,19 +116,37 @@ struct Known {
     ours: bool,
 }
 
-/// What was counted since the start.
+/// What is counted.
 #[derive(Debug, Default)]
-pub struct ClusterCounters {
-    /// Requests that wrote something.
-    pub writes: AtomicU64,
+struct ClusterCounters {
+    writes: AtomicU64,
+    unchanged: AtomicU64,
+    conflicts: AtomicU64,
+    refused: AtomicU64,
+    failures: AtomicU64,
+}
+
+/// What was counted since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClusterStats {
+    /// Requests that write or delete something, answered or not.
+    pub sent: u64,
     /// Records that were as they stood, and not written.
-    pub unchanged: AtomicU64,
+    pub unchanged: u64,
     /// Records that another one had changed meanwhile.
-    pub conflicts: AtomicU64,
+    pub conflicts: u64,
     /// Records that were too large, or of a phone that another shard serves.
-    pub refused: AtomicU64,
-    /// Requests that failed.
-    pub failures: AtomicU64,
+    pub refused: u64,
+    /// Times that something could not be kept.
+    pub failures: u64,
+}
+
+impl ClusterStats {
+    /// All of them, each with the word that metrics have for it.
+    pub fn by_result(self) -> [(&'static str, u64); 5] {
+        let Self { sent, unchanged, conflicts, refused, failures } = self;
+        [("sent", sent), ("unchanged", unchanged), ("conflict", conflicts), ("refused", refused), ("failed", failures)]
+    }
 }
 
 /// The store in a cluster: a cheap handle.
@@ -166,9 +187,17 @@ impl ClusterStore {
         self.0.foreign.subscribe()
     }
 
-    /// What was counted.
-    pub fn counters(&self) -> &ClusterCounters {
-        &self.0.counters
+    /// What was counted since the start.
+    pub fn stats(&self) -> ClusterStats {
+        let ClusterCounters { writes, unchanged, conflicts, refused, failures } = &self.0.counters;
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ClusterStats {
+            sent: count(writes),
+            unchanged: count(unchanged),
+            conflicts: count(conflicts),
+            refused: count(refused),
+            failures: count(failures),
+        }
     }
 
     /// Whether nobody else can be the active process now.
