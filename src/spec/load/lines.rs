@@ -89,7 +89,9 @@ impl<'w> Lines<'w> {
     /// warnings, which go to `problems` alone.
     pub(super) fn clashes(self, problems: &mut Vec<Problem>) -> HashMap<(DeviceId, Voice), Vec<Problem>> {
         let mut errors: HashMap<(DeviceId, Voice), Vec<Problem>> = HashMap::new();
-        for ((kind, number), holders) in self.holders.into_iter().filter(|(_, holders)| holders.len() > 1) {
+        for ((kind, number), mut holders) in self.holders.into_iter().filter(|(_, holders)| holders.len() > 1) {
+            // who is named must not follow from which document of a phone counts: that is for its owners to say
+            holders.sort_by(|a, b| (a.device, &a.place).cmp(&(b.device, &b.place)));
             let tallies = Tallies::of(&holders);
             for holder in &holders {
                 let voice = &holder.phone.config.voice;
