@@ -39,17 +39,17 @@ pub struct Args {
     #[arg(long, env = "PHONEOPS_KUBERNETES", value_parser = BoolishValueParser::new())]
     pub kubernetes: bool,
     /// The namespaces, whose documents are one set; else that of the pod, or of the kubeconfig
-    #[arg(long, env = "PHONEOPS_NAMESPACE", value_name = "NAME", value_delimiter = ',', requires = "kubernetes")]
+    #[arg(long, env = "PHONEOPS_NAMESPACE", value_name = "NAME", value_delimiter = ',', requires = "kubernetes", conflicts_with_all = ["git", "dir"])]
     pub namespace: Vec<String>,
     /// The name of the release in the cluster: of its lease and its records; another one for each that serves phones of
     /// its own
-    #[arg(long, env = "PHONEOPS_SHARD", value_name = "NAME", default_value = "phoneops", requires = "kubernetes")]
+    #[arg(long, env = "PHONEOPS_SHARD", value_name = "NAME", default_value = "phoneops", requires = "kubernetes", conflicts_with_all = ["git", "dir"])]
     pub shard: String,
     /// The sites whose phones are served, by their labels, such as region=north; other releases serve those of the others
     #[arg(long, env = "PHONEOPS_SITE_SELECTOR", value_name = "SELECTOR", requires = "kubernetes", conflicts_with_all = ["git", "dir"])]
     pub site_selector: Option<Selector>,
     /// The pod this runs in, labelled phoneops.dev/active while it is the active one of its release
-    #[arg(long, env = "PHONEOPS_POD", value_name = "NAME", requires = "kubernetes")]
+    #[arg(long, env = "PHONEOPS_POD", value_name = "NAME", requires = "kubernetes", conflicts_with_all = ["git", "dir"])]
     pub pod: Option<String>,
     /// Branch that is followed
     #[arg(long, env = "PHONEOPS_BRANCH", default_value = "main")]

@@ -24,7 +24,7 @@ fn a_switch_takes_every_word_for_yes_from_its_variable() {
 }
 
 #[test]
-fn a_selector_of_sites_is_refused_where_it_is_none_and_where_there_is_no_cluster() {
+fn what_is_of_a_cluster_is_refused_where_there_is_none_and_so_is_a_broken_selector() {
     let refused = |words: &[&str]| {
         let line = ["phoneops", "serve"].iter().chain(words);
         phoneops::cli::Cli::try_parse_from(line).expect_err("it is refused").to_string()
@@ -35,6 +35,10 @@ fn a_selector_of_sites_is_refused_where_it_is_none_and_where_there_is_no_cluster
     assert!(empty.contains("--site-selector"), "{empty}");
     let elsewhere = refused(&["--git", "https://git.example/phones", "--site-selector", "region=north"]);
     assert!(elsewhere.contains("--git <URL>") && elsewhere.contains("--site-selector"), "{elsewhere}");
+    for (flag, value) in [("--namespace", "voice"), ("--shard", "north"), ("--pod", "phoneops-0")] {
+        let alone = refused(&["--git", "https://git.example/phones", flag, value]);
+        assert!(alone.contains(flag), "{alone}");
+    }
     let variable = refusal("PHONEOPS_SITE_SELECTOR", "a>b");
     assert!(variable.contains("--site-selector"), "{variable}");
 }
