@@ -120,6 +120,7 @@ async fn serve(folder: &Path) -> Outcome<Running> {
         wire_log: None,
         log_held_back: prometheus_client::metrics::counter::Counter::default(),
         alerts: phoneops::report::alerts::AlertSettings::default(),
+        commit_status: None,
         age_identity: None,
         fingerprint_key: None,
         cluster: ClusterSettings::default(),

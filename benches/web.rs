@@ -56,6 +56,7 @@ async fn main() -> ExitCode {
         store: store::OpenOptions::default(),
         cluster: ClusterSettings::default(),
         alerts: phoneops::report::alerts::AlertSettings::default(),
+        commit_status: None,
         history: HistorySettings::default(),
         phone: ListenerSettings::new(here, certificate),
         contact: ContactSettings::default(),

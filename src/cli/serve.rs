@@ -14,6 +14,10 @@ use crate::{
     phone::{CertificateSource, ContactSettings, DcmpSettings, ListenerSettings, TlsMode},
     report::{
         alerts::{AlertSettings, settings::HookSettings},
+        commit_status::{
+            CommitStatusSettings,
+            forge::{CONTEXT, Forge},
+        },
         outgoing::Address,
         webhook::WebhookSettings,
     },
@@ -215,6 +219,27 @@ pub struct Args {
     /// How long the cause of an alert has to last before it is told; what waits for a person is told at once
     #[arg(long, env = "PHONEOPS_ALERT_FOR", default_value = "10m", value_parser = duration)]
     pub alert_for: Duration,
+    /// Tell the forge of the repository how far a commit is: github, gitlab or gitea
+    #[arg(long, env = "PHONEOPS_COMMIT_STATUS", value_name = "FORGE", requires = "commit_status_token_file", value_parser = Forge::parse)]
+    pub commit_status: Option<Forge>,
+    /// Address of its API, up to /api/v1 or the like; made from --git unless given
+    #[arg(long, env = "PHONEOPS_COMMIT_STATUS_URL", value_name = "URL", requires = "commit_status", value_parser = Address::parse)]
+    pub commit_status_url: Option<Address>,
+    /// File with a token that may set statuses
+    #[arg(long, env = "PHONEOPS_COMMIT_STATUS_TOKEN_FILE", value_name = "FILE", requires = "commit_status")]
+    pub commit_status_token_file: Option<PathBuf>,
+    /// The repository there; made from --git unless given
+    #[arg(long, env = "PHONEOPS_COMMIT_STATUS_REPOSITORY", value_name = "OWNER/NAME", requires = "commit_status")]
+    pub commit_status_repository: Option<String>,
+    /// Name of the status; another one for each service that tells of the same repository
+    #[arg(long, env = "PHONEOPS_COMMIT_STATUS_CONTEXT", value_name = "NAME", default_value = CONTEXT)]
+    pub commit_status_context: String,
+    /// Address of the web page as people reach it: statuses lead to the revision there
+    #[arg(long, env = "PHONEOPS_COMMIT_STATUS_PAGE", value_name = "URL", requires = "commit_status", value_parser = Address::parse)]
+    pub commit_status_page: Option<Address>,
+    /// Certificate authorities of the forge, beside those of the system
+    #[arg(long, env = "PHONEOPS_COMMIT_STATUS_CA", value_name = "FILE", requires = "commit_status")]
+    pub commit_status_ca: Option<PathBuf>,
     /// File of API tokens: name:rights:sha256, one a line
     #[arg(long, env = "PHONEOPS_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
@@ -331,6 +356,7 @@ impl Args {
             wire_log: self.wire_log.clone(),
             log_held_back,
             alerts: self.alerts(),
+            commit_status: self.commit_status(),
             fleet: fleet::Settings {
                 report_only: self.report_only,
                 site_selector: self.site_selector.clone(),
@@ -363,6 +389,17 @@ impl Args {
             },
             xml: Limits { body: self.body_limit, ..Limits::default() },
         }
+    }
+
+    fn commit_status(&self) -> Option<CommitStatusSettings> {
+        Some(CommitStatusSettings {
+            api: self.commit_status_url.clone(),
+            repository: self.commit_status_repository.clone(),
+            context: self.commit_status_context.clone(),
+            page: self.commit_status_page.clone(),
+            ca: self.commit_status_ca.clone(),
+            ..CommitStatusSettings::new(self.commit_status?, self.commit_status_token_file.clone()?)
+        })
     }
 
     fn alerts(&self) -> AlertSettings {

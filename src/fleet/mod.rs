@@ -34,6 +34,7 @@
 //! - [`leaving`]: phones that another service is to serve, [`elsewhere`]: such as it serves already
 //! - [`audit`]: what people did outside git
 //! - [`each`]: the little that metrics tell of single phones
+//! - [`progress`]: how far a revision is
 //! - [`effect`]: what it wants done
 
 mod again;
@@ -78,6 +79,7 @@ pub mod phone;
 pub mod plan;
 mod poll;
 pub mod preview;
+pub mod progress;
 mod proof;
 pub mod put_back;
 pub mod record;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{alert::AlertRecord, brake::Brakes, gate::GateRecord};
+use super::{alert::AlertRecord, brake::Brakes, gate::GateRecord, progress::Following};
 
 /// All that is kept of the service. A field that an older phoneops did not have is as it is by saying nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -23,4 +23,7 @@ pub struct ServiceRecord {
     /// Which alerts were told, and to whom something of them is still to be told; bounded.
     #[serde(skip_serializing_if = "AlertRecord::is_empty")]
     pub alerts: AlertRecord,
+    /// What was told of the newest commits; bounded.
+    #[serde(skip_serializing_if = "Following::is_empty")]
+    pub commits: Following,
 }

@@ -97,6 +97,8 @@ pub mod name {
     pub const ALERT_DELIVERIES: &str = "phoneops_alert_deliveries_total";
     /// What was never told of alerts because too much waited.
     pub const ALERTS_DROPPED: &str = "phoneops_alerts_dropped_total";
+    /// Commit statuses that were posted, by `forge` and `result`.
+    pub const COMMIT_STATUSES: &str = "phoneops_commit_statuses_total";
     /// Deliveries of webhooks by `result`.
     pub const WEBHOOKS: &str = "phoneops_webhooks_total";
     /// Ended sessions by `reason` of the first message and `result`.
@@ -148,6 +150,7 @@ pub mod name {
         ALERT_QUEUE,
         ALERT_DELIVERIES,
         ALERTS_DROPPED,
+        COMMIT_STATUSES,
         WEBHOOKS,
         LOG_HELD_BACK,
         HISTORY_LOST,
@@ -245,6 +248,7 @@ pub struct ServiceMetrics {
     alert_queue: Family<One, Gauge>,
     alert_deliveries: Family<Two, Counter>,
     alerts_dropped: Counter,
+    commit_statuses: Family<Two, Counter>,
     webhooks: Family<One, Counter>,
     sessions: Family<Two, Counter>,
     resets: Counter,
@@ -323,6 +327,11 @@ impl ServiceMetrics {
             brakes: register(&mut registry, name::BRAKES, "Brakes that hold"),
             braked_phones: register(&mut registry, name::BRAKED_PHONES, "Declared phones that are braked"),
             recovering_sites: register(&mut registry, name::RECOVERING_SITES, "Sites that come back from an outage"),
+            commit_statuses: register(
+                &mut registry,
+                name::COMMIT_STATUSES,
+                "Commit statuses posted, by forge and result",
+            ),
             webhooks: register(&mut registry, name::WEBHOOKS, "Deliveries of webhooks by result"),
             alerts: register(&mut registry, name::ALERTS, "Alerts that stand, by kind"),
             alerts_firing: register(&mut registry, name::ALERTS_FIRING, "Alerts that fire, by kind"),
@@ -512,6 +521,11 @@ impl ServiceMetrics {
         self.alerts_dropped.inner().store(counts.dropped, std::sync::atomic::Ordering::Relaxed);
     }
 
+    /// A commit status was posted, or was not.
+    pub fn commit_status(&self, forge: &'static str, result: &'static str) {
+        self.commit_statuses.get_or_create(&[("forge", forge), ("result", result)]).inc();
+    }
+
     /// A webhook was delivered.
     pub fn webhook(&self, result: &'static str) {
         self.webhooks.get_or_create(&[("result", result)]).inc();
@@ -621,6 +635,7 @@ mod tests {
         metrics.set_source(None, Some(second), (1, 0));
         metrics.api_request(true, 202);
         metrics.kube_write("ok");
+        metrics.commit_status("gitea", "told");
         metrics.alert_delivery("webhook", "delivered");
         metrics.set_alert_counts(&AlertCounts::default());
         metrics.set_store(false, &Stats { waits: 3, commits: 5, requests: 9, failures: 1 });

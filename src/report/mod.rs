@@ -20,6 +20,7 @@
 //! - [`wire_log`]: the routes that have a phone recorded for support
 //! - [`web`]: the web page; [`events`]: its changes, and those of the API, as they come
 //! - [`alerts`]: alerts told to people elsewhere
+//! - [`commit_status`]: how far a commit is, told to its forge
 //! - [`outgoing`]: requests to servers of other people
 //! - [`webhook`]: a forge tells that somebody has pushed
 //! - [`kube_status`]: the status of resources in a cluster; `kube_events`: what changed in it;
@@ -46,6 +47,7 @@ use crate::{
         history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
         preview::PlanView,
+        progress::{CommitProgress, CommitState},
         recovery::{BackView, NothingHappened},
         release::DismissAnswer,
         resume::NotRestored,
@@ -71,6 +73,7 @@ pub mod api;
 pub mod audit;
 pub mod back;
 pub mod brake;
+pub mod commit_status;
 pub mod events;
 mod explain;
 mod export;
@@ -228,6 +231,14 @@ pub trait AlertAccess: FleetAccess {
     fn alerts_told(&self, target: &str, keys: &[String]);
     /// How telling stands.
     fn alert_counts(&self) -> AlertCounts;
+}
+
+/// What telling of commits needs. Each call answers from memory.
+pub trait CommitAccess: Send + Sync + 'static {
+    /// How the revisions that are followed stand.
+    fn commit_progress(&self) -> Vec<CommitProgress>;
+    /// Notes what was told of a revision.
+    fn commit_told(&self, revision: &Revision, state: &CommitState);
 }
 
 /// What becomes of the wish to contact a phone.

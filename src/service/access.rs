@@ -18,6 +18,7 @@ use crate::{
         history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
         preview::PlanView,
+        progress::{CommitProgress, CommitState},
         recovery::{BackView, NothingHappened},
         release::{DismissAnswer, ReleaseAnswer},
         resume::NotRestored,
@@ -32,8 +33,8 @@ use crate::{
     },
     phone::{FailedHandshakes, HandshakeFailure},
     report::{
-        AlertAccess, ContactAnswer, FailedHandshake, FleetAccess, Kept, KubeAccess, Readiness, Retry, SessionView,
-        Undeclared,
+        AlertAccess, CommitAccess, ContactAnswer, FailedHandshake, FleetAccess, Kept, KubeAccess, Readiness, Retry,
+        SessionView, Undeclared,
         kube_share::Share,
         metrics::FleetCounts,
         plan::Documents,
@@ -487,6 +488,16 @@ impl AlertAccess for Access {
 
     fn alert_counts(&self) -> AlertCounts {
         self.shared.with_fleet(|fleet, _| fleet.alert_counts())
+    }
+}
+
+impl CommitAccess for Access {
+    fn commit_progress(&self) -> Vec<CommitProgress> {
+        self.shared.with_fleet(|fleet, _| fleet.commit_progress())
+    }
+
+    fn commit_told(&self, revision: &Revision, state: &CommitState) {
+        self.shared.with_fleet(|fleet, _| fleet.commit_told(revision, state));
     }
 }
 

@@ -118,6 +118,9 @@ pub enum ServiceError {
     /// Nobody can be told of alerts as it is set.
     #[error(transparent)]
     Alerts(#[from] report::alerts::AlertSettingsError),
+    /// No forge can be told of commits as it is set.
+    #[error(transparent)]
+    CommitStatus(#[from] report::commit_status::CommitStatusSettingsError),
     /// The file of tokens is not usable.
     #[error(transparent)]
     Tokens(#[from] report::tokens::TokensError),
@@ -281,6 +284,17 @@ fn tell_others(
     if settings.alerts.tells_somebody() {
         let (desk, alerts, metrics) = (access.clone(), settings.alerts.clone(), Arc::clone(metrics));
         tasks.spawn(report::alerts::start(desk, alerts, metrics, may_tell.clone(), stopped.clone())?);
+    }
+    if let Some(commits) = settings.commit_status.clone() {
+        let (desk, metrics) = (access.clone(), Arc::clone(metrics));
+        tasks.spawn(report::commit_status::start(
+            desk,
+            commits,
+            &settings.source,
+            metrics,
+            may_tell.clone(),
+            stopped.clone(),
+        )?);
     }
     Ok(())
 }

@@ -48,6 +48,8 @@ pub struct ServiceSettings {
     pub log_held_back: Counter,
     /// To whom alerts are told.
     pub alerts: report::alerts::AlertSettings,
+    /// To which forge is told how far commits are, if to one.
+    pub commit_status: Option<report::commit_status::CommitStatusSettings>,
     /// The decisions.
     pub fleet: fleet::Settings,
     /// Bounds on phones' messages.

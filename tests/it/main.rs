@@ -48,6 +48,7 @@ mod service_alerts;
 mod service_bad_input;
 mod service_brake;
 mod service_child;
+mod service_commit_status;
 mod service_drift;
 mod service_export;
 mod service_faults_items;

@@ -15,13 +15,13 @@ use crate::service_stage::{LONG, Stage, config, has, idle, profile, times_writte
 const FIRST: &str = "sntp-addr: 192.0.2.123, sip-name: Reception";
 
 /// A clone with its bare remote, as somebody works in it.
-struct Clone {
+pub(crate) struct Clone {
     repository: Repository,
 }
 
 impl Clone {
     /// Makes `remote.git` and `clone` in a folder.
-    fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         let remote = folder.join("remote.git");
         let mut options = RepositoryInitOptions::new();
         Repository::init_opts(&remote, options.bare(true).initial_head("main")).unwrap();
@@ -32,7 +32,7 @@ impl Clone {
     }
 
     /// Writes files, commits and pushes.
-    fn push(&self, subject: &str, files: &[(&str, &str)]) -> String {
+    pub(crate) fn push(&self, subject: &str, files: &[(&str, &str)]) -> String {
         let repository = &self.repository;
         for (name, content) in files {
             fs::write(repository.workdir().unwrap().join(name), content).unwrap();

@@ -198,6 +198,7 @@ impl Stage {
             wire_log: None,
             log_held_back: prometheus_client::metrics::counter::Counter::default(),
             alerts: phoneops::report::alerts::AlertSettings::default(),
+            commit_status: None,
             status: StatusSettings {
                 listen: here,
                 hosts: Vec::new(),

@@ -182,6 +182,7 @@ fn settings(folder: &Path, source: SourceSettings, status: SocketAddr) -> Servic
         wire_log: None,
         log_held_back: prometheus_client::metrics::counter::Counter::default(),
         alerts: crate::report::alerts::AlertSettings::default(),
+        commit_status: None,
         status: StatusSettings {
             listen: status,
             hosts: Vec::new(),

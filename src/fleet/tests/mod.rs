@@ -21,6 +21,7 @@ mod modes;
 mod not_applicable;
 mod owners;
 mod poll;
+mod progress;
 mod promise_one;
 mod put_back;
 mod recovery;
