@@ -23,9 +23,7 @@
 //! - [`commit_status`]: how far a commit is, told to its forge
 //! - [`outgoing`]: requests to servers of other people
 //! - [`webhook`]: a forge tells that somebody has pushed
-//! - [`kube_status`]: the status of resources in a cluster; `kube_events`: what changed in it;
-//!   `kube_unread`: that of phones that are not read yet; `kube_acts`: brakes and approvals that are resources;
-//!   [`kube_share`]: what several releases write that share the documents
+//! - [`kube`]: statuses, events and acts of people in a cluster
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
 use std::pin::Pin;
@@ -33,7 +31,7 @@ use std::pin::Pin;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use kube_share::Share;
+use self::kube::share::Share;
 
 use crate::{
     fleet::{
@@ -79,11 +77,7 @@ mod explain;
 mod export;
 pub mod gate;
 pub mod history;
-mod kube_acts;
-mod kube_events;
-pub mod kube_share;
-pub mod kube_status;
-mod kube_unread;
+pub mod kube;
 pub mod look;
 pub mod metrics;
 pub mod outgoing;

@@ -35,7 +35,7 @@ use crate::{
     report::{
         AlertAccess, CommitAccess, ContactAnswer, FailedHandshake, FleetAccess, Kept, KubeAccess, Readiness, Retry,
         SessionView, Undeclared,
-        kube_share::Share,
+        kube::share::Share,
         metrics::FleetCounts,
         plan::Documents,
         release::Release,

@@ -229,7 +229,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     }
     if let (SourceSettings::Kube(kube), Some(records)) = (&settings.source, store.cluster().cloned()) {
         tasks.spawn(cluster::follow_shards(Arc::clone(&shared), Arc::clone(&kube.cluster), records));
-        tasks.spawn(report::kube_status::run(access.clone(), (**kube).clone(), stopped.clone()));
+        tasks.spawn(report::kube::status::run(access.clone(), (**kube).clone(), stopped.clone()));
     }
     if let Some(cluster) = store.cluster().cloned() {
         tasks.spawn(cluster.watch());

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::FleetAccess;
 use crate::{
     fleet::{
         audit::By,
         brake::{Brake, Scope},
     },
+    report::FleetAccess,
     source::kube::Resource,
     spec::SiteName,
 };
