@@ -94,10 +94,7 @@ async fn read_now(
 }
 
 fn of_item(story: &crate::fleet::explain::ItemStory) -> Option<String> {
-    let differs = matches!(
-        story.standing,
-        ItemStanding::Differs | ItemStanding::TugOfWar | ItemStanding::Refused | ItemStanding::Ignored
-    );
+    let differs = matches!(story.standing, ItemStanding::Differs | ItemStanding::TugOfWar | ItemStanding::Refused);
     let wanted = story.wanted.value.as_deref().unwrap_or_default();
     let line = line(&indexed(&story.item, story.index), story.observed.as_deref(), wanted);
     differs.then(|| format!("{line}  {}\n", story.standing))
@@ -129,5 +126,20 @@ mod tests {
     fn a_difference_is_what_the_phone_has_and_what_it_is_to_have() {
         assert_eq!(line("sntp-addr", Some("192.0.2.7"), "192.0.2.123"), "sntp-addr 192.0.2.7 → 192.0.2.123");
         assert_eq!(line("key-label[4]", None, ""), "key-label[4] empty → empty");
+    }
+
+    #[test]
+    fn what_a_rule_leaves_alone_is_no_difference() {
+        let story = |standing| crate::fleet::explain::ItemStory {
+            item: "date-format".to_owned(),
+            index: None,
+            wanted: crate::fleet::explain::LayeredView { value: Some("2".to_owned()), layer: None, place: None },
+            over: Vec::new(),
+            observed: Some("0".to_owned()),
+            standing,
+            why: None,
+        };
+        assert_eq!(of_item(&story(ItemStanding::Ignored)), None);
+        assert_eq!(of_item(&story(ItemStanding::Refused)).as_deref(), Some("date-format 0 → 2  Refused\n"));
     }
 }

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Fleet,
+    gate::Waiting,
     may_write::bar,
-    phone::Phone,
+    phone::{Newest, Phone},
     words::{ItemStanding, State},
 };
 use crate::{
@@ -95,7 +96,9 @@ impl Fleet {
     fn item_story(&self, phone: &Phone, desired: &Desired, item: &DesiredItem, waits: &str) -> ItemStory {
         let id = &item.id;
         let secret = self.catalogue.is_secret(id.name.as_str());
-        let story = self.wanted.as_ref().map(|wanted| wanted.story(&phone.device, id, phone.facts.model.as_deref()));
+        // the newest documents tell where a value comes from only where they are in force
+        let newest = self.wanted.as_ref().filter(|_| phone.newest == Newest::Declared && phone.at_gate.is_none());
+        let story = newest.map(|wanted| wanted.story(&phone.device, id, phone.facts.model.as_deref()));
         let mut over: Vec<LayeredView> =
             story.unwrap_or_default().iter().rev().map(|said| view(said, secret)).collect();
         let own = layered(&item.value.value, item.value.origin.as_ref(), secret);
@@ -151,6 +154,14 @@ impl Fleet {
         standing: ItemStanding,
         waits: &str,
     ) -> Option<String> {
+        if let Some(Waiting::Change(held)) = phone.at_gate.as_ref().map(|at_gate| &at_gate.what)
+            && held.desired.get(id).map(|item| &item.value.value) != desired.get(id).map(|item| &item.value.value)
+        {
+            let secret = self.catalogue.is_secret(id.name.as_str());
+            let value = held.desired.get(id).map(|item| layered(&item.value.value, None, secret));
+            let value = value.and_then(|view| view.value).unwrap_or_else(|| "no value".to_owned());
+            return Some(format!("revision {} wants {value}, and waits at the gate", held.revision.short()));
+        }
         match standing {
             ItemStanding::Right | ItemStanding::Written | ItemStanding::Assumed | ItemStanding::NotApplicable => None,
             ItemStanding::Refused => {

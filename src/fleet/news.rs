@@ -104,6 +104,12 @@ impl Phone {
             let now = self.observed.get(&change.item).and_then(|seen| seen.text().map(SmolStr::new));
             if catalogue.same(change.item.name.as_str(), change.new.as_deref(), now.as_deref()) {
                 change.result = ChangeResult::Proven;
+                // it went along with its group, and was so before
+                if change.old.is_some()
+                    && catalogue.same(change.item.name.as_str(), change.old.as_deref(), now.as_deref())
+                {
+                    continue;
+                }
             }
             news.changes.push(change);
         }

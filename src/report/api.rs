@@ -256,7 +256,7 @@ async fn contact(
         }
         ContactAnswer::AlreadyUnderWay => Ok(Json(json!({ "result": "AlreadyUnderWay" })).into_response()),
         ContactAnswer::RateLimited { next } => {
-            let message = "contacts to one phone keep a distance; it is asked at that time";
+            let message = format!("contacts to one phone keep a distance; it is asked at {next:.0}");
             Err(Problem { next: Some(next), ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", message) })
         }
         ContactAnswer::CannotBeReached { why } => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-reached", why)),

@@ -3,6 +3,7 @@
 use axum::{
     Json,
     extract::{Path, Query as UrlQuery, State as Shared, rejection::QueryRejection},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -26,5 +27,12 @@ pub(super) async fn explain(
 ) -> Result<Response, Problem> {
     let UrlQuery(Which { item }) = which.map_err(|_| Problem::bad_request("parameter", "the parameter is item"))?;
     let item = item.filter(|item| !item.is_empty());
-    fleet.explain(&id, item.as_deref()).map(|explanation| Json(explanation).into_response()).ok_or_else(no_phone)
+    match fleet.explain(&id, item.as_deref()) {
+        Some(explanation) => Ok(Json(explanation).into_response()),
+        None if fleet.phone(&id).is_some() => {
+            let message = "no document declares this phone, so there is nothing to explain";
+            Err(Problem::new(StatusCode::CONFLICT, "undeclared", message))
+        }
+        None => Err(no_phone()),
+    }
 }

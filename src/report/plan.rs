@@ -1,16 +1,16 @@
 //! `POST /api/v1/plan`: what documents would change. It changes nothing, so that it needs no more than the right to read.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    body::Bytes,
-    extract::State as Shared,
+    body::to_bytes,
+    extract::{Request, State as Shared},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::{act, api::Fleet, problem::Problem};
 
@@ -20,6 +20,10 @@ pub const PATH: &str = "/api/v1/plan";
 pub const BODY_LIMIT: usize = 64 << 20;
 /// Plans at once: one takes as much work as a revision.
 static PLANS: Semaphore = Semaphore::const_new(1);
+/// Plans that are made or wait; more are sent away.
+static WAITING: Semaphore = Semaphore::const_new(8);
+/// How long the documents may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Documents that are to be planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,12 +46,23 @@ pub struct Document {
     pub text: String,
 }
 
-pub(super) async fn plan(Shared(fleet): Shared<Fleet>, body: Bytes) -> Result<Response, Problem> {
+/// No body is read before it is its turn: many of that size would be too much.
+pub(super) async fn plan(Shared(fleet): Shared<Fleet>, request: Request) -> Result<Response, Problem> {
+    let Ok(_place) = WAITING.try_acquire() else {
+        fleet.bound_hit("plans");
+        let message = "as many plans wait as may; ask again in a minute";
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "plans", message));
+    };
+    let _one_at_a_time =
+        PLANS.acquire().await.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "plan", "the service ends"))?;
+    let unread =
+        |_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body", "the documents are too large, or did not arrive");
+    let body = timeout(PATIENCE, to_bytes(request.into_body(), BODY_LIMIT));
+    let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "body", "the documents did not arrive in time");
+    let body = body.await.map_err(late)?.map_err(unread)?;
     let documents: Documents = act::wish(&body, "{\"files\": [{\"path\": \"…\", \"text\": \"…\"}]}")?;
     drop(body);
     let broken = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "plan", "the plan could not be made");
-    let _one_at_a_time =
-        PLANS.acquire().await.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "plan", "the service ends"))?;
     let planning = Arc::clone(&fleet);
     let plan = tokio::task::spawn_blocking(move || planning.plan(documents)).await.map_err(broken)?;
     Ok(Json(plan).into_response())

@@ -170,7 +170,8 @@ impl Hook {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let event = header("x-github-event").or_else(|| header("x-gitea-event")).or_else(|| header("x-event-key"));
         let event = event.or_else(|| header("x-gitlab-event")).unwrap_or("push").to_ascii_lowercase();
-        if !event.contains("push") {
+        // the second word is Bitbucket Data Center's
+        if !event.contains("push") && !event.contains("refs_changed") {
             return ("ignored", StatusCode::OK, "nothing to do for this event\n");
         }
         if is_other_branch(body, &self.settings.branch) {
@@ -278,6 +279,7 @@ mod tests {
             vec![("x-hub-signature-256", format!("sha256={}", signed())), ("x-github-event", "push".into())],
             vec![("x-gitea-signature", signed()), ("x-gitea-event", "push".into()), ("x-gitea-delivery", "1".into())],
             vec![("x-hub-signature", format!("sha256={}", signed())), ("x-event-key", "repo:push".into())],
+            vec![("x-hub-signature", format!("sha256={}", signed())), ("x-event-key", "repo:refs_changed".into())],
             vec![("x-gitlab-token", KEY.into()), ("x-gitlab-event", "Push Hook".into())],
             vec![("x-phoneops-signature", format!("sha256={stamped}")), ("x-phoneops-timestamp", "1800000000".into())],
         ];

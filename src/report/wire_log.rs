@@ -120,7 +120,8 @@ pub(super) async fn record(
 ) -> Result<Response, Problem> {
     let wish: Wish = act::wish(&body, "{\"for\": \"30m\", \"reason\": \"…\"}")?;
     let by = act::admit(&*fleet, &actor, &wish.reason)?;
-    let length = wish.length.parse().map_err(|_| WireLogError::Length)?;
+    let length = wish.length.parse();
+    let length = length.map_err(|_| Problem::bad_request("for", "`for` says how long, such as 30m or 2h"))?;
     let recording = act::kept(&*fleet, fleet.record(&id, length, &by)).await??;
     Ok(Json(recording).into_response())
 }

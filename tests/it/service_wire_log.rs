@@ -157,7 +157,7 @@ async fn a_recording_needs_a_folder_a_phone_an_end_and_a_reason() {
     };
     refused(&["wire-log", "nobody", "--for", "30m", "--reason", "x"], "there is no phone of this name").await;
     refused(&["wire-log", "phone-0", "--for", "25h", "--reason", "x"], "24 hours at most").await;
-    refused(&["wire-log", "phone-0", "--for", "soon", "--reason", "x"], "24 hours at most").await;
+    refused(&["wire-log", "phone-0", "--for", "soon", "--reason", "x"], "such as 30m or 2h").await;
     refused(&["wire-log", "phone-0", "--end", "--reason", "x"], "not recorded").await;
     assert_eq!(stage.api("POST /api/v1/phones/phone-0/wire-log").await.status, 400);
     let without =

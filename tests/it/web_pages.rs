@@ -194,6 +194,8 @@ async fn the_pages_show_the_running_service_down_to_one_item_of_one_phone() {
 
     let revision = stage.running().shared().with_fleet(|fleet, _| fleet.revision().unwrap().to_string());
     let of_revision = page(&stage, &format!("/revisions/{revision}")).await.body;
+    let of_short = page(&stage, &format!("/revisions/{}", &revision[..revision.len() - 3])).await.body;
+    assert!(of_short.contains("3 phones</a>: <strong>33.3 % in sync</strong>"), "its first characters do: {of_short}");
     assert!(of_revision.contains("3 phones</a>: <strong>33.3 % in sync</strong>, 2 pending"), "{of_revision}");
     // changes come to the history a moment later
     shows(&stage, &format!("/revisions/{revision}"), "<code>sntp-<wbr>addr</code>").await;

@@ -47,7 +47,7 @@ pub struct Args {
     /// One phone, by name or MAC; all phones unless given
     phone: Option<String>,
     /// Look again and again: redraw on a terminal, else print what changed
-    #[arg(long, env = "PHONEOPS_WATCH")]
+    #[arg(long, env = "PHONEOPS_WATCH", value_parser = BoolishValueParser::new())]
     watch: bool,
     /// Time between two looks of --watch, such as 2s or 1m; from 100ms to 1h
     #[arg(long, env = "PHONEOPS_WATCH_INTERVAL", value_name = "TIME", default_value = "2s", value_parser = duration)]
@@ -58,13 +58,13 @@ pub struct Args {
     #[command(flatten)]
     server: Server,
     /// Ask the Kubernetes cluster of the kubeconfig in place of a service: what stands in the status of `PhoneConfigs`
-    #[arg(long, env = "PHONEOPS_STATUS_KUBERNETES", value_parser = BoolishValueParser::new(), conflicts_with_all = ["token_file", "item"])]
+    #[arg(long, env = "PHONEOPS_STATUS_KUBERNETES", value_parser = BoolishValueParser::new(), conflicts_with = "item")]
     kubernetes: bool,
     /// The namespaces of the cluster; else that of the kubeconfig
     #[arg(
         short,
         long,
-        env = "PHONEOPS_NAMESPACE",
+        env = "PHONEOPS_STATUS_NAMESPACE",
         value_name = "NAME",
         value_delimiter = ',',
         requires = "kubernetes"

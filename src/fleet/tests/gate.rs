@@ -127,6 +127,17 @@ fn what_is_in_force_goes_on_being_put_right_while_a_phone_is_held() {
 }
 
 #[test]
+fn a_value_that_waits_at_the_gate_is_explained_as_one_that_waits() {
+    let mut town = Town::in_sync(5, SMALL);
+    town.push(NEW);
+    let explained = town.stage.fleet.explain("phone-0", Some("sntp-addr"), town.stage.now).unwrap();
+    let [story] = explained.items.as_slice() else { panic!("{explained:?}") };
+    assert_eq!(story.wanted.value.as_deref(), Some("192.0.2.1"), "what is in force");
+    assert_eq!(story.over, [], "the one that waits lies under nothing");
+    assert_eq!(story.why.as_deref(), Some("revision r2 wants 192.0.2.99, and waits at the gate"));
+}
+
+#[test]
 fn as_many_phones_as_go_through_do_not_wait() {
     let mut town = Town::in_sync(2, SMALL);
     town.push(NEW);

@@ -34,6 +34,9 @@ use crate::{
     },
 };
 
+/// Fewest characters that stand for a revision.
+const SHORTEST: usize = 7;
+
 /// What a browser is asked for that has no token: the token is the password.
 const CHALLENGE: HeaderValue =
     HeaderValue::from_static("Basic realm=\"phoneops: any user, a token for password\", charset=\"UTF-8\"");
@@ -128,6 +131,22 @@ async fn blocking<T: Send + 'static>(
 
 fn commit_of(fleet: &dyn FleetAccess, revision: &str) -> Option<CommitView> {
     fleet.commits(Some(revision), 1).ok()?.pop()
+}
+
+/// The one revision whose name begins so; tables show the first characters of it.
+fn full_name(desk: &Desk, glance: &Glance, name: String) -> String {
+    let survey = &glance.survey;
+    let commits = desk.fleet.commits(None, revisions::ROWS).unwrap_or_default();
+    let held = glance.gate.held.as_ref().map(|held| held.revision.clone());
+    let known = survey.revisions.keys().cloned().chain(survey.revision.clone()).chain(held);
+    let known = known.chain(commits.into_iter().map(|commit| commit.revision));
+    let mut found: Vec<String> = known.filter(|known| known.starts_with(&name)).collect();
+    found.sort();
+    found.dedup();
+    match <[String; 1]>::try_from(found) {
+        Ok([one]) if name.len() >= SHORTEST => one,
+        _ => name,
+    }
 }
 
 async fn fleet_page(Shared(desk): Shared<Arc<Desk>>) -> Answer {
@@ -243,6 +262,7 @@ async fn revision_page(
 ) -> Answer {
     let made = blocking(&desk, move |desk| -> Result<Response, Problem> {
         let glance = desk.glance();
+        let name = full_name(desk, &glance, name);
         let commit = commit_of(&*desk.fleet, &name);
         let query = HistoryQuery {
             revision: Some(name.clone()),
