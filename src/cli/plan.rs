@@ -86,7 +86,7 @@ fn exit(plan: &PlanView) -> Exit {
 fn offline(snapshot: &Snapshot, against: &Snapshot, phone: Option<&str>) -> PlanView {
     let now = Timestamp::now();
     let fleet = Fleet::supposed(&Arc::new(load(against, &SecretsUnread)), now);
-    let mut takeover = fleet.consider(&Arc::new(load(snapshot, &SecretsUnread)));
+    let mut takeover = fleet.consider(&Arc::new(load(snapshot, &SecretsUnread)), now);
     let resolved = takeover.resolve_some(usize::MAX);
     fleet.plan(&mut takeover, resolved);
     fleet.preview(&takeover, phone, now)

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use super::{
@@ -74,6 +75,8 @@ pub(super) struct Prospect<'a> {
     pub(super) before: Option<&'a Catalogue>,
     /// The key of fingerprints.
     pub(super) key: Option<&'a FingerprintKey>,
+    /// When: rules of `policy.ignore` have an end.
+    pub(super) now: Timestamp,
 }
 
 impl Phone {
@@ -113,20 +116,24 @@ impl Phone {
         let found = compare(catalogue, &desired.items, &self.known_items());
         let drift = found.drift.iter().flat_map(Drift::items).map(|difference| &difference.id);
         let differing = drift.chain(&found.unread).filter_map(|id| desired.get(id));
-        let same_rules = before.is_some_and(|goal| goal.desired.policy.ignore == desired.policy.ignore);
+        let rules = || desired.policy.ignore.iter().filter(|rule| rule.holds(prospect.now));
+        let (ignored, differing): (Vec<_>, Vec<_>) = differing.partition(|item| rules().any(|rule| rule.id == item.id));
         let left_alone = |item: &DesiredItem| {
             let same = before.is_some_and(|goal| asks_the_same(goal, desired, item));
-            same && ((same_rules && self.ignored(&item.id)) || self.refused_as_is(&item.id))
+            same && self.refused_as_is(&item.id)
         };
         let due: BTreeSet<ItemId> = self.newly_due(before, desired, catalogue);
         let pending = self.due.iter().filter_map(|id| desired.get(id)).filter(|item| !carried(item));
         let mut ids: BTreeSet<ItemId> = differing
+            .into_iter()
             .filter(|item| !carried(item) && !left_alone(item))
             .chain(pending)
             .map(|item| item.id.clone())
             .collect();
         ids.extend(due);
         ids.extend(rewritten);
+        // neither for itself nor with its group
+        ids.retain(|id| ignored.iter().all(|item| item.id != *id));
         if fresh {
             let uncompared = desired.items.iter().map(|item| &item.id);
             ids.extend(uncompared.filter(|id| !catalogue.compares(id.name.as_str())).cloned());

@@ -29,6 +29,7 @@ pub struct Takeover {
     pub(super) tally: Tally,
     to_resolve: std::vec::IntoIter<ToResolve>,
     resolved: Vec<Resolved>,
+    now: Timestamp,
 }
 
 impl Takeover {
@@ -90,15 +91,16 @@ impl Fleet {
     /// Takes a revision over as a whole. A phone whose documents have errors keeps what is in force; so does one whose
     /// file could not be read, and one that waits at the gate. A phone that no document names any more is Abandoned.
     pub fn take_wanted(&mut self, wanted: &Arc<Wanted>, now: Timestamp) {
-        let mut takeover = self.consider(wanted);
+        let mut takeover = self.consider(wanted, now);
         let resolved = takeover.resolve_some(usize::MAX);
         self.plan(&mut takeover, resolved);
         let resolved = self.announce(takeover, now);
         self.apply(resolved, now);
     }
 
-    /// Begins with a revision: its phones are to be resolved and [planned](Self::plan), in any portions.
-    pub fn consider(&self, wanted: &Arc<Wanted>) -> Takeover {
+    /// Begins with a revision: its phones are to be resolved and [planned](Self::plan), in any portions; all of them by the
+    /// rules that hold now.
+    pub fn consider(&self, wanted: &Arc<Wanted>, now: Timestamp) -> Takeover {
         let (catalogue, before) = self.catalogues(wanted);
         let model = |device: &DeviceId| self.phones.get(device).and_then(|phone| phone.facts.model.clone());
         let to_resolve = wanted.devices().into_iter().map(|device| ToResolve { model: model(&device), device });
@@ -111,7 +113,15 @@ impl Fleet {
             tally.gone += usize::from(!stays && broken_file(phone, wanted).is_none());
         }
         let resolved = Vec::with_capacity(to_resolve.len());
-        Takeover { wanted: Arc::clone(wanted), catalogue, before, tally, to_resolve: to_resolve.into_iter(), resolved }
+        Takeover {
+            wanted: Arc::clone(wanted),
+            catalogue,
+            before,
+            tally,
+            to_resolve: to_resolve.into_iter(),
+            resolved,
+            now,
+        }
     }
 
     /// Plans what some phones of a revision would be written.
@@ -121,6 +131,7 @@ impl Fleet {
             catalogue: &takeover.catalogue,
             before: takeover.before.as_deref(),
             key: self.key.as_ref(),
+            now: takeover.now,
         };
         for mut resolved in resolved {
             let device = &resolved.asked.device;
@@ -281,7 +292,7 @@ impl Fleet {
             (Resolution::Ready(desired), Some(phone)) if was_held => {
                 let (catalogue, before) = self.catalogues(&wanted);
                 let (before, key) = (before.as_deref(), self.key.as_ref());
-                let prospect = Prospect { documents: &wanted, catalogue: &catalogue, before, key };
+                let prospect = Prospect { documents: &wanted, catalogue: &catalogue, before, key, now };
                 let writes = phone.would_write(std::slice::from_ref(desired), false, &prospect);
                 writes.counts().then_some(writes)
             }

@@ -127,7 +127,7 @@ fn set_away(shared: &Shared, away: Option<(String, jiff::Timestamp)>) {
 
 /// What a revision would change, planned in portions; nothing is in force by it.
 pub(super) fn planned(shared: &Arc<Shared>, wanted: &Arc<Wanted>) -> Takeover {
-    let mut takeover = shared.with_fleet(|fleet, _| fleet.consider(wanted));
+    let mut takeover = shared.with_fleet(|fleet, now| fleet.consider(wanted, now));
     loop {
         let resolved = takeover.resolve_some(PORTION);
         if resolved.is_empty() {

@@ -138,6 +138,22 @@ fn a_value_that_waits_at_the_gate_is_explained_as_one_that_waits() {
 }
 
 #[test]
+fn what_the_new_documents_ignore_is_not_planned_and_not_written() {
+    let mut town = Town::in_sync(5, SMALL);
+    let policy = "{mode: Enforce, interval: 30d, ignore: [{item: sntp-addr, reason: theirs}]}";
+    town.stage.push(&fleet(5, policy, NEW));
+    assert_eq!(town.stage.fleet.gate_view().held, None, "nothing of it is written");
+    assert_eq!(town.all_call(), 0);
+    let other = NEW.replace("daylight-save: true", "daylight-save: false");
+    town.stage.push(&fleet(5, policy, &other));
+    let changes: Vec<String> = town.held().changes.iter().map(|change| change.item.clone()).collect();
+    assert_eq!(changes, ["daylight-save"]);
+    assert_eq!(town.approve(None), Ok(5));
+    assert_eq!(town.all_call(), 5);
+    assert_eq!(town.phones[0].values[&id("sntp-addr")], "192.0.2.1");
+}
+
+#[test]
 fn as_many_phones_as_go_through_do_not_wait() {
     let mut town = Town::in_sync(2, SMALL);
     town.push(NEW);

@@ -135,7 +135,7 @@ impl Stage {
 
     /// Announces a revision: its phones, which are to be applied.
     pub(super) fn announce(&mut self, wanted: &Arc<Wanted>) -> Vec<Resolved> {
-        let mut takeover = self.fleet.consider(wanted);
+        let mut takeover = self.fleet.consider(wanted, self.now);
         let resolved = takeover.resolve_some(usize::MAX);
         self.fleet.plan(&mut takeover, resolved);
         self.fleet.announce(takeover, self.now)
