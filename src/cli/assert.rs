@@ -26,7 +26,7 @@ pub struct Args {
 pub fn run(args: &Args) -> miette::Result<Exit> {
     let site = args.site.as_deref().map(|site| format!("?site={}", encoded(site))).unwrap_or_default();
     let path = format!("/api/v1/safety{site}");
-    let list: SafetyList = args.server.ask(async |client| client.get(&path).await)?;
+    let list: SafetyList = args.server.ask(async |client| client.list(&path).await)?;
     let text = if args.output == "json" {
         format!("{}\n", serde_json::to_string(&list).unwrap_or_default())
     } else {
@@ -75,6 +75,7 @@ mod tests {
                 view("emergency-e164", SafetyProblem::Empty, 12, &["reception", "ward-3"]),
             ],
             more: 0,
+            next: None,
         };
         insta::assert_snapshot!(table(&list));
         let good = SafetyList { phones: 400, ..SafetyList::default() };

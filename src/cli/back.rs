@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> miette::Result<Exit> {
     if let Some(since) = args.since {
         let _ = write!(path, "since={}", encoded(&since.time(now).to_string()));
     }
-    let view: BackView = args.server.ask(async |client| client.get(&path).await)?;
+    let view: BackView = args.server.ask(async |client| client.list(&path).await)?;
     let text = if args.output == "json" {
         format!("{}\n", serde_json::to_string(&view).unwrap_or_default())
     } else {
@@ -97,6 +97,7 @@ mod tests {
                 address: Some("10.0.0.7".to_owned()),
             }],
             more: 0,
+            next: None,
         };
         insta::assert_snapshot!(table(&view, Timestamp::UNIX_EPOCH));
     }

@@ -106,7 +106,7 @@ pub fn leftovers(args: LeftoversArgs) -> miette::Result<Exit> {
         return put(format!("Dropped: {dropped} leftovers; the phones keep what they have.\n").as_bytes());
     }
     let path = format!("{LEFTOVERS}?{}", of_site(args.site.as_deref()));
-    let list: Leftovers = args.server.ask(async |client| client.get(&path).await)?;
+    let list: Leftovers = args.server.ask(async |client| client.list(&path).await)?;
     let text = if args.output == "json" {
         format!("{}\n", serde_json::to_string(&list).unwrap_or_default())
     } else {
@@ -212,7 +212,7 @@ mod tests {
             phones: 1,
             names: vec!["reception".to_owned()],
         };
-        let list = Leftovers { leftovers: vec![leftover(None), leftover(Some("192.0.2.1"))], more: 3 };
+        let list = Leftovers { leftovers: vec![leftover(None), leftover(Some("192.0.2.1"))], more: 3, next: None };
         insta::assert_snapshot!(listed(&list));
         assert_eq!(listed(&Leftovers::default()), "Nothing is left over.\n");
     }

@@ -1,13 +1,19 @@
 //! Leftovers: values on phones that phoneops wrote and that no document wants any more. They stay listed, with what was
 //! there before, until they are wanted again, put back, or a person drops them.
 
-use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Fleet, gate::view::NAMED, phone::Phone, record::BeforeImage};
+use super::{
+    Fleet,
+    gate::view::NAMED,
+    paging::{Gathered, Key, Page, Part, of_index},
+    phone::Phone,
+    record::BeforeImage,
+};
 use crate::{
     spec::SiteName,
     wpi::{
@@ -15,9 +21,6 @@ use crate::{
         secret::{MASK, without_credentials},
     },
 };
-
-/// Most lines of a list; beyond that they are counted.
-const LIMIT: usize = 1_000;
 
 /// The same leftover on some phones. Values of secrets are `***`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,33 +47,29 @@ pub struct Leftover {
 pub struct Leftovers {
     /// The list, sorted by item.
     pub leftovers: Vec<Leftover>,
-    /// Lines beyond it.
+    /// Leftovers of single phones beyond it.
     pub more: usize,
+    /// Where the next page starts.
+    #[serde(rename = "continue", default)]
+    pub next: Option<String>,
 }
 
 impl Fleet {
-    /// The leftovers on the phones of a site, or on all.
-    pub fn leftovers(&self, site: Option<&SiteName>) -> Leftovers {
-        type Key = (ItemId, Option<SmolStr>, Option<SmolStr>, SmolStr);
-        let mut found: BTreeMap<Key, Leftover> = BTreeMap::new();
-        let mut more = 0;
+    /// A part of the leftovers on the phones of a site, or on all.
+    pub fn leftovers(&self, site: Option<&SiteName>, part: &Part) -> Leftovers {
+        let mut found = Gathered::new(part, |left: &Leftover| left.phones);
         for phone in self.by_name().filter(|phone| is_of(phone, site)) {
             let name = phone.name().map_or_else(|| phone.device.to_string(), ToString::to_string);
             for (first, newest) in phone.leftovers() {
-                let revision = SmolStr::new(first.revision.as_str());
-                let key = (first.id.clone(), newest.new.clone(), first.old.clone(), revision);
-                if found.len() >= LIMIT && !found.contains_key(&key) {
-                    more += 1;
-                    continue;
-                }
-                let leftover = found.entry(key).or_insert_with(|| leftover(first, newest));
+                let Some(leftover) = found.add(key(first, newest), || leftover(first, newest)) else { continue };
                 leftover.phones += 1;
                 if leftover.names.len() < NAMED {
                     leftover.names.push(name.clone());
                 }
             }
         }
-        Leftovers { leftovers: found.into_values().collect(), more }
+        let Page { entries, next, more } = found.page();
+        Leftovers { leftovers: entries, more, next }
     }
 
     /// Forgets the leftovers of a site, or all. How many there were, an item of a phone each.
@@ -94,6 +93,15 @@ impl Fleet {
 
 fn is_of(phone: &Phone, site: Option<&SiteName>) -> bool {
     phone.goal.as_ref().is_some_and(|goal| site.is_none_or(|site| goal.desired.site == *site))
+}
+
+/// What makes two leftovers the same: values may be long, and those of secrets are in no key.
+fn key(first: &BeforeImage, newest: &BeforeImage) -> Key {
+    let mut values = DefaultHasher::new();
+    let shown = leftover(first, newest);
+    (shown.written, shown.before, shown.revision).hash(&mut values);
+    let index = of_index(first.id.index.map(|index| index.0));
+    Key::of([first.id.name.to_string(), index, format!("{:016x}", values.finish())])
 }
 
 fn leftover(first: &BeforeImage, newest: &BeforeImage) -> Leftover {

@@ -26,6 +26,7 @@
 //! - [`poll`]: phones that poll in place of being asked, [`wire_names`]: names that old firmware knows otherwise
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people; [`reported`]: what it tells the loader of documents
+//! - [`paging`]: lists in pages
 //! - [`inventory`]: all that a phone has, read for a person; [`export`]: documents out of what phones have
 //! - [`unchanged`]: replies that say the same as before
 //! - [`transcript`]: what a message may show to those who help
@@ -75,6 +76,7 @@ pub mod news;
 pub mod not_applicable;
 pub mod observed;
 mod overload;
+pub mod paging;
 pub mod phone;
 pub mod plan;
 mod poll;

@@ -11,7 +11,13 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Fleet, phone::Phone, reset::Reset, schedule::after};
+use super::{
+    Fleet,
+    paging::{Gathered, Key, List, Page, Part},
+    phone::Phone,
+    reset::Reset,
+    schedule::after,
+};
 use crate::{
     spec::{Mode, SiteName},
     wpi::DeviceId,
@@ -21,8 +27,6 @@ use crate::{
 const MINUTE: Duration = Duration::from_mins(1);
 /// How often it is noted that the service is there.
 const ALIVE_EVERY: Duration = Duration::from_mins(5);
-/// Most phones of a list.
-const LIMIT: usize = 1_000;
 
 /// When a site counts as coming back, and the service as having been away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +142,9 @@ pub struct BackView {
     pub missing: Vec<MissingPhone>,
     /// Phones beyond that list.
     pub more: usize,
+    /// Where the next page starts.
+    #[serde(rename = "continue", default)]
+    pub next: Option<String>,
 }
 
 /// There is nothing that phones could have come back from.
@@ -235,7 +242,9 @@ impl Fleet {
         for site in sites.collect::<Vec<_>>() {
             let Some(storms) = self.recovery.sites.get_mut(&site) else { continue };
             storms.last = storms.storm.take().map(|storm| storm.since);
-            if let Ok(BackView { back, missing, more, .. }) = self.back(Some(&site), None, now) {
+            if let Ok(BackView { back, missing, more, .. }) =
+                self.back(Some(&site), None, &Part::lines(List::Missing), now)
+            {
                 let missing = missing.len() + more;
                 tracing::info!(%site, back, missing, "no more phones start: the site goes on");
             }
@@ -262,35 +271,36 @@ impl Fleet {
     }
 
     /// Which phones of a site, or of all, have not come back from its last storm, from the last absence of the service,
-    /// or since a time.
+    /// or since a time; a part of the list.
     pub fn back(
         &self,
         site: Option<&SiteName>,
         since: Option<Timestamp>,
+        part: &Part,
         now: Timestamp,
     ) -> Result<BackView, NothingHappened> {
         let storms = site.and_then(|site| self.recovery.sites.get(site));
         let storm = storms.and_then(|storms| storms.storm.map(|storm| storm.since).or(storms.last));
         let since = since.or(storm).or(self.recovery.back).ok_or(NothingHappened)?;
         let until = storms.and_then(|storms| storms.storm).map(|storm| storm.until).filter(|until| now < *until);
-        let mut view = BackView { since, until, back: 0, missing: Vec::new(), more: 0 };
+        let (mut back, mut missing) = (0, Gathered::new(part, |_| 1));
         let of_site = |goal: &super::goal::Goal| site.is_none_or(|site| goal.desired.site == *site);
         for phone in self.by_name().filter(|phone| phone.declared()) {
             let Some(goal) = phone.goal.as_ref().filter(|goal| of_site(goal)) else { continue };
             match phone.facts.last_seen {
-                Some(seen) if seen >= since => view.back += 1,
-                Some(_) if view.missing.len() >= LIMIT => view.more += 1,
-                Some(last_seen) => view.missing.push(MissingPhone {
-                    name: goal.desired.name.to_string(),
-                    mac: phone.device.to_string(),
-                    site: goal.desired.site.to_string(),
-                    last_seen,
-                    address: phone.facts.address.map(|address| address.to_string()),
-                }),
+                Some(seen) if seen >= since => back += 1,
+                Some(last_seen) => {
+                    let (name, mac) = (goal.desired.name.to_string(), phone.device.to_string());
+                    let key = Key::of([name.clone(), mac.clone()]);
+                    let site = goal.desired.site.to_string();
+                    let address = phone.facts.address.map(|address| address.to_string());
+                    missing.add(key, || MissingPhone { name, mac, site, last_seen, address });
+                }
                 None => {}
             }
         }
-        Ok(view)
+        let Page { entries: missing, next, more } = missing.page();
+        Ok(BackView { since, until, back, missing, more, next })
     }
 
     /// What stands in `status` while sites or the service come back.
@@ -304,7 +314,7 @@ impl Fleet {
         }
         for (site, storms) in &self.recovery.sites {
             let Some(Storm { until, .. }) = storms.storm else { continue };
-            let Ok(view) = self.back(Some(site), None, now) else { continue };
+            let Ok(view) = self.back(Some(site), None, &Part::lines(List::Missing), now) else { continue };
             let (back, missing) = (view.back, view.missing.len() + view.more);
             notes.push(format!(
                 "RECOVERING: many phones of site {site} start; {back} are back, {missing} not yet. Until {until:.0}, or \

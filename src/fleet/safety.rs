@@ -4,7 +4,7 @@
 //! They are never left alone by a rule of `policy.ignore` and never written empty (the loader sees to both), and never go
 //! in one message with others than those of their group ([`batch`](super::batch)).
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::{
     Fleet,
     diff::{Comparison, Drift},
     gate::view::NAMED,
+    paging::{Gathered, Key, Page, Part, of_index},
     phone::Phone,
     schedule::after,
     words::SafetyProblem,
@@ -27,8 +28,6 @@ use crate::{
 pub const READ_EVERY: Duration = Duration::from_hours(24);
 /// How long it may go unread.
 pub const UNREAD: Duration = Duration::from_hours(48);
-/// Most lines of a list.
-const LIMIT: usize = 1_000;
 
 /// The same problem of the same item on phones of a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +55,17 @@ pub struct SafetyList {
     pub phones: usize,
     /// The list, by item and site.
     pub problems: Vec<SafetyView>,
-    /// Lines beyond it.
+    /// Problems of single phones beyond it.
     pub more: usize,
+    /// Where the next page starts.
+    #[serde(rename = "continue", default)]
+    pub next: Option<String>,
 }
 
 impl Fleet {
-    /// What is not as it should be with items of effect safety, on the phones of a site or on all.
-    pub fn safety(&self, site: Option<&SiteName>, now: Timestamp) -> SafetyList {
-        let mut found: BTreeMap<(ItemId, SafetyProblem, SiteName), SafetyView> = BTreeMap::new();
+    /// A part of what is not as it should be with items of effect safety, on the phones of a site or on all.
+    pub fn safety(&self, site: Option<&SiteName>, part: &Part, now: Timestamp) -> SafetyList {
+        let mut found = Gathered::new(part, |view: &SafetyView| view.phones);
         let mut list = SafetyList::default();
         for phone in self.by_name().filter(|phone| phone.safety && phone.declared() && phone.mode() != Mode::Off) {
             let Some(goal) = phone.goal.as_ref() else { continue };
@@ -72,27 +74,19 @@ impl Fleet {
             }
             list.phones += 1;
             for (id, problem) in phone.safety_problems(&self.catalogue, now) {
-                let key = (id.clone(), problem, goal.desired.site.clone());
-                if found.len() >= LIMIT && !found.contains_key(&key) {
-                    list.more += 1;
-                    continue;
-                }
-                let view = found.entry(key).or_insert_with_key(|(id, problem, site)| SafetyView {
-                    item: id.name.to_string(),
-                    index: id.index.map(|index| index.0),
-                    problem: *problem,
-                    site: site.to_string(),
-                    phones: 0,
-                    names: Vec::new(),
-                });
+                let (item, index) = (id.name.to_string(), id.index.map(|index| index.0));
+                let own = goal.desired.site.to_string();
+                let key = Key::of([item.clone(), of_index(index), format!("{:02}", problem as u8), own.clone()]);
+                let make = || SafetyView { item, index, problem, site: own, phones: 0, names: Vec::new() };
+                let Some(view) = found.add(key, make) else { continue };
                 view.phones += 1;
                 if view.names.len() < NAMED {
                     view.names.push(goal.desired.name.to_string());
                 }
             }
         }
-        list.problems = found.into_values().collect();
-        list
+        let Page { entries, next, more } = found.page();
+        SafetyList { problems: entries, more, next, ..list }
     }
 }
 

@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 use super::{
     Fleet,
     call::CallStep,
+    paging::{self, Key, Part},
     phone::{Need, Newest, Phone},
     schedule::after,
     view::{DriftView, LIST_LIMIT, PAGE_LIMIT, Page, PendingView, PhoneView, Query, RefusedView},
@@ -168,12 +169,17 @@ impl Fleet {
         Some(phone.name().map_or_else(|| phone.device.to_string(), ToString::to_string))
     }
 
-    /// Phones that nobody declares, the newest caller first, at most `limit`.
-    pub fn undeclared(&self, limit: usize, now: Timestamp) -> Vec<PhoneView> {
-        let mut phones: Vec<&Phone> =
-            self.undeclared.iter().filter_map(|device| self.phones.get(device).map(Box::as_ref)).collect();
-        phones.sort_by_key(|phone| std::cmp::Reverse(phone.facts.last_seen));
-        phones.into_iter().take(limit).map(|phone| self.view(phone, now)).collect()
+    /// A part of the phones that nobody declares, the newest caller first.
+    pub fn undeclared(&self, part: &Part, now: Timestamp) -> paging::Page<PhoneView> {
+        let phones = self.undeclared.iter().filter_map(|device| self.phones.get(device).map(Box::as_ref));
+        let key = |phone: &Phone| {
+            let seen = phone.facts.last_seen.map_or(i64::MIN, Timestamp::as_millisecond);
+            // times before 1970 are none, so that no sign disturbs the order of texts
+            Key::of([format!("{:019}", i64::MAX.saturating_sub(seen.max(0))), phone.device.to_string()])
+        };
+        let page = part.cut(phones.map(|phone| (key(phone), phone)));
+        let entries = page.entries.into_iter().map(|phone| self.view(phone, now)).collect();
+        paging::Page { entries, next: page.next, more: page.more }
     }
 
     /// A page of phones: named ones by name, undeclared ones behind.

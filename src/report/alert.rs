@@ -2,24 +2,29 @@
 
 use axum::{
     Json,
-    extract::{Query as UrlQuery, State as Shared, rejection::QueryRejection},
+    extract::State as Shared,
     response::{IntoResponse, Response},
 };
 
 use super::{
     api::Fleet,
+    parameters::{OfLines, OfSite, Parameters},
     problem::Problem,
-    undo::{Where, site_name},
 };
+use crate::fleet::paging::List;
 
-pub(super) async fn alerts(Shared(fleet): Shared<Fleet>) -> Response {
-    Json(fleet.alerts()).into_response()
+pub(super) async fn alerts(
+    Shared(fleet): Shared<Fleet>,
+    Parameters(which): Parameters<OfLines>,
+) -> Result<Response, Problem> {
+    let part = which.part(List::Alerts)?;
+    Ok(Json(fleet.alerts().part(&part)).into_response())
 }
 
 pub(super) async fn safety(
     Shared(fleet): Shared<Fleet>,
-    place: Result<UrlQuery<Where>, QueryRejection>,
+    Parameters(which): Parameters<OfSite>,
 ) -> Result<Response, Problem> {
-    let UrlQuery(Where { site }) = place.map_err(|_| Problem::bad_request("parameter", "the parameter is site"))?;
-    Ok(Json(fleet.safety(site_name(site.as_deref()).as_ref())).into_response())
+    let part = which.part(List::Safety)?;
+    Ok(Json(fleet.safety(which.site().as_ref(), &part)).into_response())
 }

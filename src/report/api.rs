@@ -16,7 +16,7 @@
 //! | `GET /api/v1/wire-log` | [`Recordings`](super::wire_log::Recordings) |
 //! | `POST /api/v1/phones/{name-or-mac}/release` with a [`Reasoned`](super::act::Reasoned) | 202 [`Released`](super::release::Released); 404, 409 |
 //! | `POST /api/v1/phones/{name-or-mac}/dismiss` with a [`Reasoned`](super::act::Reasoned) | 200 `{"result": "Dismissed"}`; 404, 409 |
-//! | `GET /api/v1/undeclared` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
+//! | `GET /api/v1/undeclared?limit=&continue=` | [`Undeclared`](super::Undeclared): phones and failed handshakes |
 //! | `GET /api/v1/history?phone=&item=&revision=&since=&limit=&continue=` | a [`HistoryPage`](crate::fleet::history::HistoryPage) |
 //! | `GET /api/v1/service` | a [`ServiceView`](crate::fleet::service_view::ServiceView) |
 //! | `GET /api/v1/audit?since=&limit=&continue=` | an [`AuditPage`](crate::fleet::audit::AuditPage), the oldest act first |
@@ -29,13 +29,13 @@
 //! | `POST /api/v1/gate/reject` with a [`Wish`](gate::Wish) | 200 [`Approved`](crate::fleet::gate::Approved); 404, 409 |
 //! | `GET /api/v1/undo?revision=&site=` | what an undo would do: an [`Undo`](crate::fleet::undo::Undo); 404, 409 |
 //! | `POST /api/v1/undo` with a [`Wish`](undo::Wish) | 200 [`Undo`](crate::fleet::undo::Undo); 404, 409 |
-//! | `GET /api/v1/leftovers?site=` | [`Leftovers`](crate::fleet::leftovers::Leftovers) |
+//! | `GET /api/v1/leftovers?site=&limit=&continue=` | [`Leftovers`](crate::fleet::leftovers::Leftovers) |
 //! | `POST /api/v1/leftovers/drop` with a [`Drop`](undo::Drop) | 200 [`Dropped`](undo::Dropped) |
 //! | `POST /api/v1/plan` with [`Documents`](super::plan::Documents) | a [`PlanView`](crate::fleet::preview::PlanView) |
 //! | `POST /api/v1/resume` with a [`Reasoned`](super::act::Reasoned) | 200 `{"result": "Resumed"}`; 409 |
-//! | `GET /api/v1/alerts` | an [`AlertList`](crate::fleet::alert::AlertList) |
-//! | `GET /api/v1/back?site=&since=` | a [`BackView`](crate::fleet::recovery::BackView); 404 |
-//! | `GET /api/v1/safety?site=` | a [`SafetyList`](crate::fleet::safety::SafetyList) |
+//! | `GET /api/v1/alerts?limit=&continue=` | an [`AlertList`](crate::fleet::alert::AlertList) |
+//! | `GET /api/v1/back?site=&since=&limit=&continue=` | a [`BackView`](crate::fleet::recovery::BackView); 404 |
+//! | `GET /api/v1/safety?site=&limit=&continue=` | a [`SafetyList`](crate::fleet::safety::SafetyList) |
 //! | `GET /api/v1/events` | changes as they come: see [`events`] |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 or 503, with reasons |
@@ -48,12 +48,14 @@ use std::sync::Arc;
 use axum::{
     Extension, Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query as UrlQuery, Request, State as Shared, rejection::QueryRejection},
+    extract::{DefaultBodyLimit, Path, Request, State as Shared},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{
@@ -63,6 +65,7 @@ use super::{
     events::{self, Events},
     gate,
     metrics::CONTENT_TYPE,
+    parameters::{self, OfList, Parameters},
     plan,
     problem::Problem,
     release, retry,
@@ -71,6 +74,7 @@ use super::{
 };
 use crate::fleet::{
     RestartAnswer,
+    paging::List,
     view::{PAGE_LIMIT, Query},
     words::{PendingReason, State},
 };
@@ -178,46 +182,62 @@ fn announces_too_much(headers: &HeaderMap) -> bool {
     length.is_some_and(|length| length > BODY_LIMIT)
 }
 
-async fn phones(
-    Shared(fleet): Shared<Fleet>,
-    parameters: Result<UrlQuery<Vec<(String, String)>>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let UrlQuery(parameters) =
-        parameters.map_err(|_| Problem::bad_request("parameter", "the parameters cannot be read"))?;
-    Ok(Json(fleet.page(&query_of(parameters)?)).into_response())
+/// Which phones.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    /// Only in this state.
+    #[schemars(with = "Option<State>")]
+    state: Option<String>,
+    /// Only of this site.
+    site: Option<String>,
+    /// Only of this model.
+    model: Option<String>,
+    /// Only those whose documents have all these labels, as `key=value,key=value`.
+    selector: Option<String>,
+    /// Only those that are Pending for this reason.
+    #[schemars(with = "Option<PendingReason>")]
+    reason: Option<String>,
+    /// Only those on which this item differs.
+    item: Option<String>,
+    /// Only those whose state in force came with this revision, or one whose name begins so.
+    revision: Option<String>,
+    /// Only those with this text in name, MAC, number, model, site, address, or a label as `key=value`.
+    q: Option<String>,
+    /// Most phones of the page; 500 unless given, and at most.
+    #[schemars(with = "Option<u32>", range(min = 1))]
+    limit: Option<String>,
+    /// The `continue` of the page before.
+    #[serde(rename = "continue")]
+    after: Option<String>,
 }
 
-/// Reads the parameters; an empty one counts as not given.
-pub(super) fn query_of(parameters: Vec<(String, String)>) -> Result<Query, Problem> {
-    let mut query = Query { limit: Some(PAGE_LIMIT), ..Query::default() };
-    for (name, value) in parameters {
-        if value.is_empty() {
-            continue;
-        }
-        match name.as_str() {
-            "state" => query.state = Some(state_of(&value)?),
-            "site" => query.site = Some(value),
-            "model" => query.model = Some(value),
-            "selector" => query.selector = brake::labels(&value)?,
-            "reason" => query.reason = Some(reason_of(&value)?),
-            "item" => query.item = Some(value),
-            "revision" => query.revision = Some(value),
-            "q" => query.text = Some(value),
-            "continue" => query.after = Some(value),
-            "limit" => {
-                let limit = value.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| {
-                    Problem::bad_request("limit", format!("limit is a number from 1; {PAGE_LIMIT} is the most"))
-                })?;
-                query.limit = Some(PAGE_LIMIT.min(limit));
-            }
-            _ => {
-                let message =
-                    "the parameters are state, site, model, selector, reason, item, revision, q, limit and continue";
-                return Err(Problem::bad_request("parameter", message));
-            }
-        }
+impl Which {
+    /// What the fleet is asked.
+    pub(super) fn query(self) -> Result<Query, Problem> {
+        let Self { state, site, model, selector, reason, item, revision, q, limit, after } = self;
+        Ok(Query {
+            state: state.as_deref().map(state_of).transpose()?,
+            site,
+            model,
+            selector: selector.as_deref().map(brake::labels).transpose()?.unwrap_or_default(),
+            reason: reason.as_deref().map(reason_of).transpose()?,
+            item,
+            revision,
+            text: q,
+            limit: Some(parameters::limit(limit.as_deref(), PAGE_LIMIT, PAGE_LIMIT)?),
+            after: parameters::after_phone(after)?,
+        })
     }
-    Ok(query)
+
+    /// The same for pages of so many phones, whatever was asked.
+    pub(super) fn query_of(self, limit: usize) -> Result<Query, Problem> {
+        Ok(Query { limit: Some(limit), ..Self { limit: None, ..self }.query()? })
+    }
+}
+
+async fn phones(Shared(fleet): Shared<Fleet>, Parameters(which): Parameters<Which>) -> Result<Response, Problem> {
+    Ok(Json(fleet.page(&which.query()?)).into_response())
 }
 
 fn state_of(word: &str) -> Result<State, Problem> {
@@ -298,8 +318,8 @@ async fn resume(
     }
 }
 
-async fn undeclared(Shared(fleet): Shared<Fleet>) -> Response {
-    Json(fleet.undeclared()).into_response()
+async fn undeclared(Shared(fleet): Shared<Fleet>, Parameters(which): Parameters<OfList>) -> Result<Response, Problem> {
+    Ok(Json(fleet.undeclared(&which.part(List::Undeclared)?)).into_response())
 }
 
 async fn service(Shared(fleet): Shared<Fleet>) -> Response {

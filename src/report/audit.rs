@@ -2,34 +2,44 @@
 
 use axum::{
     Json,
-    extract::{Query as UrlQuery, State as Shared, rejection::QueryRejection},
+    extract::State as Shared,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{api::Fleet, problem::Problem};
+use super::{
+    api::Fleet,
+    parameters::{self, Parameters},
+    problem::Problem,
+};
 use crate::fleet::audit::{AUDIT_LIMIT, AuditQuery};
 
-#[derive(Debug, Deserialize)]
+/// Which acts.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Parameters {
-    since: Option<jiff::Timestamp>,
+pub(super) struct Which {
+    /// Only from then on.
+    #[schemars(with = "Option<Timestamp>")]
+    since: Option<String>,
+    /// Most acts of the page; 1000 unless given, and at most.
+    #[schemars(with = "Option<u32>", range(min = 1))]
+    limit: Option<String>,
+    /// The `continue` of the page before.
     #[serde(rename = "continue")]
-    after: Option<i64>,
-    limit: Option<usize>,
+    #[schemars(with = "Option<i64>")]
+    after: Option<String>,
 }
 
 pub(super) async fn page(
     Shared(fleet): Shared<Fleet>,
-    parameters: Result<UrlQuery<Parameters>, QueryRejection>,
+    Parameters(Which { since, limit, after }): Parameters<Which>,
 ) -> Result<Response, Problem> {
-    let UrlQuery(Parameters { since, after, limit }) = parameters.map_err(|_| {
-        let message = format!(
-            "the parameters are since, a time such as 2026-03-01T08:00:00Z, continue, and limit, {AUDIT_LIMIT} at most"
-        );
-        Problem::bad_request("parameter", message)
-    })?;
+    let since = parameters::time("since", since.as_deref())?;
+    let after = after.map(|after| after.parse().map_err(|_| parameters::no_page())).transpose()?;
+    let limit = Some(parameters::limit(limit.as_deref(), AUDIT_LIMIT, AUDIT_LIMIT)?);
     let query = AuditQuery { since, after, limit };
     off_the_threads(move || fleet.audit(&query)).await.map(|page| Json(page).into_response())
 }

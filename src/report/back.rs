@@ -2,34 +2,46 @@
 
 use axum::{
     Json,
-    extract::{Query as UrlQuery, State as Shared, rejection::QueryRejection},
+    extract::State as Shared,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::{api::Fleet, problem::Problem, undo::site_name};
+use super::{
+    api::Fleet,
+    parameters::{self, Parameters},
+    problem::Problem,
+    undo::site_name,
+};
+use crate::fleet::paging::{LINES, List};
 
 /// What is asked.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Which {
-    /// Of which site; none = all.
-    #[serde(default)]
-    pub site: Option<String>,
-    /// Since when; none = since the last storm, or the return of the service.
-    #[serde(default)]
-    pub since: Option<Timestamp>,
+pub(super) struct Which {
+    /// Only of this site.
+    site: Option<String>,
+    /// Since when; else since the last storm, or the return of the service.
+    #[schemars(with = "Option<Timestamp>")]
+    since: Option<String>,
+    /// Most entries of the page; 1000 unless given, and at most.
+    #[schemars(with = "Option<u32>", range(min = 1))]
+    limit: Option<String>,
+    /// The `continue` of the page before.
+    #[serde(rename = "continue")]
+    after: Option<String>,
 }
 
 pub(super) async fn back(
     Shared(fleet): Shared<Fleet>,
-    which: Result<UrlQuery<Which>, QueryRejection>,
+    Parameters(Which { site, since, limit, after }): Parameters<Which>,
 ) -> Result<Response, Problem> {
-    let UrlQuery(Which { site, since }) =
-        which.map_err(|_| Problem::bad_request("parameter", "the parameters are site and since, a time"))?;
-    match fleet.back(site_name(site.as_deref()).as_ref(), since) {
+    let since = parameters::time("since", since.as_deref())?;
+    let part = parameters::part(List::Missing, limit.as_deref(), after.as_deref(), LINES)?;
+    match fleet.back(site_name(site.as_deref()).as_ref(), since, &part) {
         Ok(view) => Ok(Json(view).into_response()),
         Err(error) => Err(Problem::new(StatusCode::NOT_FOUND, "nothing-happened", error.to_string())),
     }

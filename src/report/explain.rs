@@ -2,31 +2,32 @@
 
 use axum::{
     Json,
-    extract::{Path, Query as UrlQuery, State as Shared, rejection::QueryRejection},
+    extract::{Path, State as Shared},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     api::{Fleet, no_phone},
+    parameters::Parameters,
     problem::Problem,
 };
 
 /// Which item.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
+    /// Only this item, with what it lies over and its last changes.
     item: Option<String>,
 }
 
 pub(super) async fn explain(
     Shared(fleet): Shared<Fleet>,
     Path(id): Path<String>,
-    which: Result<UrlQuery<Which>, QueryRejection>,
+    Parameters(Which { item }): Parameters<Which>,
 ) -> Result<Response, Problem> {
-    let UrlQuery(Which { item }) = which.map_err(|_| Problem::bad_request("parameter", "the parameter is item"))?;
-    let item = item.filter(|item| !item.is_empty());
     match fleet.explain(&id, item.as_deref()) {
         Some(explanation) => Ok(Json(explanation).into_response()),
         None if fleet.phone(&id).is_some() => {

@@ -2,14 +2,16 @@
 
 use axum::{
     Json,
-    extract::{Path, Query as UrlQuery, State as Shared, rejection::QueryRejection},
+    extract::{Path, State as Shared},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     api::{Fleet, no_phone},
+    parameters::{self, Parameters},
     problem::Problem,
 };
 use crate::fleet::{export::NoExport, view::PAGE_LIMIT};
@@ -23,22 +25,24 @@ pub(super) async fn of_phone(Shared(fleet): Shared<Fleet>, Path(id): Path<String
 }
 
 /// Which documents.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
+    /// Only of this site.
     site: Option<String>,
-    limit: Option<usize>,
+    /// Most phones of the page; 500 unless given, and at most.
+    #[schemars(with = "Option<u32>", range(min = 1))]
+    limit: Option<String>,
+    /// The `continue` of the page before.
     #[serde(rename = "continue")]
     after: Option<String>,
 }
 
 pub(super) async fn of_all(
     Shared(fleet): Shared<Fleet>,
-    which: Result<UrlQuery<Which>, QueryRejection>,
+    Parameters(Which { site, limit, after }): Parameters<Which>,
 ) -> Result<Response, Problem> {
-    let UrlQuery(Which { site, limit, after }) = which
-        .map_err(|_| Problem::bad_request("parameter", "the parameters are site, limit (a number) and continue"))?;
-    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let limit = limit.unwrap_or(PAGE_LIMIT);
-    Ok(Json(fleet.exports(given(site).as_deref(), given(after).as_deref(), limit)).into_response())
+    let limit = parameters::limit(limit.as_deref(), PAGE_LIMIT, PAGE_LIMIT)?;
+    let after = parameters::after_phone(after)?;
+    Ok(Json(fleet.exports(site.as_deref(), after.as_deref(), limit)).into_response())
 }

@@ -2,60 +2,65 @@
 
 use axum::{
     Json,
-    extract::{Query as UrlQuery, State as Shared, rejection::QueryRejection},
+    extract::State as Shared,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::{api::Fleet, problem::Problem};
+use super::{
+    api::Fleet,
+    parameters::{self, Parameters},
+    problem::Problem,
+};
 use crate::fleet::history::{HISTORY_LIMIT, HistoryQuery};
 
 /// Changes of one page for those who say nothing.
 const USUAL: usize = 100;
 
+/// Which changes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    /// Only of this phone, by name or MAC.
+    phone: Option<String>,
+    /// Only of this item; with an index `name[index]`.
+    item: Option<String>,
+    /// Only with this revision in force.
+    revision: Option<String>,
+    /// Only from then on.
+    #[schemars(with = "Option<Timestamp>")]
+    since: Option<String>,
+    /// Most changes of the page; 100 unless given, 500 at most.
+    #[schemars(with = "Option<u32>", range(min = 1))]
+    limit: Option<String>,
+    /// The `continue` of the page before.
+    #[serde(rename = "continue")]
+    after: Option<String>,
+}
+
+impl Which {
+    fn query(self) -> Result<HistoryQuery, Problem> {
+        let Self { phone, item, revision, since, limit, after } = self;
+        if after.as_deref().is_some_and(|after| after.parse::<i64>().is_err()) {
+            return Err(parameters::no_page());
+        }
+        let since = parameters::time("since", since.as_deref())?;
+        let limit = Some(parameters::limit(limit.as_deref(), USUAL, HISTORY_LIMIT)?);
+        Ok(HistoryQuery { phone, item, revision, since, limit, after, ..HistoryQuery::default() })
+    }
+}
+
 pub(super) async fn history(
     Shared(fleet): Shared<Fleet>,
-    parameters: Result<UrlQuery<Vec<(String, String)>>, QueryRejection>,
+    Parameters(which): Parameters<Which>,
 ) -> Result<Response, Problem> {
-    let UrlQuery(parameters) =
-        parameters.map_err(|_| Problem::bad_request("parameter", "the parameters cannot be read"))?;
-    let query = query_of(parameters)?;
+    let query = which.query()?;
     let away = |message: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "history-away", message);
     let page = tokio::task::spawn_blocking(move || fleet.history(&query))
         .await
         .map_err(|_| away("the history cannot be read".to_owned()))?;
     page.map(|page| Json(page).into_response()).map_err(away)
-}
-
-/// Reads the parameters; an empty one counts as not given.
-fn query_of(parameters: Vec<(String, String)>) -> Result<HistoryQuery, Problem> {
-    let mut query = HistoryQuery { limit: Some(USUAL), ..HistoryQuery::default() };
-    for (name, value) in parameters {
-        if value.is_empty() {
-            continue;
-        }
-        match name.as_str() {
-            "phone" => query.phone = Some(value),
-            "item" => query.item = Some(value),
-            "revision" => query.revision = Some(value),
-            "since" => {
-                let since = value
-                    .parse()
-                    .map_err(|_| Problem::bad_request("since", "since is a time such as 2026-03-01T08:00:00Z"))?;
-                query.since = Some(since);
-            }
-            "continue" => query.after = Some(value),
-            "limit" => {
-                let limit = value.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| {
-                    Problem::bad_request("limit", format!("limit is a number from 1; {HISTORY_LIMIT} is the most"))
-                })?;
-                query.limit = Some(HISTORY_LIMIT.min(limit));
-            }
-            _ => {
-                let message = "the parameters are phone, item, revision, since, limit and continue";
-                return Err(Problem::bad_request("parameter", message));
-            }
-        }
-    }
-    Ok(query)
 }

@@ -8,6 +8,7 @@
 //! - [`retry`]: the route that has a phone tried again
 //! - [`access`]: who may do what: loopback, tokens, the local user, Host and Origin
 //! - [`tokens`]: the file of `--tokens`, read again when it changes
+//! - `parameters`: parameters of requests
 //! - [`problem`]: answers that say no, as JSON
 //! - [`server`]: accepts connections on TCP and on the Unix socket, within limits
 //! - [`socket`]: the Unix socket in the state folder and the name of the user behind it
@@ -44,6 +45,7 @@ use crate::{
         gate::{Approved, GateError, view::GateView},
         history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        paging::Part,
         preview::PlanView,
         progress::{CommitProgress, CommitState},
         recovery::{BackView, NothingHappened},
@@ -81,6 +83,7 @@ pub mod kube;
 pub mod look;
 pub mod metrics;
 pub mod outgoing;
+mod parameters;
 pub mod plan;
 pub mod problem;
 pub mod release;
@@ -171,7 +174,7 @@ pub trait FleetAccess: Send + Sync + 'static {
     /// Puts back what a revision changed; without `by` it is only told what would be put back.
     fn undo(&self, revision: &str, site: Option<&SiteName>, by: Option<&By>) -> Result<Undo, UndoError>;
     /// What phoneops wrote and nobody wants any more.
-    fn leftovers(&self, site: Option<&SiteName>) -> Leftovers;
+    fn leftovers(&self, site: Option<&SiteName>, part: &Part) -> Leftovers;
     /// Forgets it.
     fn drop_leftovers(&self, site: Option<&SiteName>, by: &By) -> usize;
     /// Has the account of an Abandoned phone taken off it.
@@ -181,15 +184,16 @@ pub trait FleetAccess: Send + Sync + 'static {
     /// What somebody should look at.
     fn alerts(&self) -> AlertList;
     /// What is not as it should be with items that decide over emergency calls.
-    fn safety(&self, site: Option<&SiteName>) -> SafetyList;
+    fn safety(&self, site: Option<&SiteName>, part: &Part) -> SafetyList;
     /// Which phones have come back from a storm or an absence, and which have not.
-    fn back(&self, site: Option<&SiteName>, since: Option<Timestamp>) -> Result<BackView, NothingHappened>;
+    fn back(&self, site: Option<&SiteName>, since: Option<Timestamp>, part: &Part)
+    -> Result<BackView, NothingHappened>;
     /// Has a restored service write again.
     fn resume(&self, by: &By) -> Result<(), NotRestored>;
     /// Whether the service can do its work, and if not, why.
     fn ready(&self) -> Readiness;
     /// What calls in although nobody wants it.
-    fn undeclared(&self) -> Undeclared;
+    fn undeclared(&self, part: &Part) -> Undeclared;
     /// All metrics as `OpenMetrics` text.
     fn metrics(&self) -> String;
 }
@@ -319,9 +323,12 @@ pub struct Readiness {
 /// What calls in although nobody wants it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Undeclared {
-    /// Phones that no document declares, the newest caller first; bounded by the service.
+    /// Phones that no document declares, the newest caller first.
     pub phones: Vec<PhoneView>,
-    /// TLS handshakes that failed, the newest first; bounded by the service.
+    /// Where the next page of phones starts.
+    #[serde(rename = "continue", default)]
+    pub next: Option<String>,
+    /// TLS handshakes that failed, the newest first, at most 100; on each page.
     pub handshakes: Vec<FailedHandshake>,
 }
 

@@ -5,27 +5,37 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Query as UrlQuery, State as Shared, rejection::QueryRejection},
+    extract::State as Shared,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FleetAccess, access::Actor, act, api::Fleet, problem::Problem};
+use super::{
+    FleetAccess,
+    access::Actor,
+    act,
+    api::Fleet,
+    parameters::{OfSite, Parameters},
+    problem::Problem,
+};
 use crate::{
-    fleet::undo::{Undo, UndoError},
+    fleet::{
+        paging::List,
+        undo::{Undo, UndoError},
+    },
     spec::SiteName,
 };
 
 /// Which revision is to be undone, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Which {
+pub(super) struct Which {
     /// The revision, or its first characters.
-    pub revision: String,
+    revision: String,
     /// Only on the phones of this site.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub site: Option<String>,
+    site: Option<String>,
 }
 
 /// The body of a request to undo a revision.
@@ -39,15 +49,6 @@ pub struct Wish {
     pub site: Option<String>,
     /// Why.
     pub reason: String,
-}
-
-/// Of which site.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Where {
-    /// The site; none = all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub site: Option<String>,
 }
 
 /// The body of a request to drop leftovers.
@@ -74,10 +75,8 @@ pub(super) fn site_name(site: Option<&str>) -> Option<SiteName> {
 
 pub(super) async fn dry_run(
     Shared(fleet): Shared<Fleet>,
-    which: Result<UrlQuery<Which>, QueryRejection>,
+    Parameters(Which { revision, site }): Parameters<Which>,
 ) -> Result<Response, Problem> {
-    let UrlQuery(Which { revision, site }) =
-        which.map_err(|_| Problem::bad_request("parameter", "the parameters are revision and site"))?;
     answer(fleet.undo(&revision, site_name(site.as_deref()).as_ref(), None))
 }
 
@@ -105,10 +104,10 @@ fn answer(done: Result<Undo, UndoError>) -> Result<Response, Problem> {
 
 pub(super) async fn leftovers(
     Shared(fleet): Shared<Fleet>,
-    place: Result<UrlQuery<Where>, QueryRejection>,
+    Parameters(which): Parameters<OfSite>,
 ) -> Result<Response, Problem> {
-    let UrlQuery(Where { site }) = place.map_err(|_| Problem::bad_request("parameter", "the parameter is site"))?;
-    Ok(Json(fleet.leftovers(site_name(site.as_deref()).as_ref())).into_response())
+    let part = which.part(List::Leftovers)?;
+    Ok(Json(fleet.leftovers(which.site().as_ref(), &part)).into_response())
 }
 
 pub(super) async fn drop_leftovers(

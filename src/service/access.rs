@@ -17,6 +17,7 @@ use crate::{
         gate::{Approved, GateError, view::GateView},
         history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        paging::Part,
         preview::PlanView,
         progress::{CommitProgress, CommitState},
         recovery::{BackView, NothingHappened},
@@ -325,8 +326,8 @@ impl FleetAccess for Access {
         done
     }
 
-    fn leftovers(&self, site: Option<&SiteName>) -> Leftovers {
-        self.shared.with_fleet(|fleet, _| fleet.leftovers(site))
+    fn leftovers(&self, site: Option<&SiteName>, part: &Part) -> Leftovers {
+        self.shared.with_fleet(|fleet, _| fleet.leftovers(site, part))
     }
 
     fn drop_leftovers(&self, site: Option<&SiteName>, by: &By) -> usize {
@@ -373,12 +374,17 @@ impl FleetAccess for Access {
         })
     }
 
-    fn safety(&self, site: Option<&SiteName>) -> SafetyList {
-        self.shared.with_fleet(|fleet, now| fleet.safety(site, now))
+    fn safety(&self, site: Option<&SiteName>, part: &Part) -> SafetyList {
+        self.shared.with_fleet(|fleet, now| fleet.safety(site, part, now))
     }
 
-    fn back(&self, site: Option<&SiteName>, since: Option<Timestamp>) -> Result<BackView, NothingHappened> {
-        self.shared.with_fleet(|fleet, now| fleet.back(site, since, now))
+    fn back(
+        &self,
+        site: Option<&SiteName>,
+        since: Option<Timestamp>,
+        part: &Part,
+    ) -> Result<BackView, NothingHappened> {
+        self.shared.with_fleet(|fleet, now| fleet.back(site, since, part, now))
     }
 
     fn resume(&self, by: &By) -> Result<(), NotRestored> {
@@ -413,9 +419,13 @@ impl FleetAccess for Access {
         Readiness { ready: reasons.is_empty(), reasons }
     }
 
-    fn undeclared(&self) -> Undeclared {
-        let phones = self.shared.with_fleet(|fleet, now| fleet.undeclared(PAGE_LIMIT, now));
-        Undeclared { phones, handshakes: self.failures.list().into_iter().map(shown).collect() }
+    fn undeclared(&self, part: &Part) -> Undeclared {
+        let page = self.shared.with_fleet(|fleet, now| fleet.undeclared(part, now));
+        Undeclared {
+            phones: page.entries,
+            next: page.next,
+            handshakes: self.failures.list().into_iter().map(shown).collect(),
+        }
     }
 
     fn metrics(&self) -> String {

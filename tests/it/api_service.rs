@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use phoneops::{
     fleet::{
         RestartAnswer,
-        alert::AlertList,
+        alert::{Alert, AlertList},
         audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
         explain::Explanation,
@@ -21,6 +21,7 @@ use phoneops::{
         gate::{Approved, GateError, view::GateView},
         history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        paging::Part,
         preview::PlanView,
         recovery::{BackView, NothingHappened},
         release::DismissAnswer,
@@ -106,6 +107,7 @@ pub(crate) struct MadeUp {
     pub(crate) queries: Mutex<Vec<Query>>,
     pub(crate) histories: Mutex<Vec<HistoryQuery>>,
     pub(crate) ready: Readiness,
+    pub(crate) alerts: Vec<Alert>,
     /// What streams of events tell of its phones.
     pub(crate) signs: Mutex<Vec<Sign>>,
     /// How often it was asked for them.
@@ -130,6 +132,7 @@ impl Default for MadeUp {
             looks: AtomicUsize::new(0),
             bounds: Mutex::default(),
             ready: Readiness { ready: true, reasons: Vec::new() },
+            alerts: Vec::new(),
             kept: true,
         }
     }
@@ -139,11 +142,13 @@ impl FleetAccess for MadeUp {
     fn page(&self, query: &Query) -> Page {
         self.queries.lock().unwrap().push(query.clone());
         let limit = query.limit.unwrap_or(PAGE_LIMIT);
-        let start: usize = query.after.as_deref().map_or(0, |after| after.parse().unwrap());
         let all = self.phones.lock().unwrap();
+        let token = |phone: &PhoneView| format!("n:{}/{}", phone.mac, phone.name.as_deref().unwrap_or_default());
+        let behind = |after: &str| all.iter().position(|phone| token(phone) == after).unwrap() + 1;
+        let start = query.after.as_deref().map_or(0, behind);
         let phones: Vec<_> =
             all.iter().filter(|phone| query.state.is_none_or(|state| phone.state == state)).cloned().collect();
-        let next = (start + limit < phones.len()).then(|| (start + limit).to_string());
+        let next = (start + limit < phones.len()).then(|| token(&phones[start + limit - 1]));
         let phones = phones.into_iter().skip(start).take(limit).collect();
         Page { revision: Some("4b825dc642cb6eb9".to_owned()), phones, next }
     }
@@ -271,7 +276,7 @@ impl FleetAccess for MadeUp {
         Err(UndoError::Unknown(revision.to_owned()))
     }
 
-    fn leftovers(&self, _: Option<&SiteName>) -> Leftovers {
+    fn leftovers(&self, _: Option<&SiteName>, _: &Part) -> Leftovers {
         Leftovers::default()
     }
 
@@ -288,14 +293,14 @@ impl FleetAccess for MadeUp {
     }
 
     fn alerts(&self) -> AlertList {
-        AlertList::default()
+        AlertList { alerts: self.alerts.clone(), ..AlertList::default() }
     }
 
-    fn safety(&self, _: Option<&SiteName>) -> SafetyList {
+    fn safety(&self, _: Option<&SiteName>, _: &Part) -> SafetyList {
         SafetyList::default()
     }
 
-    fn back(&self, _: Option<&SiteName>, _: Option<Timestamp>) -> Result<BackView, NothingHappened> {
+    fn back(&self, _: Option<&SiteName>, _: Option<Timestamp>, _: &Part) -> Result<BackView, NothingHappened> {
         Err(NothingHappened)
     }
 
@@ -315,7 +320,7 @@ impl FleetAccess for MadeUp {
         self.ready.clone()
     }
 
-    fn undeclared(&self) -> Undeclared {
+    fn undeclared(&self, _: &Part) -> Undeclared {
         let handshake = FailedHandshake {
             address: "127.0.0.7".to_owned(),
             phone: None,
@@ -327,6 +332,7 @@ impl FleetAccess for MadeUp {
         };
         Undeclared {
             phones: vec![PhoneView { name: None, state: State::Undeclared, ..phone(9) }],
+            next: None,
             handshakes: vec![handshake],
         }
     }

@@ -11,6 +11,7 @@
 mod alertmanager;
 mod api_access;
 mod api_answers;
+mod api_pages;
 mod api_retry;
 mod api_service;
 mod api_status_command;

@@ -28,6 +28,9 @@ use tokio_openssl::SslStream;
 use crate::{
     fleet::{
         history::{HistoryPage, HistoryQuery},
+        leftovers::Leftovers,
+        recovery::BackView,
+        safety::SafetyList,
         view::{PAGE_LIMIT, Page, PhoneView, Query},
         words::{PendingReason, State},
     },
@@ -149,6 +152,21 @@ impl Client {
         Err(self.odd("its pages have no end"))
     }
 
+    /// A whole list of the API, page by page; `path` has its parameters.
+    pub async fn list<T: DeserializeOwned + Pages>(&self, path: &str) -> Result<T, ClientError> {
+        let mut whole: T = self.get(path).await?;
+        let joint = if path.contains('?') { '&' } else { '?' };
+        for _ in 0..PAGES {
+            let Some(next) = whole.next().take() else { return Ok(whole) };
+            let mut page: T = self.get(&format!("{path}{joint}continue={}", encoded(&next))).await?;
+            if page.next().as_ref() == Some(&next) {
+                break;
+            }
+            whole.append(page);
+        }
+        Err(self.odd("its pages have no end"))
+    }
+
     /// A page of the history, behind the one that `query` names.
     pub async fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, ClientError> {
         let limit = query.limit.map(|limit| limit.to_string());
@@ -242,6 +260,31 @@ impl Client {
         ClientError::Answer { server: self.server.clone(), problem: problem.to_string() }
     }
 }
+
+/// A list that comes in pages.
+pub trait Pages {
+    /// Where the next page starts.
+    fn next(&mut self) -> &mut Option<String>;
+    /// Takes the next page in.
+    fn append(&mut self, page: Self);
+}
+
+macro_rules! pages {
+    ($($list:ty: $entries:ident),+) => {
+        $(impl Pages for $list {
+            fn next(&mut self) -> &mut Option<String> {
+                &mut self.next
+            }
+
+            fn append(&mut self, mut page: Self) {
+                self.$entries.append(&mut page.$entries);
+                (self.more, self.next) = (page.more, page.next);
+            }
+        })+
+    };
+}
+
+pages!(BackView: missing, Leftovers: leftovers, SafetyList: problems);
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}

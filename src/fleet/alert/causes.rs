@@ -14,6 +14,7 @@ use crate::{
         gate::view::NAMED,
         ladder::Ladder,
         may_write::bar,
+        paging::{List, Part},
         phone::{Newest, Phone},
         schedule::after,
         words::{AlertKind, DegradedReason, TugOfWar},
@@ -188,7 +189,7 @@ impl Fleet {
     }
 
     fn safety_causes(&self, causes: &mut Causes, now: Timestamp) {
-        for problem in self.safety(None, now).problems {
+        for problem in self.safety(None, &Part::lines(List::Safety), now).problems {
             let item = problem.index.map_or_else(|| problem.item.clone(), |index| format!("{}[{index}]", problem.item));
             let key = (AlertKind::Safety, format!("safety/{}/{item}/{}", problem.site, problem.problem));
             let text = format!("{item}, which decides over emergency calls, {}", problem.problem.sentence());
@@ -209,7 +210,7 @@ impl Fleet {
 
     fn outage_causes(&self, causes: &mut Causes, now: Timestamp) {
         for (site, since) in self.after_storms() {
-            let Ok(view) = self.back(Some(site), Some(since), now) else { continue };
+            let Ok(view) = self.back(Some(site), Some(since), &Part::lines(List::Missing), now) else { continue };
             let phones = view.missing.len() + view.more;
             if phones == 0 {
                 continue;

@@ -16,11 +16,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Fleet, gate::view::NAMED, words::AlertKind};
+use super::{
+    Fleet,
+    gate::view::NAMED,
+    paging::{Key, Page, Part},
+    words::AlertKind,
+};
 use crate::spec::SiteName;
 pub use told::{AlertRecord, Rules, Told, Transition};
 
-/// Most alerts at one time; beyond that they are counted.
+/// Most alerts at one time; beyond that they are counted, and no page has them.
 pub const LIMIT: usize = 1_000;
 
 /// One alert.
@@ -55,9 +60,20 @@ pub struct AlertList {
     pub alerts: Vec<Alert>,
     /// Alerts beyond it.
     pub more: usize,
+    /// Where the next page starts.
+    #[serde(rename = "continue", default)]
+    pub next: Option<String>,
 }
 
 impl AlertList {
+    /// A part of it.
+    #[must_use]
+    pub fn part(self, part: &Part) -> Self {
+        let key = |alert: &Alert| Key::of([format!("{:02}", alert.kind as u8), alert.id.clone()]);
+        let Page { entries, next, more } = part.cut(self.alerts.into_iter().map(|alert| (key(&alert), alert)));
+        Self { alerts: entries, more: self.more + more, next }
+    }
+
     /// How many there are of each kind.
     pub fn by_kind(&self) -> BTreeMap<AlertKind, usize> {
         let mut counts = BTreeMap::new();
@@ -133,7 +149,7 @@ impl Fleet {
             alerts.push(Alert { kind, id: key.1.clone(), site, item, revision, since, phones, names, text });
             self.standing.since.insert(key, since);
         }
-        AlertList { alerts, more }
+        AlertList { alerts, more, next: None }
     }
 
     /// Takes over what the edges know.

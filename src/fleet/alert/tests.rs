@@ -63,7 +63,7 @@ impl Desk {
     }
 
     fn decide(&mut self) -> bool {
-        let list = AlertList { alerts: self.stands.clone(), more: 0 };
+        let list = AlertList { alerts: self.stands.clone(), more: 0, next: None };
         self.record.decide(&list, &self.rules, &mut self.memory, self.now)
     }
 

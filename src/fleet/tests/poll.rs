@@ -6,6 +6,7 @@ use super::stage::{ENFORCED, MAC, Phone, Stage, id};
 use crate::{
     fleet::{
         ContactAnswer, Settings,
+        paging::{List, Part},
         schedule::after,
         words::{PendingReason, State},
     },
@@ -90,7 +91,11 @@ fn who_is_unknown_or_elsewhere_is_told_nothing() {
     let now = stage.now;
     let stranger = DeviceId::new("00:1A:E8:99:99:99").unwrap();
     assert!(!stage.fleet.poll(&stranger, "127.0.0.9".parse().unwrap(), now), "R-312: unknown device 200");
-    assert_eq!(stage.fleet.undeclared(10, now).len(), 0, "a poll makes nobody known");
+    assert_eq!(
+        stage.fleet.undeclared(&Part::first(List::Undeclared, 10), now).entries.len(),
+        0,
+        "a poll makes nobody known"
+    );
     assert!(!poll_from(&mut stage, "192.0.2.66"));
     assert_eq!(stage.fleet.counters().polls_outside, 1);
     assert!(poll_from(&mut stage, "::ffff:127.0.0.9"), "and the phone itself is told");

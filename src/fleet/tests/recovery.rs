@@ -6,6 +6,7 @@ use super::stage::{Phone, Stage, id};
 use crate::{
     fleet::{
         Settings,
+        paging::{List, Part},
         recovery::NothingHappened,
         settings::GateSettings,
         words::{AlertKind, PendingReason, State},
@@ -94,7 +95,7 @@ fn power_comes_back_at_a_site_while_one_revision_is_held_and_another_one_is_pend
     assert!(written.iter().all(|(number, _)| *number == 224), "nobody is written but the reset one: {written:?}");
 
     let site = SiteName::new("berlin");
-    let back = stage.fleet.back(Some(&site), None, stage.now).unwrap();
+    let back = stage.fleet.back(Some(&site), None, &Part::lines(List::Missing), stage.now).unwrap();
     let missing: Vec<&str> = back.missing.iter().map(|phone| phone.name.as_str()).collect();
     assert_eq!((back.back, missing), (225, vec!["phone-225"]));
     let notes = stage.fleet.service_view(stage.now).notes;
@@ -156,10 +157,10 @@ fn a_few_starts_or_few_of_many_phones_are_no_storm_and_one_phone_that_starts_aga
         stage.pass(Duration::from_secs(7));
     }
     assert_eq!(stage.fleet.census(stage.now).recovering_sites, 0, "not within a minute");
-    assert_eq!(stage.fleet.back(None, None, stage.now), Err(NothingHappened));
+    assert_eq!(stage.fleet.back(None, None, &Part::lines(List::Missing), stage.now), Err(NothingHappened));
     let since = stage.now;
     phones[0].session(&mut stage, Reason::StartUp);
-    let back = stage.fleet.back(None, Some(since), stage.now).unwrap();
+    let back = stage.fleet.back(None, Some(since), &Part::lines(List::Missing), stage.now).unwrap();
     assert_eq!((back.back, back.missing.len()), (1, 49), "a person may say since when");
 }
 

@@ -6,6 +6,7 @@ use super::stage::{ENFORCED, MAC, Phone, Stage, id};
 use crate::{
     fleet::{
         ContactAnswer,
+        paging::{List, Part},
         release::{DismissAnswer, ReleaseAnswer},
         words::State,
     },
@@ -88,7 +89,7 @@ fn a_dismissed_phone_is_nobodys_and_nothing_is_written_to_it() {
     assert_eq!((view.state, view.model.as_deref()), (State::Undeclared, Some("OpenStage 40")));
     assert!(phone.session(&mut stage, Reason::StartUp).writes().is_empty());
     assert_eq!(phone.values[&id("e164")], "4930100");
-    assert!(stage.fleet.leftovers(None).leftovers.is_empty());
+    assert!(stage.fleet.leftovers(None, &Part::lines(List::Leftovers)).leftovers.is_empty());
 }
 
 #[test]

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::stage::{ENFORCED, MAC, Phone, Stage, id};
 use crate::{
-    fleet::words::{AlertKind, SafetyProblem, State},
+    fleet::{
+        paging::{List, Part},
+        words::{AlertKind, SafetyProblem, State},
+    },
     spec::SiteName,
     wpi::{ItemStatus, Reason},
 };
@@ -28,7 +31,7 @@ fn stage(mode: &str) -> (Stage, Phone) {
 }
 
 fn problems(stage: &Stage) -> Vec<(String, SafetyProblem)> {
-    let list = stage.fleet.safety(None, stage.now);
+    let list = stage.fleet.safety(None, &Part::lines(List::Safety), stage.now);
     list.problems.into_iter().map(|view| (view.item, view.problem)).collect()
 }
 
@@ -106,6 +109,6 @@ fn an_alert_stands_with_its_time_until_it_is_over_and_names_its_phone() {
     phone.session(&mut stage, Reason::StartUp);
     assert!(stage.fleet.alerts(stage.now).alerts.is_empty());
     let site = SiteName::new("munich");
-    assert_eq!(stage.fleet.safety(Some(&site), stage.now).phones, 0);
-    assert_eq!(stage.fleet.safety(None, stage.now).phones, 1);
+    assert_eq!(stage.fleet.safety(Some(&site), &Part::lines(List::Safety), stage.now).phones, 0);
+    assert_eq!(stage.fleet.safety(None, &Part::lines(List::Safety), stage.now).phones, 1);
 }

@@ -3,6 +3,7 @@
 use super::stage::{ENFORCED, MAC, Phone, Stage, id};
 use crate::{
     fleet::{
+        paging::{List, Part},
         undo::{Undo, UndoError},
         words::State,
     },
@@ -165,27 +166,27 @@ fn what_nobody_wants_any_more_is_listed_until_it_is_dropped() {
     let mut stage = Stage::with(&with(leave, ITEMS));
     let mut phone = Phone::new(MAC);
     phone.session(&mut stage, Reason::StartUp);
-    assert!(stage.fleet.leftovers(None).leftovers.is_empty());
+    assert!(stage.fleet.leftovers(None, &Part::lines(List::Leftovers)).leftovers.is_empty());
     let less = with(leave, "{sntp-tz-offset: 60, daylight-save: true}");
     stage.push(&less);
     phone.session(&mut stage, Reason::StartUp);
-    let left = stage.fleet.leftovers(None).leftovers;
+    let left = stage.fleet.leftovers(None, &Part::lines(List::Leftovers)).leftovers;
     let [one] = left.as_slice() else { panic!("{left:?}") };
     let told = (one.item.as_str(), one.written.as_str(), one.before.as_deref(), one.revision.as_str(), one.phones);
     assert_eq!(told, ("sntp-addr", "192.0.2.123", Some("192.0.2.1"), "r1", 1));
     let munich = SiteName::new("munich");
-    assert!(stage.fleet.leftovers(Some(&munich)).leftovers.is_empty());
+    assert!(stage.fleet.leftovers(Some(&munich), &Part::lines(List::Leftovers)).leftovers.is_empty());
     assert_eq!(stage.fleet.drop_leftovers(Some(&munich), stage.now), 0);
     assert_eq!(stage.fleet.drop_leftovers(None, stage.now), 1);
     stage.carry_out();
     let stage = stage.restarted(&less);
-    assert!(stage.fleet.leftovers(None).leftovers.is_empty(), "and stays so");
+    assert!(stage.fleet.leftovers(None, &Part::lines(List::Leftovers)).leftovers.is_empty(), "and stays so");
 }
 
 #[test]
 fn all_of_an_abandoned_phone_is_left_over() {
     let (mut stage, _) = in_sync();
     stage.push("");
-    let left = stage.fleet.leftovers(None).leftovers;
+    let left = stage.fleet.leftovers(None, &Part::lines(List::Leftovers)).leftovers;
     assert!(left.iter().any(|left| left.item == "sntp-addr"), "{left:?}");
 }

@@ -23,13 +23,17 @@ use super::{
     guide, overview, phone, phones, revisions, undeclared,
 };
 use crate::{
-    fleet::history::{CommitView, HistoryPage, HistoryQuery},
+    fleet::{
+        history::{CommitView, HistoryPage, HistoryQuery},
+        paging::{List, Part},
+    },
     report::{
         ContactAnswer, FleetAccess,
         access::Actor,
         act,
-        api::{Fleet, query_of},
+        api::{Fleet, Which},
         events::Events,
+        parameters::Parameters,
         problem::Problem,
     },
 };
@@ -41,7 +45,6 @@ const SHORTEST: usize = 7;
 const CHALLENGE: HeaderValue =
     HeaderValue::from_static("Basic realm=\"phoneops: any user, a token for password\", charset=\"UTF-8\"");
 
-type Parameters = Result<UrlQuery<Vec<(String, String)>>, QueryRejection>;
 type Answer = Result<Response, Refused>;
 
 /// The pages and what they are drawn with.
@@ -159,11 +162,9 @@ async fn fleet_page(Shared(desk): Shared<Arc<Desk>>) -> Answer {
     Ok(made.await?)
 }
 
-async fn phones_page(Shared(desk): Shared<Arc<Desk>>, parameters: Parameters) -> Answer {
-    let UrlQuery(parameters) =
-        parameters.map_err(|_| Problem::bad_request("parameter", "the address cannot be read"))?;
-    let mut query = query_of(parameters.into_iter().filter(|(name, _)| name != "limit").collect())?;
-    query.limit = Some(phones::ROWS);
+async fn phones_page(Shared(desk): Shared<Arc<Desk>>, parameters: Result<Parameters<Which>, Problem>) -> Answer {
+    let Parameters(which) = parameters?;
+    let query = which.query_of(phones::ROWS)?;
     let made = blocking(&desk, move |desk| {
         let (glance, page) = (desk.glance(), desk.fleet.page(&query));
         let main = phones::main(&glance, &query, &page, Timestamp::now());
@@ -298,7 +299,7 @@ struct Start {
 async fn undeclared_page(Shared(desk): Shared<Arc<Desk>>, from: Result<UrlQuery<Start>, QueryRejection>) -> Answer {
     let UrlQuery(Start { from }) = from.map_err(|_| Problem::bad_request("parameter", "from is a number"))?;
     let made = blocking(&desk, move |desk| {
-        let (glance, undeclared) = (desk.glance(), desk.fleet.undeclared());
+        let (glance, undeclared) = (desk.glance(), desk.fleet.undeclared(&Part::lines(List::Undeclared)));
         answer(Here::Undeclared, "Undeclared", &glance, None, &undeclared::main(&undeclared, from, Timestamp::now()))
     });
     Ok(made.await?)

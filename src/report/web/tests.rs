@@ -128,7 +128,7 @@ fn glance(text: &str) -> Glance {
     Glance {
         survey,
         service: ServiceView { notes: vec![text.to_owned()], ..ServiceView::default() },
-        alerts: AlertList { alerts: vec![alert], more: 0 },
+        alerts: AlertList { alerts: vec![alert], more: 0, next: None },
         gate: GateView { held: Some(held), newest: None },
         away: vec![text.to_owned()],
     }
@@ -230,7 +230,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         count: 1,
         last: now(),
     };
-    let strangers = Undeclared { phones: vec![unwanted.clone()], handshakes: vec![handshake] };
+    let strangers = Undeclared { phones: vec![unwanted.clone()], next: None, handshakes: vec![handshake] };
     let commit = commit(text);
     let revision = revisions::Known { name: text, glance: &glance, commit: Some(&commit), history: Ok(&history) };
     let framed = |main: &Markup| frame::page(Here::Fleet, text, Some(&glance), Some(text), main).0;
