@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 }
 
 fn plan(fleet: &Fleet, files: &[(String, String)], now: Timestamp) -> PlanView {
-    let mut takeover = fleet.consider(&Arc::new(load(files, "new")));
+    let mut takeover = fleet.consider(&Arc::new(load(files, "new")), now);
     let resolved = takeover.resolve_some(usize::MAX);
     fleet.plan(&mut takeover, resolved);
     fleet.preview(&takeover, None, now)
