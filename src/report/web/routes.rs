@@ -139,6 +139,9 @@ fn commit_of(fleet: &dyn FleetAccess, revision: &str) -> Option<CommitView> {
 /// The one revision whose name begins so; tables show the first characters of it.
 fn full_name(desk: &Desk, glance: &Glance, name: String) -> String {
     let survey = &glance.survey;
+    if survey.revisions.contains_key(&name) {
+        return name;
+    }
     let commits = desk.fleet.commits(None, revisions::ROWS).unwrap_or_default();
     let held = glance.gate.held.as_ref().map(|held| held.revision.clone());
     let known = survey.revisions.keys().cloned().chain(survey.revision.clone()).chain(held);
