@@ -23,6 +23,7 @@ pub mod export;
 pub mod gate;
 pub mod history;
 pub mod log;
+pub mod openapi;
 mod output;
 pub mod plan;
 pub mod release;
@@ -104,6 +105,8 @@ enum Command {
     Dhcp(dhcp::Args),
     /// Print the definitions that let a Kubernetes cluster hold the documents
     Crds(crds::Args),
+    /// Print the description of the API (`OpenAPI`)
+    Openapi(openapi::Args),
     /// Print completions for a shell
     Completions(completions::Completions),
     /// Print the manual page, or write all pages into a folder
@@ -190,6 +193,7 @@ pub fn run(cli: Cli) -> miette::Result<Exit> {
         Command::Resume(args) => backup::resume(&args),
         Command::Dhcp(args) => dhcp::run(&args),
         Command::Crds(args) => crds::run(&args),
+        Command::Openapi(args) => openapi::run(&args),
         Command::Completions(args) => completions::completions(&args, Cli::command()),
         Command::Man(args) => completions::man(&args, Cli::command()),
         Command::Sim(args) => sim::run(args),

@@ -1,6 +1,7 @@
 //! What people did outside git: an entry for each act, with who did it and why. The store keeps them in a chain.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words::AuditAct;
@@ -88,7 +89,7 @@ pub struct AuditQuery {
 }
 
 /// One act of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditRow {
     /// Its number, from 1.
     pub id: i64,
@@ -109,7 +110,7 @@ pub struct AuditRow {
 }
 
 /// A page of the log, the oldest act first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditPage {
     /// The acts.
     pub acts: Vec<AuditRow>,
@@ -119,7 +120,7 @@ pub struct AuditPage {
 }
 
 /// What going through the whole log has shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditVerdict {
     /// How many acts are sound.
     pub acts: i64,

@@ -7,6 +7,7 @@
 //! Several brakes stand side by side, and a phone is braked while one of them names it.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fleet, audit::By, phone::Phone};
@@ -21,7 +22,7 @@ pub const BRAKES: usize = 50;
 pub const LENGTH: [SignedDuration; 2] = [SignedDuration::from_secs(60), SignedDuration::from_hours(30 * 24)];
 
 /// Which phones a brake names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Scope {
     /// All of them.
@@ -53,7 +54,7 @@ impl std::fmt::Display for Scope {
 }
 
 /// One brake.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Brake {
     /// Which phones.
     pub scope: Scope,

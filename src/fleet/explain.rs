@@ -2,6 +2,7 @@
 //! why it is not written where it differs. Secrets show as their reference.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     words::{ItemStanding, State},
 };
 use crate::{
-    spec::{Desired, DesiredItem, DesiredValue, Mode, Origin, problem::Place, story::Said},
+    spec::{Desired, DesiredItem, DesiredValue, Mode, Origin, story::Said},
     wpi::{
         ItemId,
         secret::{MASK, without_credentials},
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// A value in a layer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LayeredView {
     /// The value, or the reference of a secret; null where the layer takes the item out.
@@ -32,7 +33,7 @@ pub struct LayeredView {
 }
 
 /// One item of a phone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ItemStory {
     /// The item.
@@ -52,7 +53,7 @@ pub struct ItemStory {
 }
 
 /// All items of a phone, or one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// The name of its document.
@@ -192,12 +193,8 @@ impl Fleet {
 fn view(said: &Said, secret: bool) -> LayeredView {
     match said {
         Said::Value(value) => layered(&value.value, value.origin.as_ref(), secret),
-        Said::TakenOut(place) => LayeredView { value: None, layer: None, place: Some(at(place)) },
+        Said::TakenOut(place) => LayeredView { value: None, layer: None, place: Some(place.to_string()) },
     }
-}
-
-fn at(place: &Place) -> String {
-    format!("{}:{}:{}", place.file, place.line, place.column)
 }
 
 fn layered(value: &DesiredValue, origin: Option<&Origin>, secret: bool) -> LayeredView {
@@ -209,6 +206,6 @@ fn layered(value: &DesiredValue, origin: Option<&Origin>, secret: bool) -> Layer
     LayeredView {
         value: Some(value),
         layer: origin.map(|origin| origin.layer.to_string()),
-        place: origin.map(|origin| at(&origin.place)),
+        place: origin.map(|origin| origin.place.to_string()),
     }
 }

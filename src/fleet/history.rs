@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -111,7 +112,7 @@ pub struct CommitView {
 }
 
 /// A page of the history, the newest change first.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryPage {
     /// The changes.
     pub changes: Vec<ChangeView>,
@@ -121,7 +122,7 @@ pub struct HistoryPage {
 }
 
 /// One change as people read it. Absent facts are null, secrets `***`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeView {
     /// When it was written or seen.
     pub at: Timestamp,

@@ -81,6 +81,7 @@ pub mod phone;
 pub mod plan;
 mod poll;
 pub mod preview;
+pub mod profiles;
 pub mod progress;
 mod proof;
 pub mod put_back;

@@ -23,6 +23,12 @@ pub enum List {
     Alerts,
     /// Phones that have not come back.
     Missing,
+    /// Sites.
+    Sites,
+    /// Profiles.
+    Profiles,
+    /// Revisions.
+    Revisions,
 }
 
 impl List {
@@ -33,6 +39,9 @@ impl List {
             Self::Safety => ("safety", 4),
             Self::Alerts => ("alerts", 2),
             Self::Missing => ("missing", 2),
+            Self::Sites => ("sites", 1),
+            Self::Profiles => ("profiles", 2),
+            Self::Revisions => ("revisions", 2),
         }
     }
 }

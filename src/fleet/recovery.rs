@@ -9,6 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -113,7 +114,7 @@ pub struct Recovering {
 }
 
 /// A phone that was not heard of again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MissingPhone {
     /// Its name.
@@ -129,7 +130,7 @@ pub struct MissingPhone {
 }
 
 /// Who has come back and who has not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BackView {
     /// Since when: of the storm, or of the return of the service.

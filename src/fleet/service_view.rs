@@ -1,12 +1,13 @@
 //! What people are told of the service as a whole.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fleet, brake::Brake};
 
 /// The service as the API shows it; absent facts are null.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceView {
     /// The newest revision that was taken over as a whole.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words::{DegradedReason, PendingReason, State, TugOfWar};
 use crate::spec::{Labels, Mode};
 
 /// A page of phones.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PhonePage")]
 pub struct Page {
     /// The newest revision taken over.
     pub revision: Option<String>,
@@ -50,7 +52,7 @@ pub struct Query {
 pub const PAGE_LIMIT: usize = 500;
 
 /// One phone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PhoneView {
     /// Name of its document; null for an undeclared phone.
@@ -76,19 +78,19 @@ pub struct PhoneView {
     pub pending: Option<PendingView>,
     /// Why it is Degraded; empty otherwise.
     pub degraded: Vec<DegradedReason>,
-    /// Items that differ, at most [`LIST_LIMIT`].
+    /// Items that differ, at most 100.
     pub drift: Vec<DriftView>,
     /// How many items differ.
     pub drift_count: usize,
-    /// Items it refused, at most [`LIST_LIMIT`].
+    /// Items it refused, at most 100.
     pub refused: Vec<RefusedView>,
-    /// Items that are never compared, which phoneops did not write and takes to be right, at most [`LIST_LIMIT`].
+    /// Items that are never compared, which phoneops did not write and takes to be right, at most 100.
     #[serde(default)]
     pub assumed: Vec<String>,
     /// How many of them there are.
     #[serde(default)]
     pub assumed_count: usize,
-    /// Items it does not have, which is no fault, at most [`LIST_LIMIT`].
+    /// Items it does not have, which is no fault, at most 100.
     #[serde(default)]
     pub not_applicable: Vec<NotApplicableView>,
     /// How many items it does not have.
@@ -104,10 +106,10 @@ pub struct PhoneView {
     pub proven: usize,
     /// How many items it is to have, without those that are not applicable.
     pub managed: usize,
-    /// Items that are not put right any more because somebody else keeps changing them, at most [`LIST_LIMIT`].
+    /// Items that are not put right any more because somebody else keeps changing them, at most 100.
     #[serde(default)]
     pub tug_of_war: Vec<TugView>,
-    /// Items that a rule of `policy.ignore` leaves alone, at most [`LIST_LIMIT`].
+    /// Items that a rule of `policy.ignore` leaves alone, at most 100.
     #[serde(default)]
     pub ignored: Vec<IgnoredView>,
     /// How many items such rules leave alone.
@@ -130,7 +132,7 @@ pub struct PhoneView {
 pub const LIST_LIMIT: usize = 100;
 
 /// Why a phone waits. `InCall` has no times (promise 10).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PendingView {
     /// The reason.
     pub reason: PendingReason,
@@ -141,7 +143,7 @@ pub struct PendingView {
 }
 
 /// One item that differs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftView {
     /// Name.
@@ -161,7 +163,7 @@ pub struct DriftView {
 }
 
 /// One item that is not put right any more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TugView {
     /// Name.
@@ -177,7 +179,7 @@ pub struct TugView {
 }
 
 /// One item that a rule of `policy.ignore` leaves alone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IgnoredView {
     /// Name.
@@ -193,7 +195,7 @@ pub struct IgnoredView {
 }
 
 /// One item that the phone does not have.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NotApplicableView {
     /// Name.
     pub item: String,
@@ -204,7 +206,7 @@ pub struct NotApplicableView {
 }
 
 /// One item that the phone refused.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RefusedView {
     /// Name.
     pub item: String,

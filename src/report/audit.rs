@@ -1,11 +1,6 @@
 //! The routes to the audit log: a page of it, and whether it is sound.
 
-use axum::{
-    Json,
-    extract::State as Shared,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State as Shared, http::StatusCode};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +10,7 @@ use super::{
     parameters::{self, Parameters},
     problem::Problem,
 };
-use crate::fleet::audit::{AUDIT_LIMIT, AuditQuery};
+use crate::fleet::audit::{AUDIT_LIMIT, AuditPage, AuditQuery, AuditVerdict};
 
 /// Which acts.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -36,16 +31,16 @@ pub(super) struct Which {
 pub(super) async fn page(
     Shared(fleet): Shared<Fleet>,
     Parameters(Which { since, limit, after }): Parameters<Which>,
-) -> Result<Response, Problem> {
+) -> Result<Json<AuditPage>, Problem> {
     let since = parameters::time("since", since.as_deref())?;
     let after = after.map(|after| after.parse().map_err(|_| parameters::no_page())).transpose()?;
     let limit = Some(parameters::limit(limit.as_deref(), AUDIT_LIMIT, AUDIT_LIMIT)?);
     let query = AuditQuery { since, after, limit };
-    off_the_threads(move || fleet.audit(&query)).await.map(|page| Json(page).into_response())
+    off_the_threads(move || fleet.audit(&query)).await.map(Json)
 }
 
-pub(super) async fn verify(Shared(fleet): Shared<Fleet>) -> Result<Response, Problem> {
-    off_the_threads(move || fleet.verify_audit()).await.map(|verdict| Json(verdict).into_response())
+pub(super) async fn verify(Shared(fleet): Shared<Fleet>) -> Result<Json<AuditVerdict>, Problem> {
+    off_the_threads(move || fleet.verify_audit()).await.map(Json)
 }
 
 async fn off_the_threads<T: Send + 'static>(

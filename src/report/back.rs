@@ -1,11 +1,6 @@
 //! `GET /api/v1/back`: which phones have come back from a storm or an absence, and which have not.
 
-use axum::{
-    Json,
-    extract::State as Shared,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State as Shared, http::StatusCode};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,7 +11,10 @@ use super::{
     problem::Problem,
     undo::site_name,
 };
-use crate::fleet::paging::{LINES, List};
+use crate::fleet::{
+    paging::{LINES, List},
+    recovery::BackView,
+};
 
 /// What is asked.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -38,11 +36,11 @@ pub(super) struct Which {
 pub(super) async fn back(
     Shared(fleet): Shared<Fleet>,
     Parameters(Which { site, since, limit, after }): Parameters<Which>,
-) -> Result<Response, Problem> {
+) -> Result<Json<BackView>, Problem> {
     let since = parameters::time("since", since.as_deref())?;
     let part = parameters::part(List::Missing, limit.as_deref(), after.as_deref(), LINES)?;
     match fleet.back(site_name(site.as_deref()).as_ref(), since, &part) {
-        Ok(view) => Ok(Json(view).into_response()),
+        Ok(view) => Ok(Json(view)),
         Err(error) => Err(Problem::new(StatusCode::NOT_FOUND, "nothing-happened", error.to_string())),
     }
 }

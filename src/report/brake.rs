@@ -1,27 +1,26 @@
 //! The routes of the brake. It is the one act that is taken while the store is away: it holds at once, and the answer
 //! says whether it is stored.
 
-use std::sync::Arc;
-
-use axum::{
-    Extension, Json,
-    body::Bytes,
-    extract::State as Shared,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{Extension, Json, extract::State as Shared, http::StatusCode};
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FleetAccess, access::Actor, act, api::Fleet, problem::Problem};
+use super::{
+    access::Actor,
+    act::{self, Wished},
+    api::Fleet,
+    problem::Problem,
+};
 use crate::{
     fleet::brake::{Brake, BrakeError, Scope},
     spec::{Labels, SiteName},
 };
 
 /// Which phones, in the body of a request: all, those of a site, or those with labels.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "BrakeWish")]
 pub struct Wish {
     /// All phones.
     pub all: bool,
@@ -58,14 +57,14 @@ pub(super) fn labels(selector: &str) -> Result<Labels, Problem> {
 }
 
 /// All brakes that hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BrakeList {
     /// The oldest first.
     pub brakes: Vec<Brake>,
 }
 
 /// What became of setting a brake.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BrakeSet {
     /// The brake as it holds.
     pub brake: Brake,
@@ -76,7 +75,7 @@ pub struct BrakeSet {
 }
 
 /// What became of releasing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BrakesReleased {
     /// Those that are released.
     pub released: Vec<Brake>,
@@ -84,19 +83,20 @@ pub struct BrakesReleased {
     pub stored: bool,
 }
 
-const FORM: &str = "{\"all\": true} or {\"site\": \"…\"} or {\"selector\": \"key=value\"}, with \"for\": \"2h\" and \
-                    \"reason\": \"…\"";
+impl act::Wish for Wish {
+    const FORM: &str = "{\"reason\": \"…\"} with one of \"all\": true, \"site\": \"…\" and \"selector\": \"key=value\"; to set a \
+                        brake also with \"for\": \"2h\"";
+}
 
-pub(super) async fn list(Shared(fleet): Shared<Fleet>) -> Response {
-    Json(BrakeList { brakes: fleet.brakes() }).into_response()
+pub(super) async fn list(Shared(fleet): Shared<Fleet>) -> Json<BrakeList> {
+    Json(BrakeList { brakes: fleet.brakes() })
 }
 
 pub(super) async fn set(
-    Shared(fleet): Shared<Arc<dyn FleetAccess>>,
+    Shared(fleet): Shared<Fleet>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let wish: Wish = act::wish(&body, FORM)?;
+    Wished(wish): Wished<Wish>,
+) -> Result<Json<BrakeSet>, Problem> {
     let by = act::by(&actor, &wish.reason)?;
     let scope = wish.scope()?.ok_or_else(|| Problem::bad_request("scope", "name one of all, site and selector"))?;
     let length: Option<SignedDuration> = wish.length.as_deref().and_then(|length| length.parse().ok());
@@ -104,7 +104,7 @@ pub(super) async fn set(
     match fleet.brake(scope, length, &by) {
         Ok(braked) => {
             let stored = fleet.kept().await;
-            Ok(Json(BrakeSet { brake: braked.brake, phones: braked.phones, stored }).into_response())
+            Ok(Json(BrakeSet { brake: braked.brake, phones: braked.phones, stored }))
         }
         Err(error @ BrakeError::Length) => Err(Problem::bad_request("for", error.to_string())),
         Err(error @ BrakeError::TooMany) => Err(Problem::new(StatusCode::CONFLICT, "too-many", error.to_string())),
@@ -113,18 +113,17 @@ pub(super) async fn set(
 }
 
 pub(super) async fn release(
-    Shared(fleet): Shared<Arc<dyn FleetAccess>>,
+    Shared(fleet): Shared<Fleet>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let wish: Wish = act::wish(&body, "{\"reason\": \"…\"}, and a scope where only one brake is meant")?;
+    Wished(wish): Wished<Wish>,
+) -> Result<Json<BrakesReleased>, Problem> {
     let by = act::by(&actor, &wish.reason)?;
     if wish.length.is_some() {
         return Err(Problem::bad_request("for", "a release has no `for`"));
     }
     let released = fleet.release_brakes(wish.scope()?.as_ref(), &by);
     let stored = fleet.kept().await;
-    Ok(Json(BrakesReleased { released, stored }).into_response())
+    Ok(Json(BrakesReleased { released, stored }))
 }
 
 #[cfg(test)]

@@ -33,13 +33,19 @@ use axum::{
     },
 };
 use futures_util::{Stream, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, broadcast},
     time::{MissedTickBehavior, interval},
 };
 
-use super::{api::Fleet, problem::Problem};
+use super::{
+    api::Fleet,
+    openapi::{About, Answers, Operation, Routes},
+    problem::Problem,
+};
 use crate::{
     fleet::{
         survey::Sign,
@@ -61,7 +67,8 @@ const PACE: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The fleet as it is, and what is not as it was.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "FleetChange")]
 pub struct Change {
     /// The newest revision that was taken over as a whole.
     pub revision: Option<String>,
@@ -71,14 +78,14 @@ pub struct Change {
     pub pending: BTreeMap<PendingReason, usize>,
     /// What stands above everything else.
     pub notes: Vec<String>,
-    /// Phones that are not as they were, at most [`LIST_LIMIT`].
+    /// Phones that are not as they were, at most 100.
     pub phones: Vec<ChangedPhone>,
     /// Phones beyond those.
     pub more: usize,
 }
 
 /// A phone that is not as it was.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ChangedPhone {
     /// The name of its document.
     pub name: Option<String>,
@@ -228,7 +235,35 @@ struct Open {
     _place: OwnedSemaphorePermit,
 }
 
-pub(super) async fn events(Shared(events): Shared<Arc<Events>>) -> Result<Response, Problem> {
+/// The route.
+pub(super) fn routes() -> Routes<Arc<Events>> {
+    Routes::new().read(PATH, About("watchEvents", "Changes as they come, as server-sent events."), events)
+}
+
+/// A stream as an answer.
+pub(super) struct Streamed(Open);
+
+impl IntoResponse for Streamed {
+    fn into_response(self) -> Response {
+        Sse::new(told(self.0)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+    }
+}
+
+impl Answers for Streamed {
+    fn describe(operation: &mut Operation) {
+        let change = operation.named::<Change>();
+        let what = "`hello` once at the beginning, without phones; `change` at most once a second; both with this as their data. \
+                    `missed` without data, when the stream was too slow for what came.";
+        operation.answer(
+            200,
+            what,
+            "text/event-stream",
+            &json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": change }),
+        );
+    }
+}
+
+pub(super) async fn events(Shared(events): Shared<Arc<Events>>) -> Result<Streamed, Problem> {
     let Ok(place) = Arc::clone(&events.places).try_acquire_owned() else {
         events.fleet.bound_hit("event-streams");
         let message = format!("{STREAMS} streams of events are open, and that is the most; try again later");
@@ -238,8 +273,7 @@ pub(super) async fn events(Shared(events): Shared<Arc<Events>>) -> Result<Respon
     let (hello, receiver) = tokio::task::spawn_blocking(move || opened.open())
         .await
         .map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "events-away", "no events can be told now"))?;
-    let open = Open { hello: Some(hello), receiver, events, _place: place };
-    Ok(Sse::new(told(open)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    Ok(Streamed(Open { hello: Some(hello), receiver, events, _place: place }))
 }
 
 fn told(open: Open) -> impl Stream<Item = Result<Event, Infallible>> {

@@ -4,16 +4,12 @@ use axum::{
     Json,
     extract::{Path, State as Shared},
     http::StatusCode,
-    response::{IntoResponse, Response},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{
-    api::{Fleet, no_phone},
-    parameters::Parameters,
-    problem::Problem,
-};
+use super::{api::Fleet, parameters::Parameters, phones::no_phone, problem::Problem};
+use crate::fleet::explain::Explanation;
 
 /// Which item.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -27,9 +23,9 @@ pub(super) async fn explain(
     Shared(fleet): Shared<Fleet>,
     Path(id): Path<String>,
     Parameters(Which { item }): Parameters<Which>,
-) -> Result<Response, Problem> {
+) -> Result<Json<Explanation>, Problem> {
     match fleet.explain(&id, item.as_deref()) {
-        Some(explanation) => Ok(Json(explanation).into_response()),
+        Some(explanation) => Ok(Json(explanation)),
         None if fleet.phone(&id).is_some() => {
             let message = "no document declares this phone, so there is nothing to explain";
             Err(Problem::new(StatusCode::CONFLICT, "undeclared", message))

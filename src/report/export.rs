@@ -4,21 +4,24 @@ use axum::{
     Json,
     extract::{Path, State as Shared},
     http::StatusCode,
-    response::{IntoResponse, Response},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    api::{Fleet, no_phone},
+    api::Fleet,
     parameters::{self, Parameters},
+    phones::no_phone,
     problem::Problem,
 };
-use crate::fleet::{export::NoExport, view::PAGE_LIMIT};
+use crate::fleet::{
+    export::{Export, ExportPage, NoExport},
+    view::PAGE_LIMIT,
+};
 
-pub(super) async fn of_phone(Shared(fleet): Shared<Fleet>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn of_phone(Shared(fleet): Shared<Fleet>, Path(id): Path<String>) -> Result<Json<Export>, Problem> {
     match fleet.export(&id) {
-        Ok(export) => Ok(Json(export).into_response()),
+        Ok(export) => Ok(Json(export)),
         Err(NoExport::NotFound) => Err(no_phone()),
         Err(why) => Err(Problem::new(StatusCode::CONFLICT, "no-export", why.to_string())),
     }
@@ -41,8 +44,8 @@ pub(super) struct Which {
 pub(super) async fn of_all(
     Shared(fleet): Shared<Fleet>,
     Parameters(Which { site, limit, after }): Parameters<Which>,
-) -> Result<Response, Problem> {
+) -> Result<Json<ExportPage>, Problem> {
     let limit = parameters::limit(limit.as_deref(), PAGE_LIMIT, PAGE_LIMIT)?;
     let after = parameters::after_phone(after)?;
-    Ok(Json(fleet.exports(site.as_deref(), after.as_deref(), limit)).into_response())
+    Ok(Json(fleet.exports(site.as_deref(), after.as_deref(), limit)))
 }

@@ -1,25 +1,25 @@
 //! The routes of the gate.
 
-use std::sync::Arc;
-
-use axum::{
-    Extension, Json,
-    body::Bytes,
-    extract::State as Shared,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{Extension, Json, extract::State as Shared, http::StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FleetAccess, access::Actor, act, api::Fleet, problem::Problem};
+use super::{
+    FleetAccess,
+    access::Actor,
+    act::{self, Wished},
+    api::Fleet,
+    problem::Problem,
+};
 use crate::{
-    fleet::gate::{Approved, GateError},
+    fleet::gate::{Approved, GateError, view::GateView},
     spec::SiteName,
 };
 
 /// What is to be approved or rejected, in the body of a request.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "GateWish")]
 pub struct Wish {
     /// The revision as `GET /api/v1/gate` names it, or its first characters.
     pub revision: String,
@@ -33,18 +33,19 @@ pub struct Wish {
     pub reason: String,
 }
 
-const FORM: &str = "{\"revision\": \"…\", \"reason\": \"…\"}, with \"digest\" and \"site\" where they are meant";
+impl act::Wish for Wish {
+    const FORM: &str = "{\"revision\": \"…\", \"reason\": \"…\"}, with \"digest\" and \"site\" where they are meant";
+}
 
-pub(super) async fn show(Shared(fleet): Shared<Fleet>) -> Response {
-    Json(fleet.gate()).into_response()
+pub(super) async fn show(Shared(fleet): Shared<Fleet>) -> Json<GateView> {
+    Json(fleet.gate())
 }
 
 pub(super) async fn approve(
-    Shared(fleet): Shared<Arc<dyn FleetAccess>>,
+    Shared(fleet): Shared<Fleet>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let wish: Wish = act::wish(&body, FORM)?;
+    Wished(wish): Wished<Wish>,
+) -> Result<Json<Approved>, Problem> {
     let by = act::admit(&*fleet, &actor, &wish.reason)?;
     let site = wish.site.as_deref().map(SiteName::new);
     let done = fleet.approve(&wish.revision, wish.digest.as_deref(), site.as_ref(), &by);
@@ -52,11 +53,10 @@ pub(super) async fn approve(
 }
 
 pub(super) async fn reject(
-    Shared(fleet): Shared<Arc<dyn FleetAccess>>,
+    Shared(fleet): Shared<Fleet>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let wish: Wish = act::wish(&body, FORM)?;
+    Wished(wish): Wished<Wish>,
+) -> Result<Json<Approved>, Problem> {
     let by = act::admit(&*fleet, &actor, &wish.reason)?;
     if wish.site.is_some() {
         return Err(Problem::bad_request("site", "a revision is rejected as a whole"));
@@ -65,9 +65,9 @@ pub(super) async fn reject(
     answer(&*fleet, done).await
 }
 
-async fn answer(fleet: &dyn FleetAccess, done: Result<Approved, GateError>) -> Result<Response, Problem> {
+async fn answer(fleet: &dyn FleetAccess, done: Result<Approved, GateError>) -> Result<Json<Approved>, Problem> {
     match done {
-        Ok(done) => Ok(Json(act::kept(fleet, done).await?).into_response()),
+        Ok(done) => act::kept(fleet, done).await.map(Json),
         Err(error) => {
             let (status, code) = match &error {
                 GateError::Nothing | GateError::Another { .. } | GateError::NoSuchSite(_) => {

@@ -1,11 +1,6 @@
 //! The route to the history: parameters in, a page out.
 
-use axum::{
-    Json,
-    extract::State as Shared,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State as Shared, http::StatusCode};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +10,7 @@ use super::{
     parameters::{self, Parameters},
     problem::Problem,
 };
-use crate::fleet::history::{HISTORY_LIMIT, HistoryQuery};
+use crate::fleet::history::{HISTORY_LIMIT, HistoryPage, HistoryQuery};
 
 /// Changes of one page for those who say nothing.
 const USUAL: usize = 100;
@@ -56,11 +51,11 @@ impl Which {
 pub(super) async fn history(
     Shared(fleet): Shared<Fleet>,
     Parameters(which): Parameters<Which>,
-) -> Result<Response, Problem> {
+) -> Result<Json<HistoryPage>, Problem> {
     let query = which.query()?;
     let away = |message: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "history-away", message);
     let page = tokio::task::spawn_blocking(move || fleet.history(&query))
         .await
         .map_err(|_| away("the history cannot be read".to_owned()))?;
-    page.map(|page| Json(page).into_response()).map_err(away)
+    page.map(Json).map_err(away)
 }

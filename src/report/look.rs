@@ -1,26 +1,27 @@
 //! `POST /api/v1/phones/{name-or-mac}/look`: a person has a phone read, and not written in that session.
 
 use axum::{
-    Extension, Json,
-    body::Bytes,
+    Extension,
     extract::{Path, State as Shared},
     http::StatusCode,
-    response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     ContactAnswer,
     access::Actor,
-    act,
-    api::{Fleet, no_phone},
+    act::{self, Accepted, Wished},
+    api::Fleet,
+    phones::no_phone,
     problem::Problem,
 };
 
 /// The body of the request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "LookWish")]
 pub struct Wish {
     /// Whether all that the phone has is read, and not only what is managed; also of phones that no document declares.
     #[serde(default)]
@@ -29,8 +30,12 @@ pub struct Wish {
     pub reason: String,
 }
 
+impl act::Wish for Wish {
+    const FORM: &str = "{\"reason\": \"…\"}, and \"all\": true where all items are meant";
+}
+
 /// The answer: a read that is newer than `asked` is the one that was wished for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Looked {
     /// When the wish was taken.
     pub asked: Timestamp,
@@ -42,17 +47,13 @@ pub(super) async fn look(
     Shared(fleet): Shared<Fleet>,
     Path(id): Path<String>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let wish: Wish = act::wish(&body, "{\"reason\": \"…\"}, and \"all\": true where all items are meant")?;
+    Wished(wish): Wished<Wish>,
+) -> Result<Accepted<Looked>, Problem> {
     let by = act::admit(&*fleet, &actor, &wish.reason)?;
     let asked = Timestamp::now();
     match act::kept(&*fleet, fleet.look(&id, wish.all, &by)).await? {
         ContactAnswer::CannotBeReached { why } => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-reached", why)),
         ContactAnswer::NotFound => Err(no_phone()),
-        other => {
-            let looked = Looked { asked, result: other.as_str().to_owned() };
-            Ok((StatusCode::ACCEPTED, Json(looked)).into_response())
-        }
+        other => Ok(Accepted(Looked { asked, result: other.as_str().to_owned() })),
     }
 }

@@ -1,7 +1,9 @@
 //! Edges out: the API and the metrics.
 //!
 //! - [`FleetAccess`]: what the API asks of the running service
-//! - [`api`]: the routes of the status server, as an axum router
+//! - [`api`]: what the status server serves; `routes`: the table of all routes; [`openapi`]: their description, made of the same table
+//! - [`phones`]: the routes of phones; [`contact`]: those that have one call or restart; [`service`]: those of the service
+//!   as a whole
 //! - [`plan`]: its route to what documents would change; `explain`: its route to where values come from
 //! - [`look`]: the route that has a phone read; `export`: those to documents out of what phones have
 //! - [`history`]: its route to the history
@@ -19,6 +21,7 @@
 //! - [`back`]: the route that tells who has come back after an outage
 //! - [`alert`]: the routes of alerts, and of what decides over emergency calls
 //! - [`wire_log`]: the routes that have a phone recorded for support
+//! - [`sites`], [`profiles`], [`revisions`]: how the phones of each are; [`standing`]: what these routes share
 //! - [`web`]: the web page; [`events`]: its changes, and those of the API, as they come
 //! - [`alerts`]: alerts told to people elsewhere
 //! - [`commit_status`]: how far a commit is, told to its forge
@@ -30,6 +33,7 @@
 use std::pin::Pin;
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::kube::share::Share;
@@ -47,6 +51,7 @@ use crate::{
         leftovers::Leftovers,
         paging::Part,
         preview::PlanView,
+        profiles::ProfileStanding,
         progress::{CommitProgress, CommitState},
         recovery::{BackView, NothingHappened},
         release::DismissAnswer,
@@ -74,6 +79,7 @@ pub mod audit;
 pub mod back;
 pub mod brake;
 pub mod commit_status;
+pub mod contact;
 pub mod events;
 mod explain;
 mod export;
@@ -82,15 +88,23 @@ pub mod history;
 pub mod kube;
 pub mod look;
 pub mod metrics;
+pub mod openapi;
 pub mod outgoing;
 mod parameters;
+pub mod phones;
 pub mod plan;
 pub mod problem;
+pub mod profiles;
 pub mod release;
 pub mod retry;
+pub mod revisions;
+mod routes;
 pub mod server;
+pub mod service;
+pub mod sites;
 pub mod socket;
 pub mod standby;
+pub mod standing;
 pub mod tokens;
 pub mod undo;
 pub mod web;
@@ -133,6 +147,8 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn record(&self, id: &str, length: SignedDuration, by: &By) -> Result<Recording, WireLogError>;
     /// Ends the recording of a phone; `None` when there is none.
     fn end_recording(&self, id: &str, by: &By) -> Option<Recording>;
+    /// The profiles of the newest documents, and how their phones are.
+    fn profiles(&self) -> Vec<ProfileStanding>;
     /// All phones at a glance.
     fn survey(&self) -> Survey;
     /// What streams of events tell of each phone.
@@ -277,7 +293,7 @@ impl ContactAnswer {
 }
 
 /// One session of a phone, as people see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SessionView {
     /// When it ended.
     pub at: Timestamp,
@@ -312,7 +328,7 @@ pub enum Retry {
 }
 
 /// Whether the service can do its work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Readiness {
     /// Whether it can.
     pub ready: bool,
@@ -321,7 +337,7 @@ pub struct Readiness {
 }
 
 /// What calls in although nobody wants it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Undeclared {
     /// Phones that no document declares, the newest caller first.
     pub phones: Vec<PhoneView>,
@@ -333,7 +349,7 @@ pub struct Undeclared {
 }
 
 /// TLS handshakes of one address that failed for one cause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FailedHandshake {
     /// The address they came from.

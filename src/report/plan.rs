@@ -1,18 +1,24 @@
 //! `POST /api/v1/plan`: what documents would change. It changes nothing, so that it needs no more than the right to read.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Json,
     body::to_bytes,
-    extract::{Request, State as Shared},
+    extract::{FromRequest, Request, State as Shared},
     http::StatusCode,
-    response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::{act, api::Fleet, problem::Problem};
+use super::{
+    act::Wish,
+    api::Fleet,
+    openapi::{Operation, Takes},
+    problem::Problem,
+};
+use crate::fleet::preview::PlanView;
 
 /// The path of the route.
 pub const PATH: &str = "/api/v1/plan";
@@ -26,7 +32,7 @@ static WAITING: Semaphore = Semaphore::const_new(8);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Documents that are to be planned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Documents {
     /// All files of the source.
@@ -37,7 +43,7 @@ pub struct Documents {
 }
 
 /// One file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
     /// Its path from the root of the source.
@@ -46,8 +52,28 @@ pub struct Document {
     pub text: String,
 }
 
+impl Wish for Documents {
+    const FORM: &str = "{\"files\": [{\"path\": \"…\", \"text\": \"…\"}]}";
+}
+
 /// No body is read before it is its turn: many of that size would be too much.
-pub(super) async fn plan(Shared(fleet): Shared<Fleet>, request: Request) -> Result<Response, Problem> {
+pub(super) struct Unread(Request);
+
+impl<S: Sync> FromRequest<S> for Unread {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(request))
+    }
+}
+
+impl Takes for Unread {
+    fn describe(operation: &mut Operation) {
+        operation.takes::<Documents>();
+    }
+}
+
+pub(super) async fn plan(Shared(fleet): Shared<Fleet>, Unread(request): Unread) -> Result<Json<PlanView>, Problem> {
     let Ok(_place) = WAITING.try_acquire() else {
         fleet.bound_hit("plans");
         let message = "as many plans wait as may; ask again in a minute";
@@ -60,10 +86,10 @@ pub(super) async fn plan(Shared(fleet): Shared<Fleet>, request: Request) -> Resu
     let body = timeout(PATIENCE, to_bytes(request.into_body(), BODY_LIMIT));
     let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "body", "the documents did not arrive in time");
     let body = body.await.map_err(late)?.map_err(unread)?;
-    let documents: Documents = act::wish(&body, "{\"files\": [{\"path\": \"…\", \"text\": \"…\"}]}")?;
+    let documents = Documents::read(&body)?;
     drop(body);
     let broken = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "plan", "the plan could not be made");
     let planning = Arc::clone(&fleet);
     let plan = tokio::task::spawn_blocking(move || planning.plan(documents)).await.map_err(broken)?;
-    Ok(Json(plan).into_response())
+    Ok(Json(plan))
 }

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An answer that says no.
@@ -22,15 +23,15 @@ pub struct Problem {
     pub next: Option<Timestamp>,
 }
 
-/// The body of a [`Problem`], as clients read it back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What is answered in place of what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorBody {
     /// The error.
     pub error: ErrorText,
 }
 
 /// What is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorText {
     /// A stable word.
     pub code: String,

@@ -2,18 +2,18 @@
 
 use axum::{
     Extension, Json,
-    body::Bytes,
     extract::{Path, State as Shared},
     http::StatusCode,
-    response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     access::Actor,
-    act,
-    api::{Fleet, no_phone},
+    act::{self, Accepted, Reasoned, Wished},
+    api::Fleet,
+    phones::no_phone,
     problem::Problem,
     retry::words,
 };
@@ -31,7 +31,7 @@ pub enum Release {
 }
 
 /// The answer to a wish that is taken up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Released {
     /// `Queued`, `AlreadyUnderWay`, `RateLimited` or `CannotBeReached`; then it is done when the phone calls by itself.
     pub contact: String,
@@ -45,28 +45,42 @@ pub(super) async fn release(
     Shared(fleet): Shared<Fleet>,
     Path(id): Path<String>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let by = act::reasoned(&*fleet, &actor, &body)?;
+    Wished(Reasoned { reason }): Wished<Reasoned>,
+) -> Result<Accepted<Released>, Problem> {
+    let by = act::admit(&*fleet, &actor, &reason)?;
     match act::kept(&*fleet, fleet.release(&id, &by)).await? {
         Release::Taken(contact) => {
             let (contact, at, why) = words(contact);
-            Ok((StatusCode::ACCEPTED, Json(Released { contact: contact.to_owned(), at, why })).into_response())
+            Ok(Accepted(Released { contact: contact.to_owned(), at, why }))
         }
         Release::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, "not-released", why)),
         Release::NotFound => Err(no_phone()),
     }
 }
 
+/// What becomes of an Abandoned phone that is dismissed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub enum DismissResult {
+    /// It is forgotten.
+    Dismissed,
+}
+
+/// The answer to that wish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Dismissed {
+    /// What becomes of it.
+    pub result: DismissResult,
+}
+
 pub(super) async fn dismiss(
     Shared(fleet): Shared<Fleet>,
     Path(id): Path<String>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let by = act::reasoned(&*fleet, &actor, &body)?;
+    Wished(Reasoned { reason }): Wished<Reasoned>,
+) -> Result<Json<Dismissed>, Problem> {
+    let by = act::admit(&*fleet, &actor, &reason)?;
     match act::kept(&*fleet, fleet.dismiss(&id, &by)).await? {
-        DismissAnswer::Done => Ok(Json(serde_json::json!({ "result": "Dismissed" })).into_response()),
+        DismissAnswer::Done => Ok(Json(Dismissed { result: DismissResult::Dismissed })),
         DismissAnswer::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, "not-dismissed", why)),
         DismissAnswer::NotFound => Err(no_phone()),
     }

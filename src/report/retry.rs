@@ -1,23 +1,28 @@
 //! `POST /api/v1/phones/{name-or-mac}/retry`: a person has refused items of a phone tried again, and on request all that
 //! is never compared.
 
-use std::sync::Arc;
-
 use axum::{
-    Extension, Json,
-    body::Bytes,
+    Extension,
     extract::{Path, State as Shared},
     http::StatusCode,
-    response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ContactAnswer, FleetAccess, Retry, access::Actor, act, api::no_phone, problem::Problem};
+use super::{
+    ContactAnswer, Retry,
+    access::Actor,
+    act::{self, Accepted, Wished},
+    api::Fleet,
+    phones::no_phone,
+    problem::Problem,
+};
 
 /// The body of the request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RetryWish")]
 pub struct Wish {
     /// Whether everything that is never compared is written again, passwords included.
     #[serde(default)]
@@ -26,8 +31,12 @@ pub struct Wish {
     pub reason: String,
 }
 
+impl act::Wish for Wish {
+    const FORM: &str = "{\"reason\": \"…\"}, and \"secrets\": true where passwords are meant too";
+}
+
 /// The answer to a wish that is taken up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Retried {
     /// Refused items, and items held in a tug of war, that are tried again.
     pub refusals: usize,
@@ -42,18 +51,16 @@ pub struct Retried {
 }
 
 pub(super) async fn retry(
-    Shared(fleet): Shared<Arc<dyn FleetAccess>>,
+    Shared(fleet): Shared<Fleet>,
     Path(id): Path<String>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let wish: Wish = act::wish(&body, "{\"reason\": \"…\"}, and \"secrets\": true where passwords are meant too")?;
+    Wished(wish): Wished<Wish>,
+) -> Result<Accepted<Retried>, Problem> {
     let by = act::admit(&*fleet, &actor, &wish.reason)?;
     match act::kept(&*fleet, fleet.retry(&id, wish.secrets, &by)).await? {
         Some(Retry::Taken { refusals, secrets, contact }) => {
             let (contact, at, why) = words(contact);
-            let retried = Retried { refusals, secrets, contact: contact.to_owned(), at, why };
-            Ok((StatusCode::ACCEPTED, Json(retried)).into_response())
+            Ok(Accepted(Retried { refusals, secrets, contact: contact.to_owned(), at, why }))
         }
         Some(Retry::Undeclared) => {
             let message = "no document declares this phone, so nothing is written to it";

@@ -1,27 +1,19 @@
 //! The routes of undo and of leftovers.
 
-use std::sync::Arc;
-
-use axum::{
-    Extension, Json,
-    body::Bytes,
-    extract::State as Shared,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{Extension, Json, extract::State as Shared, http::StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FleetAccess,
     access::Actor,
-    act,
+    act::{self, Wished},
     api::Fleet,
     parameters::{OfSite, Parameters},
     problem::Problem,
 };
 use crate::{
     fleet::{
+        leftovers::Leftovers,
         paging::List,
         undo::{Undo, UndoError},
     },
@@ -39,8 +31,9 @@ pub(super) struct Which {
 }
 
 /// The body of a request to undo a revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "UndoWish")]
 pub struct Wish {
     /// The revision, or its first characters.
     pub revision: String,
@@ -52,8 +45,9 @@ pub struct Wish {
 }
 
 /// The body of a request to drop leftovers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DropWish")]
 pub struct Drop {
     /// Of this site; none = all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,10 +57,18 @@ pub struct Drop {
 }
 
 /// The answer to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Dropped {
     /// Leftovers that are forgotten, an item of a phone each.
     pub dropped: usize,
+}
+
+impl act::Wish for Wish {
+    const FORM: &str = "{\"revision\": \"…\", \"reason\": \"…\"}, with \"site\" where one is meant";
+}
+
+impl act::Wish for Drop {
+    const FORM: &str = "{\"reason\": \"…\"}, with \"site\" where one is meant";
 }
 
 pub(super) fn site_name(site: Option<&str>) -> Option<SiteName> {
@@ -76,24 +78,22 @@ pub(super) fn site_name(site: Option<&str>) -> Option<SiteName> {
 pub(super) async fn dry_run(
     Shared(fleet): Shared<Fleet>,
     Parameters(Which { revision, site }): Parameters<Which>,
-) -> Result<Response, Problem> {
+) -> Result<Json<Undo>, Problem> {
     answer(fleet.undo(&revision, site_name(site.as_deref()).as_ref(), None))
 }
 
 pub(super) async fn undo(
-    Shared(fleet): Shared<Arc<dyn FleetAccess>>,
+    Shared(fleet): Shared<Fleet>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let form = "{\"revision\": \"…\", \"reason\": \"…\"}, with \"site\" where one is meant";
-    let Wish { revision, site, reason } = act::wish(&body, form)?;
+    Wished(Wish { revision, site, reason }): Wished<Wish>,
+) -> Result<Json<Undo>, Problem> {
     let by = act::admit(&*fleet, &actor, &reason)?;
     let done = fleet.undo(&revision, site_name(site.as_deref()).as_ref(), Some(&by));
     answer(act::kept(&*fleet, done).await?)
 }
 
-fn answer(done: Result<Undo, UndoError>) -> Result<Response, Problem> {
-    done.map(|undo| Json(undo).into_response()).map_err(|error| {
+fn answer(done: Result<Undo, UndoError>) -> Result<Json<Undo>, Problem> {
+    done.map(Json).map_err(|error| {
         let (status, code) = match &error {
             UndoError::Unknown(_) | UndoError::NotThere(..) => (StatusCode::NOT_FOUND, "no-such-revision"),
             UndoError::Ambiguous(..) => (StatusCode::CONFLICT, "ambiguous"),
@@ -105,18 +105,17 @@ fn answer(done: Result<Undo, UndoError>) -> Result<Response, Problem> {
 pub(super) async fn leftovers(
     Shared(fleet): Shared<Fleet>,
     Parameters(which): Parameters<OfSite>,
-) -> Result<Response, Problem> {
+) -> Result<Json<Leftovers>, Problem> {
     let part = which.part(List::Leftovers)?;
-    Ok(Json(fleet.leftovers(which.site().as_ref(), &part)).into_response())
+    Ok(Json(fleet.leftovers(which.site().as_ref(), &part)))
 }
 
 pub(super) async fn drop_leftovers(
-    Shared(fleet): Shared<Arc<dyn FleetAccess>>,
+    Shared(fleet): Shared<Fleet>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let Drop { site, reason } = act::wish(&body, "{\"reason\": \"…\"}, with \"site\" where one is meant")?;
+    Wished(Drop { site, reason }): Wished<Drop>,
+) -> Result<Json<Dropped>, Problem> {
     let by = act::admit(&*fleet, &actor, &reason)?;
     let dropped = fleet.drop_leftovers(site_name(site.as_deref()).as_ref(), &by);
-    Ok(Json(Dropped { dropped: act::kept(&*fleet, dropped).await? }).into_response())
+    Ok(Json(Dropped { dropped: act::kept(&*fleet, dropped).await? }))
 }

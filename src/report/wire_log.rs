@@ -1,23 +1,20 @@
 //! `/api/v1/wire-log`: what phones and the service say to each other, kept in files for support. Each recording is begun
 //! by a named person for a reason, and has an end.
 
-use std::sync::Arc;
-
 use axum::{
     Extension, Json,
-    body::Bytes,
     extract::{Path, State as Shared},
     http::StatusCode,
-    response::{IntoResponse, Response},
 };
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FleetAccess,
     access::Actor,
-    act::{self, Reasoned},
-    api::{Fleet, no_phone},
+    act::{self, Reasoned, Wished},
+    api::Fleet,
+    phones::no_phone,
     problem::Problem,
 };
 
@@ -29,8 +26,9 @@ pub const PHONES: usize = 16;
 pub const FILES: usize = 200;
 
 /// The body of the wish for a recording.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "WireLogWish")]
 pub struct Wish {
     /// For how long, such as `30m`.
     #[serde(rename = "for")]
@@ -39,8 +37,12 @@ pub struct Wish {
     pub reason: String,
 }
 
+impl act::Wish for Wish {
+    const FORM: &str = "{\"for\": \"30m\", \"reason\": \"…\"}";
+}
+
 /// One phone that is recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recording {
     /// The name of its document, else its MAC.
     pub phone: String,
@@ -66,9 +68,9 @@ impl Recording {
 }
 
 /// All phones that are recorded.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recordings {
-    /// By MAC; [`PHONES`] at most.
+    /// By MAC; 16 at most.
     pub recordings: Vec<Recording>,
 }
 
@@ -108,34 +110,32 @@ impl From<WireLogError> for Problem {
     }
 }
 
-pub(super) async fn list(Shared(fleet): Shared<Fleet>) -> Response {
-    Json(Recordings { recordings: fleet.recordings() }).into_response()
+pub(super) async fn list(Shared(fleet): Shared<Fleet>) -> Json<Recordings> {
+    Json(Recordings { recordings: fleet.recordings() })
 }
 
 pub(super) async fn record(
-    Shared(fleet): Shared<Arc<dyn FleetAccess>>,
+    Shared(fleet): Shared<Fleet>,
     Path(id): Path<String>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let wish: Wish = act::wish(&body, "{\"for\": \"30m\", \"reason\": \"…\"}")?;
+    Wished(wish): Wished<Wish>,
+) -> Result<Json<Recording>, Problem> {
     let by = act::admit(&*fleet, &actor, &wish.reason)?;
     let length = wish.length.parse();
     let length = length.map_err(|_| Problem::bad_request("for", "`for` says how long, such as 30m or 2h"))?;
     let recording = act::kept(&*fleet, fleet.record(&id, length, &by)).await??;
-    Ok(Json(recording).into_response())
+    Ok(Json(recording))
 }
 
 pub(super) async fn end(
-    Shared(fleet): Shared<Arc<dyn FleetAccess>>,
+    Shared(fleet): Shared<Fleet>,
     Path(id): Path<String>,
     Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let Reasoned { reason } = act::wish(&body, "{\"reason\": \"…\"}")?;
+    Wished(Reasoned { reason }): Wished<Reasoned>,
+) -> Result<Json<Recording>, Problem> {
     let by = act::by(&actor, &reason)?;
     match fleet.end_recording(&id, &by) {
-        Some(recording) => Ok(Json(recording).into_response()),
+        Some(recording) => Ok(Json(recording)),
         None => Err(Problem::new(StatusCode::NOT_FOUND, "not-recorded", "this phone is not recorded")),
     }
 }

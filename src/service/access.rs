@@ -19,6 +19,7 @@ use crate::{
         leftovers::Leftovers,
         paging::Part,
         preview::PlanView,
+        profiles::{ProfileStanding, ProfileTallies},
         progress::{CommitProgress, CommitState},
         recovery::{BackView, NothingHappened},
         release::{DismissAnswer, ReleaseAnswer},
@@ -212,6 +213,17 @@ impl FleetAccess for Access {
             from = self.shared.with_fleet(|fleet, now| fleet.survey(&mut survey, from.as_deref(), SLICE, now));
             if from.is_none() {
                 return survey;
+            }
+        }
+    }
+
+    fn profiles(&self) -> Vec<ProfileStanding> {
+        let mut tallies = ProfileTallies::default();
+        let mut from: Option<String> = None;
+        loop {
+            from = self.shared.with_fleet(|fleet, now| fleet.tally_profiles(&mut tallies, from.as_deref(), SLICE, now));
+            if from.is_none() {
+                return self.shared.with_fleet(|fleet, _| fleet.profiles(&tallies));
             }
         }
     }

@@ -35,6 +35,11 @@ impl Chain {
         self.merged.clone().unwrap_or_else(|| self.merge(model))
     }
 
+    /// The profiles, lowest first.
+    pub(super) fn profiles(&self) -> impl Iterator<Item = &PhoneProfile> {
+        self.profiles.iter().map(AsRef::as_ref)
+    }
+
     /// The layers, lowest first.
     pub(super) fn layers(&self) -> impl Iterator<Item = &Layer> {
         self.profiles.iter().map(|profile| &profile.layer)

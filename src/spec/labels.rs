@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 /// Labels, sorted by key, each key once; in one block, as each phone has its own few.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "BTreeMap<SmolStr, SmolStr>", into = "BTreeMap<SmolStr, SmolStr>")]
+#[schemars(with = "BTreeMap<String, String>")]
 pub struct Labels(Box<[(SmolStr, SmolStr)]>);
 
 impl Labels {

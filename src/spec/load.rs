@@ -19,6 +19,7 @@ use std::{
 };
 
 use super::{
+    chain::Profiles,
     code,
     known::Known,
     owner::Owners,
@@ -79,6 +80,7 @@ fn loaded(snapshot: &Snapshot, secrets: &dyn SecretReader, known: &Known, file_d
         catalogue_broken,
         elsewhere: BTreeSet::new(),
         own_files: None,
+        profiles: Profiles::default(),
         approved_phones: snapshot.commit.as_ref().and_then(|commit| commit.approved_phones),
     };
     let files = snapshot.files.iter().map(|file| file.path.clone()).collect();

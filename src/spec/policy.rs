@@ -3,13 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ignore::Ignore, pause::Pause, window::Window};
 use crate::wpi::ItemId;
 
 /// What phoneops does with a phone's differences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 pub enum Mode {
     /// Only tell; what one gets by saying nothing.
     #[default]

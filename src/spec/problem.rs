@@ -19,6 +19,12 @@ pub struct Place {
     pub span: (u32, u32),
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
 /// One problem of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -59,6 +65,6 @@ fn fit(message: &str) -> String {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.place.file, self.place.line, self.place.column, self.message)
+        write!(f, "{}: {}", self.place, self.message)
     }
 }

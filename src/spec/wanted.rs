@@ -16,14 +16,15 @@ use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use super::{
-    chain::Chain,
+    chain::{Chain, Profiles},
     desired::{Desired, DesiredItem},
     digest::digest,
     layer::{LayerItem, Merged},
     owner::{Owners, Voice},
     phone_config::PhoneConfig,
+    phone_profile::PhoneProfile,
     policy::Policy,
-    problem::Problem,
+    problem::{Place, Problem},
     read::{ignore::Ending, window},
     revision::Revision,
     secret_ref::SecretRef,
@@ -74,6 +75,7 @@ pub struct Wanted {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) owners: Owners,
     pub(super) phones: BTreeMap<DeviceId, Phone>,
+    pub(super) profiles: Profiles,
     pub(super) sites: BTreeMap<SiteName, SiteEntry>,
     pub(super) broken_files: BTreeSet<Arc<str>>,
     /// The same by voice, in order.
@@ -100,6 +102,34 @@ pub(super) struct Phone {
     pub(super) voice: Voice,
     /// Errors that have nothing to do with the model; if there are any, the phone is Invalid.
     pub(super) errors: Arc<[Problem]>,
+}
+
+/// A declared profile.
+#[derive(Debug, Clone, Copy)]
+pub struct Profile<'w, B> {
+    /// Its name.
+    pub name: &'w Arc<str>,
+    /// The site whose owner alone may build on it; `None` = all may.
+    pub owner: Option<&'w SiteName>,
+    /// Where its document stands.
+    pub place: &'w Place,
+    /// The names of the profiles it builds on, lowest first.
+    pub builds_on: B,
+    /// Its errors.
+    pub problems: &'w [Problem],
+}
+
+impl PhoneProfile {
+    /// As others see it, if anybody may build on it.
+    fn view(&self) -> Option<Profile<'_, impl Iterator<Item = &str>>> {
+        let owner = match &self.voice {
+            Voice::Central => None,
+            Voice::Owner(site) => Some(site),
+            Voice::Nobody => return None,
+        };
+        let builds_on = self.profiles.iter().map(|reference| &*reference.name);
+        Some(Profile { name: self.name.as_ref()?, owner, place: &self.name_place, builds_on, problems: &self.errors })
+    }
 }
 
 /// One declared site.
@@ -129,6 +159,17 @@ impl Wanted {
     /// Whether a document declares this device, with errors or without.
     pub fn declares(&self, device: &DeviceId) -> bool {
         self.phones.contains_key(device)
+    }
+
+    /// All declared profiles, also those that no phone builds on.
+    pub fn profiles(&self) -> impl Iterator<Item = Profile<'_, impl Iterator<Item = &str>>> {
+        self.profiles.iter().filter_map(|profile| profile.view())
+    }
+
+    /// The profiles below a phone, lowest first.
+    pub fn profiles_below(&self, device: &DeviceId) -> impl Iterator<Item = Profile<'_, impl Iterator<Item = &str>>> {
+        let chain = self.phones.get(device).map(|phone| &phone.chain);
+        chain.into_iter().flat_map(|chain| chain.profiles()).filter_map(PhoneProfile::view)
     }
 
     /// Whether a document declares this device, and another service serves it.

@@ -9,7 +9,7 @@ use phoneops::fleet::{
 use crate::api_service::{MadeUp, service};
 
 /// Every list, with a `continue` that is of another one.
-const LISTS: [(&str, &str); 9] = [
+const LISTS: [(&str, &str); 12] = [
     ("phones", "alerts:08:one"),
     ("export", "alerts:08:one"),
     ("undeclared", "n:00:1A:E8:00:00:01/desk"),
@@ -19,6 +19,9 @@ const LISTS: [(&str, &str); 9] = [
     ("back", "undeclared:a:b"),
     ("history", "alerts:08:one"),
     ("audit", "alerts:08:one"),
+    ("sites", "revisions:a:b"),
+    ("profiles", "sites:berlin"),
+    ("revisions", "sites:berlin"),
 ];
 
 fn alert(id: &str) -> Alert {

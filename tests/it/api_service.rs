@@ -23,6 +23,7 @@ use phoneops::{
         leftovers::Leftovers,
         paging::Part,
         preview::PlanView,
+        profiles::ProfileStanding,
         recovery::{BackView, NothingHappened},
         release::DismissAnswer,
         resume::NotRestored,
@@ -215,6 +216,10 @@ impl FleetAccess for MadeUp {
 
     fn survey(&self) -> Survey {
         Survey::default()
+    }
+
+    fn profiles(&self) -> Vec<ProfileStanding> {
+        Vec::new()
     }
 
     fn signs(&self) -> Vec<Sign> {

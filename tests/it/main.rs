@@ -11,6 +11,7 @@
 mod alertmanager;
 mod api_access;
 mod api_answers;
+mod api_description;
 mod api_pages;
 mod api_retry;
 mod api_service;
@@ -79,6 +80,7 @@ mod service_secret;
 mod service_secret_commands;
 mod service_secrets_changed;
 mod service_stage;
+mod service_standing;
 mod service_status;
 mod service_store_away;
 mod service_undo;

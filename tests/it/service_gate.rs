@@ -94,7 +94,7 @@ async fn what_waits_is_shown_and_goes_on_after_an_approval_with_a_name() {
     stage.end().await;
 }
 
-fn commit(remote: &Repository, documents: &str, message: &str) -> git2::Oid {
+pub(crate) fn commit(remote: &Repository, documents: &str, message: &str) -> git2::Oid {
     let mut tree = remote.treebuilder(None).unwrap();
     tree.insert("all.yaml", remote.blob(documents.as_bytes()).unwrap(), 0o100_644).unwrap();
     let tree = remote.find_tree(tree.write().unwrap()).unwrap();

@@ -73,6 +73,7 @@ fn lines(at: impl Fn(&str) -> String) -> Vec<(Vec<String>, i32, &'static str)> {
         (vec!["restore", &backup, reason[0], reason[1], "--state"], 0, "8 phones"),
         (vec!["dhcp", "192.0.2.7"], 0, "43"),
         (vec!["crds"], 0, "PhoneConfig"),
+        (vec!["openapi"], 0, "listPhones"),
         (vec!["completions", "bash"], 0, "phoneops"),
         (vec!["man"], 0, "phoneops"),
     ];
@@ -88,7 +89,7 @@ fn lines(at: impl Fn(&str) -> String) -> Vec<(Vec<String>, i32, &'static str)> {
 }
 
 /// Those that ask no service.
-const ALONE: [&str; 8] = ["validate", "backup", "verify", "restore", "dhcp", "crds", "completions", "man"];
+const ALONE: [&str; 9] = ["validate", "backup", "verify", "restore", "dhcp", "crds", "openapi", "completions", "man"];
 
 /// Runs all of them; where something planted shows.
 pub(crate) async fn commands(program: &Program) -> Vec<String> {

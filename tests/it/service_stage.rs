@@ -401,10 +401,15 @@ pub(crate) async fn api(address: SocketAddr, line: &str) -> ApiAnswer {
 
 /// The same with another token, or none.
 pub(crate) async fn api_as(address: SocketAddr, line: &str, token: Option<&str>) -> ApiAnswer {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     // every act needs a reason
     let body = if line.starts_with("POST ") { r#"{"reason": "a test"}"# } else { "" };
+    api_with(address, line, token, body).await
+}
+
+/// The same with a body.
+pub(crate) async fn api_with(address: SocketAddr, line: &str, token: Option<&str>, body: &str) -> ApiAnswer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();
     let request = format!(
         "{line} HTTP/1.1\r\nHost: {address}\r\n{token}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"

@@ -14,6 +14,7 @@ pub mod told;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -29,7 +30,7 @@ pub use told::{AlertRecord, Rules, Told, Transition};
 pub const LIMIT: usize = 1_000;
 
 /// One alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Alert {
     /// What it is about.
@@ -54,7 +55,7 @@ pub struct Alert {
 }
 
 /// All alerts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertList {
     /// The list, by kind.
     pub alerts: Vec<Alert>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -82,7 +83,7 @@ impl Plan {
 }
 
 /// One change of a plan. Values of secrets are `***`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedChange {
     /// The item.
@@ -103,7 +104,7 @@ pub struct PlannedChange {
 }
 
 /// What waits at the gate, as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldView {
     /// The revision as people name it.
@@ -135,7 +136,7 @@ pub struct HeldView {
 }
 
 /// The gate as the API shows it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateView {
     /// What waits; null = nothing.
     pub held: Option<HeldView>,
@@ -145,7 +146,7 @@ pub struct GateView {
 }
 
 /// What a revision was planned to change, before anything was contacted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewestView {
     /// The revision.

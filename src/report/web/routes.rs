@@ -28,13 +28,8 @@ use crate::{
         paging::{List, Part},
     },
     report::{
-        ContactAnswer, FleetAccess,
-        access::Actor,
-        act,
-        api::{Fleet, Which},
-        events::Events,
-        parameters::Parameters,
-        problem::Problem,
+        ContactAnswer, FleetAccess, access::Actor, act, api::Fleet, events::Events, parameters::Parameters,
+        phones::Which, problem::Problem,
     },
 };
 

@@ -101,6 +101,7 @@ pub(super) fn declare(
         }
     }
     wanted.phones = declared;
+    wanted.profiles = profiles;
     (others, homeless)
 }
 

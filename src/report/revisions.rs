@@ -1,0 +1,132 @@
+//! The routes of revisions: each with who made it, and how its phones are.
+
+use axum::{
+    Json,
+    extract::{Path, State as Shared},
+    http::StatusCode,
+};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    FleetAccess,
+    api::Fleet,
+    parameters::{OfList, Parameters},
+    problem::Problem,
+    standing::{Counts, looked_up},
+};
+use crate::fleet::{
+    history::CommitView,
+    paging::{Key, LINES, List, Page, Part},
+    survey::RevisionTally,
+    words::State,
+};
+
+/// A revision, and the phones whose state in force came with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RevisionView {
+    /// Its name.
+    pub revision: String,
+    /// Whether it is the newest one that was taken over as a whole.
+    pub newest: bool,
+    /// When it was taken over, where that is known.
+    pub at: Option<Timestamp>,
+    /// Who wrote it, where the source knows.
+    pub author: Option<String>,
+    /// Who committed it.
+    pub committer: Option<String>,
+    /// How its phones are.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// A page of revisions: the newest 1000 of which it is known when they were taken over, the newest first, and then
+/// others that are in force somewhere, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RevisionList {
+    /// The revisions.
+    pub revisions: Vec<RevisionView>,
+    /// Revisions behind them.
+    pub more: usize,
+    /// Where the next page starts.
+    #[serde(rename = "continue")]
+    pub next: Option<String>,
+}
+
+/// A phone that is not as its revision wants it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Failing {
+    /// Its name.
+    pub name: String,
+    /// `Invalid`, `Degraded` or `Drifted`.
+    pub state: State,
+}
+
+/// One revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RevisionDetail {
+    /// The revision.
+    #[serde(flatten)]
+    pub revision: RevisionView,
+    /// The first 50 phones that are not as it wants them, by name.
+    pub failing: Vec<Failing>,
+}
+
+pub(super) async fn revisions(
+    Shared(fleet): Shared<Fleet>,
+    Parameters(which): Parameters<OfList>,
+) -> Result<Json<RevisionList>, Problem> {
+    let part = which.part(List::Revisions)?;
+    looked_up(move || list(&*fleet, &part)).await
+}
+
+fn list(fleet: &dyn FleetAccess, part: &Part) -> Result<RevisionList, Problem> {
+    let commits = fleet.commits(None, LINES).map_err(history_away)?;
+    let mut survey = fleet.survey();
+    let newest = survey.revision;
+    let mut all = Vec::new();
+    for commit in commits {
+        let tally = survey.revisions.remove(&commit.revision).unwrap_or_default();
+        all.push(view(commit.revision.clone(), Some(commit), &tally, newest.as_deref()));
+    }
+    all.extend(survey.revisions.into_iter().map(|(name, tally)| view(name, None, &tally, newest.as_deref())));
+    let Page { entries, next, more } = part.cut(all.into_iter().map(|view| (key(&view), view)));
+    Ok(RevisionList { revisions: entries, more, next })
+}
+
+/// The newest first, so that what is taken over later stands before all that a reader has seen; `~` comes after digits.
+fn key(view: &RevisionView) -> Key {
+    let age = view.at.map_or_else(|| "~".to_owned(), |at| format!("{:020}", i64::MAX - at.as_millisecond()));
+    Key::of([age, view.revision.clone()])
+}
+
+pub(super) async fn revision(
+    Shared(fleet): Shared<Fleet>,
+    Path(name): Path<String>,
+) -> Result<Json<RevisionDetail>, Problem> {
+    looked_up(move || {
+        let commit = fleet.commits(Some(&name), 1).map_err(history_away)?.pop();
+        let mut survey = fleet.survey();
+        let tally = survey.revisions.remove(&name);
+        if commit.is_none() && tally.is_none() && survey.revision.as_deref() != Some(&name) {
+            let message = "there is no revision of this name; /api/v1/revisions has the whole names";
+            return Err(Problem::new(StatusCode::NOT_FOUND, "no-such-revision", message));
+        }
+        let tally = tally.unwrap_or_default();
+        let revision = view(name, commit, &tally, survey.revision.as_deref());
+        let failing = tally.failing.into_iter().map(|(name, state)| Failing { name, state }).collect();
+        Ok(RevisionDetail { revision, failing })
+    })
+    .await
+}
+
+fn view(revision: String, commit: Option<CommitView>, tally: &RevisionTally, newest: Option<&str>) -> RevisionView {
+    let newest = newest == Some(revision.as_str());
+    let (at, author, committer) = commit.map_or((None, None, None), |by| (Some(by.at), by.author, by.committer));
+    RevisionView { revision, newest, at, author, committer, counts: tally.tally.into() }
+}
+
+fn history_away(message: String) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "history-away", message)
+}

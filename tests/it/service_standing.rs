@@ -1,0 +1,95 @@
+//! How the phones of sites, profiles and revisions are, as the API tells it, over a git repository.
+
+use std::time::Duration;
+
+use git2::Repository;
+use phoneops::{
+    fleet::words::State,
+    sim::Model,
+    source::{GitSettings, SourceSettings},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    service_gate::commit,
+    service_stage::{LONG, Stage, config, id, idle, profile, text},
+};
+
+const EMPTY: &str =
+    "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneProfile\nmetadata: {name: night}\nspec:\n  profiles: [fleet]\n";
+
+fn documents(mode: &str, second: &str) -> String {
+    [profile(mode, "sntp-addr: 192.0.2.123"), EMPTY.to_owned(), config(0, ""), config(1, second)].join("---\n")
+}
+
+fn counted(view: &Value) -> [Value; 4] {
+    ["phones", "inSync", "pending", "drifted"].map(|key| view[key].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sites_profiles_and_revisions_tell_how_many_of_their_phones_are_as_they_should_be() {
+    let mut stage = Stage::dark("");
+    let remote = Repository::init_bare(stage.path("remote")).unwrap();
+    let git = GitSettings::new(stage.path("remote").to_str().unwrap(), stage.path("mirror"));
+    stage.settings.source = SourceSettings::Git(GitSettings { interval: Duration::from_millis(50), ..git });
+    let first = commit(&remote, &documents("Enforce", ""), "Two phones").to_string();
+    stage.start().await;
+    stage.taken_over().await;
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
+    let get = async |path: &str| stage.api(&format!("GET /api/v1/{path}")).await;
+
+    let sites = get("sites").await.json();
+    let site = &sites["sites"][0];
+    assert_eq!((&sites["more"], &sites["continue"], &site["name"]), (&json!(0), &Value::Null, &json!("default")));
+    assert_eq!(counted(site), [2, 1, 1, 0], "one was never heard of: {sites}");
+    assert_eq!(get("sites/default").await.json(), *site);
+    assert_eq!(get("sites/nowhere").await.json()["error"]["code"], "no-such-site");
+
+    let profiles = get("profiles").await.json();
+    let [fleet, night] = [0, 1].map(|place| profiles["profiles"][place].clone());
+    assert_eq!((&fleet["name"], &fleet["owner"], &fleet["problems"]), (&json!("fleet"), &Value::Null, &json!([])));
+    assert_eq!((fleet["place"].as_str(), counted(&fleet)), (Some("all.yaml:3:18"), counted(site)), "{profiles}");
+    assert_eq!((&night["profiles"], counted(&night)), (&json!(["fleet"]), [0, 0, 0, 0].map(Value::from)), "{profiles}");
+    assert_eq!(get("profiles/night").await.json(), night);
+    assert_eq!(get("profiles/night?owner=berlin").await.json()["error"]["code"], "no-such-profile");
+
+    let sessions = get("phones/phone-0/sessions").await.json();
+    let last = &sessions["sessions"][0];
+    assert_eq!(
+        (&last["result"], &last["written"], &last["drift"]),
+        (&json!("changed"), &json!(1), &json!(0)),
+        "{sessions}"
+    );
+    assert_eq!(get("phones/nobody/sessions").await.status, 404);
+
+    idle(&phone).await;
+    let second = commit(&remote, &documents("Report", "sntp-tz-offset: 60"), "Look, and another zone").to_string();
+    phone.local_change(id("sntp-addr"), text("192.0.2.7"));
+    stage.reaches(0, State::Drifted).await;
+    // who made a revision is written behind what is in force
+    let both_noted = async {
+        loop {
+            let revisions = get("revisions").await.json();
+            if revisions["revisions"].as_array().is_some_and(|all| all.len() == 2) {
+                break revisions;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let revisions = tokio::time::timeout(LONG, both_noted).await.unwrap();
+    let [newest, oldest] = [0, 1].map(|place| revisions["revisions"][place].clone());
+    assert_eq!(
+        (&newest["revision"], &newest["newest"], &newest["author"]),
+        (&json!(second), &json!(true), &json!("Ada <ada@example.org>"))
+    );
+    assert_eq!((&oldest["revision"], &oldest["newest"]), (&json!(first), &json!(false)));
+    assert_eq!((counted(&newest), counted(&oldest)), ([2, 0, 1, 1].map(Value::from), [0, 0, 0, 0].map(Value::from)));
+    let one = get(&format!("revisions/{second}")).await.json();
+    assert_eq!(one["failing"], json!([{"name": "phone-0", "state": "Drifted"}]), "{one}");
+    assert_eq!(get("revisions/nothing").await.json()["error"]["code"], "no-such-revision");
+    let page = get("revisions?limit=1").await.json();
+    assert_eq!((&page["revisions"], &page["more"]), (&json!([newest]), &json!(1)));
+    let page = get(&format!("revisions?limit=1&continue={}", page["continue"].as_str().unwrap())).await.json();
+    assert_eq!((&page["revisions"], &page["more"], &page["continue"]), (&json!([oldest]), &json!(0), &Value::Null));
+    stage.end().await;
+}
