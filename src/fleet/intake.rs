@@ -1,35 +1,29 @@
 //! What the fleet does with a phone's message: finds its session or opens one, and answers.
+//!
+//! - [`arrival`]: what is made of a phone that calls, before there is a session
+//! - [`opening`]: whether one is opened, and which
+//! - [`ending`]: how it ends; [`reports`]: what is told of it
 
 use std::net::IpAddr;
 
 use jiff::Timestamp;
 
 use super::{
-    Answer, Effect, Fleet, SessionReport, SessionResult,
-    call::CallStep,
+    Answer, Fleet, SessionResult,
     flow::{Flow, FlowId, Flows, From, device_of},
-    goal::Goal,
-    hands_off::HandsOff,
-    leaving::Departure,
-    may_write::NoWrite,
-    observed::Readings,
-    phone::{Need, Newest, Phone},
-    record::Facts,
-    schedule::after,
-    session::{Ending, Move, Session, Surroundings},
+    phone::Phone,
+    session::{Move, Surroundings},
     unchanged::Likeness,
-    wire_names::WireNames,
 };
 use crate::{
-    spec::{Mode, Site},
-    wpi::{
-        Action, DeviceId, Item, ItemId, ItemName, PhoneMessage, Reason, ServerMessage, contact::ContactUri,
-        phone_message::Nonce,
-    },
+    spec::Site,
+    wpi::{Action, DeviceId, Item, ItemId, ItemName, PhoneMessage, Reason, ServerMessage, phone_message::Nonce},
 };
 
-/// A record in which only times changed is stored at most that often.
-const SAVE_EVERY: std::time::Duration = std::time::Duration::from_hours(1);
+mod arrival;
+mod ending;
+mod opening;
+mod reports;
 
 impl Fleet {
     /// Answers one message of a phone. Every well-formed message is answered.
@@ -120,38 +114,6 @@ impl Fleet {
         }
     }
 
-    /// A phone that another service serves calls here: nothing is asked of it, and nothing of it is taken note of.
-    fn leave_to_another(&mut self, device: &DeviceId, nonce: Nonce, now: Timestamp) -> Answer {
-        self.counters.elsewhere += 1;
-        tracing::debug!(phone = %device, "a phone calls that another service serves");
-        if let Some(old) = self.phones.get(device).and_then(|phone| phone.flow) {
-            self.supersede(old, now);
-            self.schedule(device, now);
-        }
-        plain_cleanup(nonce)
-    }
-
-    /// A call in a declared phone's name from outside its site's networks: nothing of it is taken over, and the phone's
-    /// own session goes on (R-1104). Whether it was one.
-    fn turn_away(&mut self, device: &DeviceId, message: &PhoneMessage, from: &From<'_>, now: Timestamp) -> bool {
-        let peer = from.peer.ip().to_canonical();
-        let Some(phone) = self.phones.get(device).filter(|phone| phone.declared() && phone.goal.is_some()) else {
-            return false;
-        };
-        let site = self.site_of(phone);
-        let wrong = !site.contains(peer);
-        if let Some(phone) = self.phones.get_mut(device) {
-            phone.wrong_site = wrong;
-        }
-        if wrong {
-            self.counters.wrong_site += 1;
-            let problem = format!("{peer} is outside the networks of site {}", site.name);
-            self.report_call(device, &message.reason, SessionResult::Waits, Some(problem));
-            self.schedule(device, now);
-        }
-        wrong
-    }
-
     fn surroundings<'a>(&'a self, site: &'a Site, phone: &Phone, peer: IpAddr, now: Timestamp) -> Surroundings<'a> {
         Surroundings {
             settings: &self.settings,
@@ -167,129 +129,6 @@ impl Fleet {
             turn: self.has_turn(phone, &site.name),
             now,
         }
-    }
-
-    /// Takes note of a phone that calls. Whether there is anything to talk about with it.
-    fn meet(&mut self, device: &DeviceId, message: &PhoneMessage, from: &From<'_>, now: Timestamp) -> bool {
-        if !self.phones.contains_key(device) {
-            self.make_room();
-            self.phones.insert(device.clone(), Box::new(Phone::new(device.clone())));
-            self.undeclared.insert(device.clone());
-        }
-        let Some(phone) = self.phones.get_mut(device) else { return false };
-        let model = phone.facts.model.clone();
-        let peer = from.peer.ip().to_canonical();
-        let before = (phone.facts.contact_me_uri.clone(), phone.facts.address);
-        phone.suspect_reset(message);
-        if phone.learn_facts(message) {
-            phone.assess(&self.catalogue);
-        }
-        phone.unsaved |= phone.facts.address != Some(peer);
-        phone.facts.address = Some(peer);
-        let uri = phone.facts.contact_me_uri.as_deref();
-        let ports = &self.settings.contact_ports;
-        if let Some(Err(error)) = uri.map(|uri| ContactUri::check(uri, peer, None, ports)) {
-            self.counters.contact_uris_refused += 1;
-            if before != (phone.facts.contact_me_uri.clone(), Some(peer)) {
-                tracing::warn!(phone = %device, %error, "this phone cannot be asked to call");
-            }
-        }
-        let moved = before.1.filter(|old| *old != peer && self.heard_at.get(old) == Some(device));
-        if let Some(old) = moved {
-            self.heard_at.remove(&old);
-        }
-        self.heard_at.insert(peer, device.clone());
-        self.moved(device, before.1, peer);
-        let Some(phone) = self.phones.get_mut(device) else { return false };
-        let found = phone.declared() && before != (phone.facts.contact_me_uri.clone(), Some(peer));
-        phone.facts.last_seen = Some(now);
-        phone.calling.heard();
-        let started = message.reason == Reason::StartUp;
-        phone.doubt_heard(started, self.settings.contact_spacing, now);
-        if started {
-            phone.passed_over = false;
-            phone.wishes = 0;
-            phone.set_poll_url(false);
-            phone.started();
-        }
-        let ends_call_wait = matches!(message.reason, Reason::StartUp | Reason::Solicited);
-        match phone.calling.step {
-            CallStep::Requested { .. } => {}
-            CallStep::InCall { .. } if !ends_call_wait => {}
-            _ => phone.calling.step = CallStep::Idle,
-        }
-        if phone.facts.model != model && phone.declared() {
-            self.learn_model(device, now);
-        }
-        self.follow_doubt(device, now);
-        if started {
-            self.note_start(device, now);
-        }
-        self.renew_doors(device, now);
-        if found {
-            // a service that is killed in this session has to know where to ask it
-            self.save(device, now);
-        }
-        true
-    }
-
-    /// Opens a session where there is something to do, or says why there is none.
-    fn open(
-        &mut self,
-        phone: &mut Phone,
-        message: &PhoneMessage,
-        from: &From<'_>,
-        now: Timestamp,
-    ) -> Result<(Session, Move), (SessionResult, Option<String>)> {
-        let peer = from.peer.ip().to_canonical();
-        if phone.inventory_wanted(now) && !(phone.declared() && phone.mode() == Mode::Off) && reads(&message.reason) {
-            let site = self.site_of(phone);
-            return Ok(Session::inventory(phone, message, &self.surroundings(&site, phone, peer, now)));
-        }
-        let Some(goal) = phone.goal.clone() else { return Err((SessionResult::Undeclared, None)) };
-        if !phone.declared() {
-            return Err((SessionResult::Undeclared, Some("no document declares it any more".to_owned())));
-        }
-        if goal.desired.policy.mode == Mode::Off {
-            return Err((SessionResult::Nothing, None));
-        }
-        if phone.facts.mobile_user {
-            return Err((SessionResult::Waits, Some(NoWrite::HandsOff(HandsOff::MobileUser).to_string())));
-        }
-        let site = self.site_of(phone);
-        let around = self.surroundings(&site, phone, peer, now);
-        let storm = phone.storm_over(now).filter(|_| !around.owes_poll_url(phone, &goal));
-        let look = match &message.reason {
-            Reason::StartUp if unchanged(phone, &goal, message, &around) => {
-                phone.last_proof = Some(now);
-                return Err((SessionResult::InSync, None));
-            }
-            Reason::StartUp if storm.is_some() => {
-                phone.passed_over = true;
-                return Err((SessionResult::Waits, storm.map(|until| NoWrite::Recovering { until }.to_string())));
-            }
-            Reason::Solicited if phone.need(self.settings.report_only, now).is_none() => {
-                if let Some(held) = phone.held_up(self.settings.report_only, now) {
-                    return Err((SessionResult::Waits, Some(NoWrite::from(held).to_string())));
-                }
-                self.wanted.is_none()
-            }
-            Reason::StartUp | Reason::Solicited | Reason::Status => self.wanted.is_none(),
-            Reason::LocalChanges if message.value("configuration-attached-flag") == Some("true") => {
-                let mut items = message.items.clone();
-                WireNames::of(phone).inward(&mut items);
-                phone.note_server(&items);
-                let before = phone.look(&Readings::from_items(items, &self.catalogue), &self.catalogue);
-                phone.assess(&self.catalogue);
-                phone.saw(before, &self.catalogue, &self.settings, now);
-                return Err((SessionResult::Nothing, None));
-            }
-            Reason::LocalChanges => true,
-            _ => return Err((SessionResult::Nothing, None)),
-        };
-        // promise 11: such a session is of a kind that cannot write
-        let look = std::mem::take(&mut phone.only_look) || look;
-        Ok(Session::open(phone, &goal, message, look || phone.proposed(), &around))
     }
 
     /// A `reply-to` or `clean-up`.
@@ -381,254 +220,6 @@ impl Fleet {
         self.schedule(&device, now);
         id
     }
-
-    /// Ends a session by CleanUp, with the wish to be called after the call where a write waits.
-    fn end(&mut self, flow: &Flow, ending: &Ending, now: Timestamp) -> Answer {
-        let nonce = flow.session.nonce();
-        let device = flow.device.clone();
-        if let Some(phone) = self.phones.get_mut(&device) {
-            phone.flow = None;
-        }
-        let mut wish = None;
-        let (result, problem) = match ending {
-            Ending::Done => (self.result(flow), None),
-            Ending::Waits(why) if why.leaves_the_rest() && !flow.session.accepted.is_empty() => {
-                (self.result(flow), Some(why.to_string()))
-            }
-            Ending::Waits(why) => (SessionResult::Waits, Some(why.to_string())),
-            Ending::Failed(why) => (SessionResult::Failed, Some((*why).to_owned())),
-            Ending::Busy => {
-                wish = self.in_call(&device, now).then(|| item("send-solicited", "true")).flatten();
-                (SessionResult::Waits, None)
-            }
-        };
-        self.report(flow, result, problem, now);
-        self.finish_put_backs(&device);
-        self.finish_release(&device, now);
-        match ending {
-            Ending::Done => self.settle(&device, flow.session.writes(), now),
-            Ending::Waits(NoWrite::Turn) => {
-                let undone =
-                    self.phones.get(&device).is_some_and(|phone| self.need_of(phone, now) == Some(Need::Write));
-                if undone {
-                    self.back_off(&device, now);
-                } else if let Some(phone) = self.phones.get_mut(&device) {
-                    phone.calling.forgive();
-                }
-            }
-            Ending::Waits(why) if why.leaves_the_rest() => self.settle(&device, flow.session.writes(), now),
-            Ending::Waits(NoWrite::StoreAway | NoWrite::HandsOff(_)) | Ending::Busy => {}
-            // nothing tells when it may be written: not at once again
-            Ending::Failed(_) | Ending::Waits(_) => self.back_off(&device, now),
-        }
-        self.after_call(&device, now);
-        cleanup(nonce, wish)
-    }
-
-    /// What was put back and read is managed no more.
-    fn finish_put_backs(&mut self, device: &DeviceId) {
-        if let Some(phone) = self.phones.get_mut(device)
-            && phone.finish_put_backs()
-        {
-            phone.note_safety(&self.catalogue);
-            phone.assess(&self.catalogue);
-        }
-    }
-
-    /// A session came to its end: past failures are forgiven, unless it left undone what it could have done.
-    fn settle(&mut self, device: &DeviceId, could_write: bool, now: Timestamp) {
-        let report_only = self.settings.report_only;
-        let Some(phone) = self.phones.get_mut(device) else { return };
-        match phone.need(report_only, now) {
-            Some(Need::Write) if could_write => self.back_off(device, now),
-            Some(Need::Read) if phone.doubt.is_none() => self.back_off(device, now),
-            _ => phone.calling.forgive(),
-        }
-    }
-
-    /// Remembers that the phone is in a call. Whether a write waits that may be sent after it, to a phone that honours
-    /// the wish.
-    fn in_call(&mut self, device: &DeviceId, now: Timestamp) -> bool {
-        let store_away = self.store_away;
-        let may_write = self.phones.get(device).is_some_and(|phone| self.need_of(phone, now) == Some(Need::Write));
-        let (call_wait, most) = (self.settings.call_wait, self.settings.wishes);
-        let spacing = self.settings.contact_spacing;
-        let Some(phone) = self.phones.get_mut(device) else { return false };
-        let profile = phone.profile();
-        // a phone that its site waits for is asked in time: it answers in a call, too
-        let wait = if phone.is_awaited() {
-            spacing.min(call_wait)
-        } else if profile.fragile {
-            call_wait * 2
-        } else {
-            call_wait
-        };
-        phone.calling.step = CallStep::InCall { until: after(now, wait) };
-        let wish = profile.send_solicited && !store_away && phone.wishes < most && may_write;
-        phone.wishes = phone.wishes.saturating_add(u8::from(wish));
-        wish
-    }
-
-    pub(super) fn result(&self, flow: &Flow) -> SessionResult {
-        let Some(phone) = self.phones.get(&flow.device) else { return SessionResult::Nothing };
-        if !phone.declared() {
-            return SessionResult::Undeclared;
-        }
-        match (phone.proven(), flow.session.accepted.is_empty()) {
-            (true, true) => SessionResult::InSync,
-            (true, false) => SessionResult::Changed,
-            (false, _) => SessionResult::Differs,
-        }
-    }
-
-    /// After a phone's call: stores what must not be forgotten and plans what comes next.
-    fn after_call(&mut self, device: &DeviceId, now: Timestamp) {
-        self.hear(device, now);
-        let Some(phone) = self.phones.get_mut(device).filter(|phone| phone.departure != Departure::Now) else { return };
-        let rested = phone.saved_at.is_some_and(|saved| now < after(saved, SAVE_EVERY));
-        if phone.unsaved || !rested {
-            self.save(device, now);
-        }
-        self.schedule(device, now);
-    }
-
-    /// A reply that belongs to no flow: the service may have been restarted, so its phone is asked to call again. Once in
-    /// the life of the process, and only when the reply comes from where the phone was last heard of: a phone that
-    /// repeats its replies, or somebody else, is not to cause contacts.
-    fn call_back(&mut self, named: Option<DeviceId>, from: &From<'_>, now: Timestamp) {
-        let peer = from.peer.ip().to_canonical();
-        let known = |device: &DeviceId| self.phones.get(device).is_some_and(|phone| phone.facts.address == Some(peer));
-        let Some(device) = named.or_else(|| self.heard_at.get(&peer).cloned()).filter(known) else { return };
-        if let Some(phone) = self.phones.get_mut(&device)
-            && phone.flow.is_none()
-            && phone.newest != Newest::Gone
-            && !std::mem::replace(&mut phone.called_back, true)
-        {
-            phone.look_wanted = true;
-            self.schedule(&device, now);
-        }
-    }
-
-    /// This phone is not at its address any more.
-    pub(super) fn leaves(&mut self, facts: &Facts, device: &DeviceId) {
-        let Some(address) = facts.address else { return };
-        self.left(device, address);
-        if self.heard_at.get(&address) == Some(device) {
-            self.heard_at.remove(&address);
-        }
-    }
-
-    /// Makes room for one more undeclared phone: the one not heard of for longest is forgotten.
-    pub(super) fn make_room(&mut self) {
-        while self.undeclared.len() >= self.settings.undeclared.max(1) {
-            let heard = |device: &&DeviceId| self.phones.get(*device).and_then(|phone| phone.facts.last_seen);
-            let Some(oldest) = self.undeclared.iter().min_by_key(heard).cloned() else { return };
-            self.undeclared.remove(&oldest);
-            if let Some(phone) = self.phones.remove(&oldest) {
-                self.timers.reset(&oldest, phone.wake, None);
-                self.leaves(&phone.facts, &oldest);
-            }
-            if self.counters.undeclared_forgotten == 0 {
-                let most = self.settings.undeclared;
-                tracing::warn!(most, "more undeclared phones call than are remembered; those not heard of go first");
-            }
-            self.counters.undeclared_forgotten += 1;
-            self.effects.push(Effect::Forget(oldest));
-        }
-    }
-
-    pub(super) fn close_flow(&mut self, id: FlowId, result: SessionResult, problem: Option<String>, now: Timestamp) {
-        let Some(flow) = self.flows.close(id) else { return };
-        if let Some(phone) = self.phones.get_mut(&flow.device) {
-            phone.flow = None;
-        }
-        self.hear(&flow.device, now);
-        self.report(&flow, result, problem, now);
-    }
-
-    /// A newer message of the phone ends its flow; one that a restart ended is over since.
-    fn supersede(&mut self, id: FlowId, now: Timestamp) {
-        let result = match self.flows.get(id) {
-            Some(flow) if flow.session.restarts() => self.result(flow),
-            _ => SessionResult::Superseded,
-        };
-        self.close_flow(id, result, None, now);
-    }
-
-    fn report(&mut self, flow: &Flow, result: SessionResult, problem: Option<String>, now: Timestamp) {
-        let Some(phone) = self.phones.get_mut(&flow.device) else { return };
-        let proven_after = phone.proven_after(now);
-        let opened = flow.session.opened;
-        let refused = phone.refused.iter().filter(|refused| refused.at >= opened);
-        let refused = refused.map(|refused| (refused.id.clone(), refused.status.clone())).collect();
-        let report = SessionReport {
-            written: flow.session.accepted.clone(),
-            refused,
-            took: now.duration_since(opened).unsigned_abs(),
-            steps: flow.session.steps.clone(),
-            proven_after,
-            ..bare_report(phone, &flow.session.reason, result, problem)
-        };
-        self.effects.push(Effect::Report(Box::new(report)));
-    }
-
-    pub(super) fn report_call(
-        &mut self,
-        device: &DeviceId,
-        reason: &Reason,
-        result: SessionResult,
-        problem: Option<String>,
-    ) {
-        let Some(phone) = self.phones.get(device) else { return };
-        let report = bare_report(phone, reason, result, problem);
-        self.effects.push(Effect::Report(Box::new(report)));
-    }
-}
-
-fn bare_report(phone: &Phone, reason: &Reason, result: SessionResult, problem: Option<String>) -> SessionReport {
-    SessionReport {
-        device: phone.device.clone(),
-        name: phone.name().cloned(),
-        reason: reason_label(reason),
-        result,
-        problem,
-        written: Vec::new(),
-        refused: Vec::new(),
-        drift: phone.assessment.comparison.drift.as_ref().map_or(0, |drift| drift.items().len()),
-        took: std::time::Duration::ZERO,
-        steps: Vec::new(),
-        proven_after: None,
-        revision: phone.goal.as_ref().map(|goal| goal.revision.clone()),
-    }
-}
-
-/// The reason as a metric label: foreign words count as one.
-fn reason_label(reason: &Reason) -> &'static str {
-    match reason {
-        Reason::StartUp => "start-up",
-        Reason::LocalChanges => "local-changes",
-        Reason::InventoryChanges => "inventory-changes",
-        Reason::Status => "status",
-        Reason::Solicited => "solicited",
-        Reason::ReplyTo { .. } => "reply-to",
-        Reason::CleanUp => "clean-up",
-        Reason::Unknown(_) => "other",
-    }
-}
-
-/// Whether a call of this reason is one in which a phone may be read.
-fn reads(reason: &Reason) -> bool {
-    matches!(reason, Reason::StartUp | Reason::Solicited | Reason::Status | Reason::LocalChanges)
-}
-
-/// Whether a start-up needs no read: the phone says that nothing changed, nobody else writes to it (promise 9), and it
-/// was proven before.
-fn unchanged(phone: &Phone, goal: &Goal, message: &PhoneMessage, around: &Surroundings<'_>) -> bool {
-    goal.desired.policy.sole_server
-        && message.value("configuration-changed-flag") == Some("false")
-        && phone.proven()
-        && !around.owes_poll_url(phone, goal)
-        && phone.need(around.settings.report_only, around.now).is_none()
 }
 
 fn item(name: &str, text: &str) -> Option<Item> {

@@ -75,7 +75,8 @@ impl<const METRICS: bool> IntoResponse for Text<METRICS> {
 
 impl<const METRICS: bool> Answers for Text<METRICS> {
     fn describe(operation: &mut Operation) {
-        operation.answer(200, "Text.", Self::MEDIA, &json!({ "type": "string" }));
+        let media = Self::MEDIA.split_once(';').map_or(Self::MEDIA, |(media, _)| media);
+        operation.answer(200, "Text.", media, &json!({ "type": "string" }));
     }
 }
 
