@@ -1,35 +1,23 @@
 //! What a phone reported of its managed items, packed: 10,000 phones are kept in memory.
+//!
+//! - [`packed`]: how that lies in memory
+//! - [`readings`]: what one session read
 
-use std::{
-    cmp::Ordering,
-    iter::Peekable,
-    sync::{Arc, LazyLock},
-};
+use std::{cmp::Ordering, iter::Peekable};
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use super::record::{Observation, Observed, ObservedValue};
-use crate::{
-    catalogue::Catalogue,
-    wpi::{Index, Item, ItemId, ItemName, ItemStatus, ItemText},
-};
+use crate::wpi::{Index, ItemId, ItemName, ItemStatus};
 
-/// Longest value that is kept, in bytes; a longer one is kept as a status.
-const VALUE_LIMIT: usize = 16 * 1024;
+mod packed;
+mod readings;
 
-/// Bits of an entry's tag.
-const STATUS: u8 = 1;
-const INDEXED: u8 = 2;
-const KNOWN: u8 = 4;
-
-/// The built-in catalogue: which row of it a name stands in takes two bytes. Good for one run only, so the store keeps
-/// names.
-static KNOWN_NAMES: LazyLock<Arc<Catalogue>> = LazyLock::new(Catalogue::builtin);
-
-fn number_of(name: &str) -> Option<u16> {
-    u16::try_from(KNOWN_NAMES.row(name)?).ok()
-}
+pub use packed::Entries;
+use packed::{Packer, bearable};
+use readings::Reading;
+pub use readings::Readings;
 
 /// A text as it is kept, or the phone's word on why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,58 +198,6 @@ impl<'a> IntoIterator for &'a ObservedSet {
     }
 }
 
-/// Iterates over an [`ObservedSet`].
-#[derive(Debug, Clone)]
-pub struct Entries<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Entries<'a> {
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (head, rest) = self.rest.split_at_checked(len)?;
-        self.rest = rest;
-        Some(head)
-    }
-
-    fn number(&mut self, len: usize) -> Option<u32> {
-        let bytes = self.take(len)?;
-        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte)))
-    }
-
-    fn text(&mut self, len: usize) -> Option<&'a str> {
-        std::str::from_utf8(self.take(len)?).ok()
-    }
-}
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = Entry<'a>;
-
-    fn next(&mut self) -> Option<Entry<'a>> {
-        let tag = self.number(1)?;
-        let has = |bit: u8| tag & u32::from(bit) != 0;
-        let index = if has(INDEXED) { Some(Index(self.number(4)?)) } else { None };
-        let name = if has(KNOWN) {
-            KNOWN_NAMES.name(self.number(2)? as usize)?
-        } else {
-            let len = self.number(1)?;
-            self.text(len as usize)?
-        };
-        let value_len = self.number(2)?;
-        let value = self.text(value_len as usize)?;
-        let seen = if has(STATUS) { Seen::Status(value) } else { Seen::Text(value) };
-        Some(Entry { name, index, seen })
-    }
-}
-
-/// What is kept of a text or a word.
-fn bearable(seen: Seen<'_>) -> Seen<'_> {
-    match seen {
-        Seen::Text(text) if text.len() > VALUE_LIMIT => Seen::Status("value too long to keep"),
-        Seen::Status(word) if word.len() > VALUE_LIMIT => Seen::Status(ItemStatus::UndefinedStatus.as_str()),
-        seen => seen,
-    }
-}
-
 /// Goes on in a sorted list to the entry that `order` calls equal, if it is there, and takes it; stops before what is
 /// greater.
 pub(super) fn find<I: Iterator>(list: &mut Peekable<I>, order: impl Fn(&I::Item) -> Ordering) -> Option<I::Item> {
@@ -275,131 +211,15 @@ pub(super) fn find<I: Iterator>(list: &mut Peekable<I>, order: impl Fn(&I::Item)
     None
 }
 
-#[derive(Default)]
-struct Packer(Vec<u8>);
-
-impl Packer {
-    fn entry(&mut self, entry: &Entry<'_>) {
-        self.push(entry.name, entry.index, entry.seen);
-    }
-
-    fn push(&mut self, name: &str, index: Option<Index>, seen: Seen<'_>) {
-        let (status, value) = match bearable(seen) {
-            Seen::Text(text) => (0, text),
-            Seen::Status(word) => (STATUS, word),
-        };
-        let (Ok(name_len), Ok(value_len)) = (u8::try_from(name.len()), u16::try_from(value.len())) else { return };
-        let known = number_of(name);
-        let indexed = if index.is_some() { INDEXED } else { 0 };
-        self.0.push(status | indexed | if known.is_some() { KNOWN } else { 0 });
-        if let Some(Index(number)) = index {
-            self.0.extend(number.to_le_bytes());
-        }
-        if let Some(number) = known {
-            self.0.extend(number.to_le_bytes());
-        } else {
-            self.0.push(name_len);
-            self.0.extend(name.as_bytes());
-        }
-        self.0.extend(value_len.to_le_bytes());
-        self.0.extend(value.as_bytes());
-    }
-
-    fn finish(self) -> ObservedSet {
-        ObservedSet { packed: self.0.into_boxed_slice() }
-    }
-}
-
-/// What one session read: sorted, each id once.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Readings(Vec<Reading>);
-
-type Reading = (ItemId, ObservedValue);
-
-impl Readings {
-    /// Sorts; of two readings of one id the later wins.
-    pub fn new(mut readings: Vec<(ItemId, ObservedValue)>) -> Self {
-        let in_order = readings.is_sorted_by(|a, b| a.0 < b.0);
-        if !in_order {
-            readings.sort_by(|a, b| a.0.cmp(&b.0));
-            readings.dedup_by(|later, first| {
-                let same = later.0 == first.0;
-                if same {
-                    std::mem::swap(later, first);
-                }
-                same
-            });
-        }
-        Self(readings)
-    }
-
-    /// The items of a reply. Values that the catalogue calls secret are dropped (R-1109).
-    pub fn from_items(items: Vec<Item>, catalogue: &Catalogue) -> Self {
-        let readings = items
-            .into_iter()
-            .filter(|item| !catalogue.is_secret(item.id.name.as_str()))
-            .map(|item| {
-                let value = match (item.status, item.text) {
-                    (Some(status), _) => ObservedValue::Status(status),
-                    (None, ItemText::Plain(text)) => ObservedValue::Text(text),
-                    (None, ItemText::Secret(_)) => ObservedValue::Text(SmolStr::default()),
-                };
-                (item.id, value)
-            })
-            .collect();
-        Self::new(readings)
-    }
-
-    /// Adds an absent value for each of `ids` (sorted) that the phone did not mention although it was asked.
-    pub fn with_absent<'a>(self, ids: impl IntoIterator<Item = &'a ItemId>) -> Self {
-        let mut known = self.0.iter().peekable();
-        let absent: Vec<_> = ids
-            .into_iter()
-            .filter(|id| find(&mut known, |reading| reading.0.cmp(id)).is_none())
-            .map(|id| (id.clone(), ObservedValue::Text(SmolStr::default())))
-            .collect();
-        if absent.is_empty() {
-            return self;
-        }
-        let mut all = self.0;
-        all.extend(absent);
-        Self::new(all)
-    }
-
-    /// What was read of that id.
-    pub fn get(&self, id: &ItemId) -> Option<&ObservedValue> {
-        let place = self.0.binary_search_by(|reading| reading.0.cmp(id)).ok()?;
-        self.0.get(place).map(|(_, value)| value)
-    }
-
-    /// Puts a status in place of each of `ids`.
-    pub fn with_status<'a>(self, ids: impl IntoIterator<Item = &'a ItemId>, status: &ItemStatus) -> Self {
-        let mut all = self.0;
-        all.extend(ids.into_iter().map(|id| (id.clone(), ObservedValue::Status(status.clone()))));
-        Self::new(all)
-    }
-
-    /// The ids, in order.
-    pub fn ids(&self) -> impl Iterator<Item = &ItemId> {
-        self.0.iter().map(|(id, _)| id)
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{
+        packed::{VALUE_LIMIT, number_of},
+        *,
+    };
+    use crate::catalogue::Catalogue;
 
     fn id(name: &str, index: Option<u32>) -> ItemId {
         ItemId::new(ItemName::new(name).unwrap(), index.map(Index))
