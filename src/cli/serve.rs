@@ -189,11 +189,12 @@ pub struct Args {
     /// Key of fingerprints of what was written, 64 hex digits; made in the state folder unless given
     #[arg(long, env = "PHONEOPS_FINGERPRINT_KEY", value_name = "FILE")]
     pub fingerprint_key: Option<PathBuf>,
-    /// Where forges tell of pushes (POST /webhook/git); plain HTTP, for a proxy or an inner network
+    /// A port of its own for forges that tell of pushes (POST /webhook/git), else they do so at the status server; plain
+    /// HTTP, for a proxy or an inner network
     #[arg(long, env = "PHONEOPS_WEBHOOK_LISTEN", value_name = "ADDR", requires_all = ["webhook_secret_file", "git"])]
     pub webhook_listen: Option<SocketAddr>,
-    /// File with the secret that they sign with
-    #[arg(long, env = "PHONEOPS_WEBHOOK_SECRET_FILE", value_name = "FILE")]
+    /// File with the secret that they sign with; without it they cannot tell anything
+    #[arg(long, env = "PHONEOPS_WEBHOOK_SECRET_FILE", value_name = "FILE", requires = "git")]
     pub webhook_secret_file: Option<PathBuf>,
     /// Where /metrics is served to whoever asks, without a token, beside that of the status server
     #[arg(long, env = "PHONEOPS_METRICS_LISTEN", value_name = "ADDR")]
@@ -349,10 +350,11 @@ impl Args {
                 metrics_listen: self.metrics_listen,
                 phone_metrics: self.phone_metrics,
             },
-            webhook: self
-                .webhook_listen
-                .zip(self.webhook_secret_file.clone())
-                .map(|(listen, secret_file)| WebhookSettings { listen, secret_file, branch: self.branch.clone() }),
+            webhook: self.webhook_secret_file.clone().map(|secret_file| WebhookSettings {
+                listen: self.webhook_listen,
+                secret_file,
+                branch: self.branch.clone(),
+            }),
             wire_log: self.wire_log.clone(),
             log_held_back,
             alerts: self.alerts(),

@@ -217,10 +217,12 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let limits = ServerLimits::default();
     let mut side = Side { tasks: &mut tasks, limits: &limits, metrics: &metrics, stopped: &stopped };
     let metrics_address = side.metrics(settings.status.metrics_listen, access.clone()).await?;
-    let webhook_address = side.webhook(settings.webhook.clone(), source.trigger.clone()).await?;
+    let mut pages = api()?;
+    let webhook = (settings.webhook.clone(), source.trigger.clone());
+    let webhook_address = side.webhook(webhook.0, webhook.1, (status_address, &mut pages)).await?;
     let (may_tell, telling) = watch::channel(true);
     tell_others(&mut tasks, &settings, &access, &metrics, &telling, &stopped)?;
-    tasks.spawn(report::server::serve(status, api()?, limits.clone(), Arc::clone(&metrics), stopped.clone()));
+    tasks.spawn(report::server::serve(status, pages, limits.clone(), Arc::clone(&metrics), stopped.clone()));
     let socket = report::socket::listen(&settings.state.join(SOCKET)).map_err(status_error)?;
     tasks.spawn(report::server::serve_unix(socket, api()?, limits, metrics, stopped.clone()));
     if let Some(((tcp, address), settings)) = polls {
@@ -341,19 +343,26 @@ impl Side<'_> {
         Ok(Some(bound))
     }
 
-    /// Takes webhooks, if that is set; where.
+    /// Takes webhooks, if that is set: on a port of their own, or as a page of the status server, whose router is handed
+    /// over. Where.
     async fn webhook(
         &mut self,
         webhook: Option<WebhookSettings>,
         trigger: Trigger,
+        (status, page): (SocketAddr, &mut axum::Router),
     ) -> Result<Option<SocketAddr>, ServiceError> {
         let Some(webhook) = webhook else { return Ok(None) };
-        let address = webhook.listen;
+        let address = webhook.listen.unwrap_or(status);
         let failed = |source| ServiceError::Webhook { address, source };
         webhook.check().map_err(failed)?;
-        let tcp = TcpListener::bind(address).await.map_err(failed)?;
+        let metrics = Arc::clone(self.metrics);
+        let Some(listen) = webhook.listen else {
+            *page = std::mem::take(page).merge(report::webhook::route(webhook, trigger, metrics));
+            return Ok(Some(status));
+        };
+        let tcp = TcpListener::bind(listen).await.map_err(failed)?;
         let bound = tcp.local_addr().map_err(failed)?;
-        self.serve(tcp, report::webhook::router(webhook, trigger, Arc::clone(self.metrics)));
+        self.serve(tcp, report::webhook::router(webhook, trigger, metrics));
         Ok(Some(bound))
     }
 

@@ -225,13 +225,20 @@ async fn deliver(address: std::net::SocketAddr, body: &str, signature: &str) -> 
     answer
 }
 
+/// As a forge signs that knows the secret of these tests.
+fn signed(body: &str) -> String {
+    let key = openssl::pkey::PKey::hmac(b"not-to-be-guessed").unwrap();
+    let mut signer = openssl::sign::Signer::new(openssl::hash::MessageDigest::sha256(), &key).unwrap();
+    phoneops::fleet::fingerprint::to_hex(&signer.sign_oneshot_to_vec(body.as_bytes()).unwrap())
+}
+
 #[tokio::test]
 async fn a_push_that_a_forge_tells_of_is_fetched_at_once_and_one_with_a_bad_signature_is_not() {
     let (mut stage, clone) = stage().await;
     stage.stop().await;
     let secret_file = stage.path("webhook-secret");
     fs::write(&secret_file, "not-to-be-guessed\n").unwrap();
-    let listen = ([127, 0, 0, 1], 0).into();
+    let listen = Some(([127, 0, 0, 1], 0).into());
     stage.settings.webhook = Some(WebhookSettings { listen, secret_file, branch: "main".to_owned() });
     let SourceSettings::Git(git) = &mut stage.settings.source else { panic!("git") };
     git.interval = Duration::from_hours(1);
@@ -239,21 +246,48 @@ async fn a_push_that_a_forge_tells_of_is_fetched_at_once_and_one_with_a_bad_sign
     stage.taken_over().await;
     let address = stage.running().webhook_address.unwrap();
     let body = r#"{"ref": "refs/heads/main"}"#;
-    let key = openssl::pkey::PKey::hmac(b"not-to-be-guessed").unwrap();
-    let mut signer = openssl::sign::Signer::new(openssl::hash::MessageDigest::sha256(), &key).unwrap();
-    let mac = signer.sign_oneshot_to_vec(body.as_bytes()).unwrap();
-    let signature = phoneops::fleet::fingerprint::to_hex(&mac);
+    let signature = signed(body);
 
     let pushed = clone.push("Another server", &[("fleet.yaml", &profile("Enforce", "sntp-addr: 192.0.2.77"))]);
     let taken = || stage.running().shared().with_fleet(|fleet, _| fleet.revision().map(ToString::to_string));
     let refused = deliver(address, body, &"0".repeat(64)).await;
     assert!(refused.starts_with("HTTP/1.1 401 ") && refused.ends_with("no good signature\n"), "{refused}");
     assert_ne!(taken(), Some(pushed.clone()));
+    assert_eq!(stage.api("POST /webhook/git").await.status, 404, "it is on its own port, and there alone");
     let answer = deliver(address, body, &signature).await;
     assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
     crate::service_stage::until(|| taken() == Some(pushed.clone()), || format!("{:?}", taken())).await;
     let metrics = stage.api("GET /metrics").await.body;
     assert!(metrics.contains("phoneops_webhooks_total{result=\"fetched\"} 1\n"), "{metrics}");
     assert!(metrics.contains("phoneops_webhooks_total{result=\"refused\"} 1\n"), "{metrics}");
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn without_a_port_of_its_own_a_push_is_told_at_the_status_server_by_its_signature_alone() {
+    let (mut stage, clone) = stage().await;
+    stage.stop().await;
+    let secret_file = stage.path("webhook-secret");
+    fs::write(&secret_file, "not-to-be-guessed\n").unwrap();
+    stage.settings.webhook = Some(WebhookSettings { listen: None, secret_file, branch: "main".to_owned() });
+    let SourceSettings::Git(git) = &mut stage.settings.source else { panic!("git") };
+    git.interval = Duration::from_hours(1);
+    stage.start().await;
+    stage.taken_over().await;
+    let address = stage.running().webhook_address.unwrap();
+    assert_eq!(address, stage.running().status_address);
+    let pushed = clone.push("Another server", &[("fleet.yaml", &profile("Enforce", "sntp-addr: 192.0.2.77"))]);
+    let taken = || stage.running().shared().with_fleet(|fleet, _| fleet.revision().map(ToString::to_string));
+    let body = r#"{"ref": "refs/heads/main"}"#;
+    // neither a token nor a host that is one of ours: what proves is the signature, and a token proves nothing
+    assert!(deliver(address, body, &"0".repeat(64)).await.starts_with("HTTP/1.1 401 "));
+    let large = "x".repeat(100_000);
+    assert!(deliver(address, &large, &signed(&large)).await.starts_with("HTTP/1.1 202 "), "more than acts may have");
+    let answer = deliver(address, body, &signed(body)).await;
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    crate::service_stage::until(|| taken() == Some(pushed.clone()), || format!("{:?}", taken())).await;
+    let again = deliver(address, body, &signed(body)).await;
+    assert!(again.starts_with("HTTP/1.1 200 ") && again.ends_with("seen already\n"), "{again}");
+    assert_eq!(stage.api("GET /webhook/git").await.status, 405);
     stage.end().await;
 }
