@@ -143,7 +143,7 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn sessions(&self, id: &str) -> Vec<SessionView>;
     /// The phones that are recorded for support.
     fn recordings(&self) -> Vec<Recording>;
-    /// Has a phone recorded for so long.
+    /// Has a phone recorded for so long. Makes a file, so it is called where blocking is allowed.
     fn record(&self, id: &str, length: SignedDuration, by: &By) -> Result<Recording, WireLogError>;
     /// Ends the recording of a phone; `None` when there is none.
     fn end_recording(&self, id: &str, by: &By) -> Option<Recording>;

@@ -1,6 +1,8 @@
 //! `/api/v1/wire-log`: what phones and the service say to each other, kept in files for support. Each recording is begun
 //! by a named person for a reason, and has an end.
 
+use std::sync::Arc;
+
 use axum::{
     Extension, Json,
     extract::{Path, State as Shared},
@@ -123,8 +125,11 @@ pub(super) async fn record(
     let by = act::admit(&*fleet, &actor, &wish.reason)?;
     let length = wish.length.parse();
     let length = length.map_err(|_| Problem::bad_request("for", "`for` says how long, such as 30m or 2h"))?;
-    let recording = act::kept(&*fleet, fleet.record(&id, length, &by)).await??;
-    Ok(Json(recording))
+    let begin = Arc::clone(&fleet);
+    let recording = tokio::task::spawn_blocking(move || begin.record(&id, length, &by))
+        .await
+        .unwrap_or_else(|_| Err(WireLogError::File("the service ends".to_owned())));
+    Ok(Json(act::kept(&*fleet, recording).await??))
 }
 
 pub(super) async fn end(

@@ -31,7 +31,7 @@ use crate::{
         tally::Tallies,
         undo::{Undo, UndoError},
         view::{PAGE_LIMIT, Page, PhoneView, Query},
-        words::AuditAct,
+        words::{AuditAct, PendingReason},
     },
     phone::{FailedHandshakes, HandshakeFailure},
     report::{
@@ -115,7 +115,10 @@ impl FleetAccess for Access {
     }
 
     fn phone(&self, id: &str) -> Option<PhoneView> {
-        self.shared.with_fleet(|fleet, now| fleet.phone(id, now))
+        let mut view = self.shared.with_fleet(|fleet, now| fleet.phone(id, now))?;
+        let recording = self.recordings().into_iter().find(|recording| recording.mac == view.mac);
+        view.notes.extend(recording.as_ref().map(Recording::note));
+        Some(view)
     }
 
     fn explain(&self, id: &str, item: Option<&str>) -> Option<Explanation> {
@@ -258,7 +261,8 @@ impl FleetAccess for Access {
         let phone = self.shared.with_fleet(|fleet, now| Some((fleet.device(id)?, fleet.phone(id, now)?)));
         let (device, view) = phone.ok_or(WireLogError::NoPhone)?;
         let name = view.name.unwrap_or(view.mac);
-        let recording = self.shared.wire_log.record((&device, &name), length, by, now)?;
+        let in_call = view.pending.is_some_and(|pending| pending.reason == PendingReason::InCall);
+        let recording = self.shared.wire_log.record((&device, &name, in_call), length, by, now)?;
         self.note(by, AuditAct::Record, &self.named(id), &format!("until {}", recording.until));
         Ok(recording)
     }
@@ -478,6 +482,8 @@ impl FleetAccess for Access {
         }
         metrics.set_alert_counts(&self.alert_counts());
         metrics.set_bound("sightings-forgotten", forgotten);
+        metrics.set_bound("audit", self.shared.saver.acts().1);
+        metrics.set_bound("wire-log", self.shared.wire_log.lost());
         metrics.set_history_lost(self.shared.history.lost());
         metrics.set_factory_resets(counters.factory_resets);
         for (bound, count) in bounds(&counters) {
@@ -525,7 +531,7 @@ impl CommitAccess for Access {
 
 impl KubeAccess for Access {
     fn declared(&self, name: &str) -> Option<PhoneView> {
-        FleetAccess::phone(self, name).filter(|phone| phone.name.as_deref() == Some(name))
+        self.shared.with_fleet(|fleet, now| fleet.phone(name, now)).filter(|phone| phone.name.as_deref() == Some(name))
     }
 
     fn tallies(&self) -> Tallies {

@@ -45,9 +45,7 @@ use crate::{
         ContactClient, ContactSettings, DcmpMetrics, DcmpSettings, FailedHandshakes, ListenerError, ListenerMetrics,
         PhoneListener, dcmp,
     },
-    report::{
-        self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens, webhook::WebhookSettings,
-    },
+    report::{self, api::ApiSettings, metrics::ServiceMetrics, server::ServerLimits, tokens::Tokens},
     source::{self, Identities, IdentityError, SecretsDir, SourceError, SourceSettings, Trigger},
     store::{
         Restored, Store, StoreError,
@@ -218,8 +216,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     let mut side = Side { tasks: &mut tasks, limits: &limits, metrics: &metrics, stopped: &stopped };
     let metrics_address = side.metrics(settings.status.metrics_listen, access.clone()).await?;
     let mut pages = api()?;
-    let webhook = (settings.webhook.clone(), source.trigger.clone());
-    let webhook_address = side.webhook(webhook.0, webhook.1, (status_address, &mut pages)).await?;
+    let webhook_address = side.webhook(&settings, &source.trigger, (status_address, &mut pages)).await?;
     let (may_tell, telling) = watch::channel(true);
     tell_others(&mut tasks, &settings, &access, &metrics, &telling, &stopped)?;
     tasks.spawn(report::server::serve(status, pages, limits.clone(), Arc::clone(&metrics), stopped.clone()));
@@ -245,10 +242,7 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
     tasks.spawn(history::run(Arc::clone(&shared), store.clone()));
     tasks.spawn(saver::watch(Arc::clone(&shared), store.writable()));
     tasks.spawn(follow::run(Arc::clone(&shared), source, secrets, store.clone()));
-    let mut phones_stopped = stopped;
-    let listener = tokio::spawn(phones.run(async move {
-        let _ = phones_stopped.wait_for(|stopped| *stopped).await;
-    }));
+    let listener = tokio::spawn(phones.run(until(stopped)));
     tracing::info!(phones = %phone_address, status = %status_address, "serving");
     Ok(Running {
         phone_address,
@@ -263,6 +257,11 @@ pub async fn start(settings: ServiceSettings) -> Result<Running, ServiceError> {
         listener,
         store,
     })
+}
+
+/// Returns when the service stops.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// The settings of the decisions, with the address of polls.
@@ -347,17 +346,17 @@ impl Side<'_> {
     /// over. Where.
     async fn webhook(
         &mut self,
-        webhook: Option<WebhookSettings>,
-        trigger: Trigger,
-        (status, page): (SocketAddr, &mut axum::Router),
+        settings: &ServiceSettings,
+        trigger: &Trigger,
+        (status, pages): (SocketAddr, &mut axum::Router),
     ) -> Result<Option<SocketAddr>, ServiceError> {
-        let Some(webhook) = webhook else { return Ok(None) };
+        let (Some(webhook), trigger) = (settings.webhook.clone(), trigger.clone()) else { return Ok(None) };
         let address = webhook.listen.unwrap_or(status);
         let failed = |source| ServiceError::Webhook { address, source };
         webhook.check().map_err(failed)?;
         let metrics = Arc::clone(self.metrics);
         let Some(listen) = webhook.listen else {
-            *page = std::mem::take(page).merge(report::webhook::route(webhook, trigger, metrics));
+            *pages = std::mem::take(pages).merge(report::webhook::route(webhook, trigger, metrics));
             return Ok(Some(status));
         };
         let tcp = TcpListener::bind(listen).await.map_err(failed)?;
@@ -405,6 +404,10 @@ impl Running {
         };
         if tokio::time::timeout(STORE_PATIENCE, stored).await.is_err() {
             tracing::error!("the store hangs; what was not stored is read again from the phones");
+        }
+        let (acts, _) = self.shared.saver.acts();
+        if acts > 0 {
+            tracing::error!(acts, "the store is away, and what people did last is not in the audit log");
         }
         self.tasks.shutdown().await;
     }

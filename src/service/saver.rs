@@ -7,7 +7,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::{
@@ -30,6 +33,8 @@ pub(super) const ACTS: usize = 1_000;
 pub(super) struct Saver {
     waiting: Mutex<Waiting>,
     more: Notify,
+    /// Acts for which there was no room.
+    acts_lost: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -125,10 +130,17 @@ impl Saver {
         let room = waiting.acts.len() < ACTS;
         if room {
             waiting.acts.push(entry);
+        } else {
+            self.acts_lost.fetch_add(1, Ordering::Relaxed);
         }
         drop(waiting);
         self.more.notify_one();
         room
+    }
+
+    /// How many acts wait, and how many were lost.
+    pub(super) fn acts(&self) -> (usize, u64) {
+        (self.lock().acts.len(), self.acts_lost.load(Ordering::Relaxed))
     }
 
     /// How many records and acts wait.
@@ -257,5 +269,27 @@ pub(super) async fn watch(shared: Arc<Shared>, mut writable: watch_channel::Rece
         if writable.changed().await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::fleet::{audit::By, words::AuditAct};
+
+    #[test]
+    fn an_act_for_which_there_is_no_room_is_counted() {
+        let saver = Saver::default();
+        let by = By::new("ada", "case 4711").unwrap();
+        let note = || {
+            let entry = AuditEntry::new(&by, AuditAct::EndRecording, "reception", "ended", Timestamp::UNIX_EPOCH);
+            saver.note(entry)
+        };
+        assert!((0..ACTS).all(|_| note()));
+        assert_eq!(saver.acts(), (ACTS, 0));
+        assert!(!note() && !note());
+        assert_eq!(saver.acts(), (ACTS, 2), "and those before are not");
     }
 }

@@ -8,7 +8,7 @@ use phoneops::{
     wpi::{Item, ItemText},
 };
 
-use crate::service_stage::{Stage, command, config, has, id, profile, text, until};
+use crate::service_stage::{LONG, Stage, command, config, has, id, idle, profile, text, until};
 
 const SIP: &str = "Kp4wPlantedSip8Rz";
 const USER: &str = "Jd2nPlantedUser6Fq";
@@ -83,8 +83,14 @@ async fn what_a_phone_and_the_service_say_is_recorded_without_what_is_secret() {
     let (code, listed) = command(&stage, &["wire-log"]).await;
     assert!(code == 1 && listed.contains("phone-0, ends in") && listed.contains("by alice: case 4711"), "{listed}");
     assert!(command(&stage, &["status"]).await.1.contains("What phone-0 says is recorded until"), "shown everywhere");
+    let (_, shown) = command(&stage, &["status", "phone-0"]).await;
+    assert!(shown.contains("What phone-0 says is recorded until") && shown.contains("(alice: case 4711)"), "{shown}");
+    let notes = stage.api("GET /api/v1/phones/phone-0").await.json()["notes"].to_string();
+    assert!(notes.contains("recorded until") && notes.contains("alice"), "{notes}");
+    assert!(!command(&stage, &["status", "phone-1"]).await.1.contains("recorded"), "and not with others");
     let (code, ended) = command(&stage, &["wire-log", "phone-0", "--end", "--reason", "seen"]).await;
     assert!(code == 0 && ended.contains("recorded no more"), "{code} {ended}");
+    assert!(!command(&stage, &["status", "phone-0"]).await.1.contains("recorded"), "no longer than that");
     until(|| recorded(&stage).contains("The recording ends: ended by alice."), || recorded(&stage)).await;
     let audit = command(&stage, &["audit"]).await.1;
     assert!(audit.contains("Record") && audit.contains("EndRecording") && audit.contains("case 4711"), "{audit}");
@@ -101,7 +107,7 @@ async fn what_a_phone_and_the_service_say_is_recorded_without_what_is_secret() {
 
 #[tokio::test]
 async fn a_call_leaves_nothing_in_a_recording() {
-    // promise 10: not that it was busy, not when, not the session in which it was
+    // promise 10: not that it was busy, not when, not the session in which it was, nor the one behind it
     let stage = stage().await;
     let phones = phones(&stage).await;
     assert_eq!(command(&stage, &["wire-log", "phone-0", "--for", "30m", "--reason", "x"]).await.0, 0);
@@ -111,14 +117,41 @@ async fn a_call_leaves_nothing_in_a_recording() {
     phones[0].end_call();
     stage.becomes(0, |view| view.state == State::InSync && view.drift.is_empty()).await;
     until(|| has(&phones[0], "sntp-addr") == "192.0.2.200", || "never written".to_owned()).await;
-    until(|| recorded(&stage).contains("WriteItems"), || recorded(&stage)).await;
+    idle(&phones[0]).await;
+    stage.change("all.yaml", &wanted("192.0.2.201")).await;
+    until(|| recorded(&stage).contains("192.0.2.201"), || recorded(&stage)).await;
     let log = recorded(&stage);
     assert!(!log.contains("busy") && !log.contains("send-solicited"), "{log}");
-    assert_eq!(
-        log.matches("<Action>WriteItems</Action>").count(),
-        1,
-        "the write that met the call is not there: {log}"
-    );
+    let writes = log.matches("<Action>WriteItems</Action>").count();
+    assert_eq!(writes, 1, "neither the write that met the call nor the one behind it is there: {log}");
+    for phone in phones {
+        phone.stop().await;
+    }
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_recording_whose_file_is_moved_away_ends_and_is_counted() {
+    let stage = stage().await;
+    let phones = phones(&stage).await;
+    assert_eq!(command(&stage, &["wire-log", "phone-0", "--for", "30m", "--reason", "x"]).await.0, 0);
+    until(|| recorded(&stage).contains("Recorded for alice"), || recorded(&stage)).await;
+    fs::rename(&files(&stage)[0], stage.path("moved")).unwrap();
+    stage.change("all.yaml", &wanted("192.0.2.200")).await;
+    let deadline = tokio::time::Instant::now() + LONG;
+    while command(&stage, &["wire-log"]).await.0 == 1 {
+        assert!(tokio::time::Instant::now() < deadline, "it goes on");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let lost = |text: &str| {
+        let count =
+            text.lines().find_map(|line| line.strip_prefix("phoneops_service_bounds_hit_total{bound=\"wire-log\"} "));
+        count.map(|count| count.parse::<u64>().unwrap())
+    };
+    // the session, and that the recording ends, which is told as soon as the disk has it
+    let metrics = stage.api("GET /metrics").await.body;
+    assert!(lost(&metrics) >= Some(1), "{metrics}");
+    assert!(files(&stage).is_empty(), "no file is made anew");
     for phone in phones {
         phone.stop().await;
     }
@@ -156,7 +189,10 @@ async fn a_recording_needs_a_folder_a_phone_an_end_and_a_reason() {
         assert!(code == 2 && told.contains(why), "{words:?}: {code} {told}");
     };
     refused(&["wire-log", "nobody", "--for", "30m", "--reason", "x"], "there is no phone of this name").await;
-    refused(&["wire-log", "phone-0", "--for", "25h", "--reason", "x"], "24 hours at most").await;
+    for length in ["24h1s", "25h", "0s", "-5m", "200000h"] {
+        let length = format!("--for={length}");
+        refused(&["wire-log", "phone-0", &length, "--reason", "x"], "24 hours at most").await;
+    }
     refused(&["wire-log", "phone-0", "--for", "soon", "--reason", "x"], "such as 30m or 2h").await;
     refused(&["wire-log", "phone-0", "--end", "--reason", "x"], "not recorded").await;
     assert_eq!(stage.api("POST /api/v1/phones/phone-0/wire-log").await.status, 400);
@@ -164,5 +200,8 @@ async fn a_recording_needs_a_folder_a_phone_an_end_and_a_reason() {
         crate::service_stage::api_as(stage.running().status_address, "POST /api/v1/phones/phone-0/wire-log", None);
     assert_eq!(without.await.status, 401);
     assert!(files(&stage).is_empty());
+    for length in ["24h", "1s"] {
+        assert_eq!(command(&stage, &["wire-log", "phone-0", "--for", length, "--reason", "x"]).await.0, 0, "{length}");
+    }
     stage.end().await;
 }

@@ -14,11 +14,8 @@ pub(super) const RATE: usize = 60;
 const MINUTE: Duration = Duration::from_mins(1);
 /// How long a signature is remembered: as long as its time may be good, which is also as far ahead as behind.
 pub(super) const REMEMBERED_FOR: SignedDuration = SignedDuration::from_secs(2 * REPLAY.as_secs());
-/// Most signatures that are remembered.
+/// Most signatures that are remembered: more than [`RATE`] lets come in that time, so that none is forgotten before.
 pub(super) const REMEMBERED: usize = 1_000;
-
-// no signature is forgotten before its time
-const _: () = assert!(RATE * (REMEMBERED_FOR.as_secs() as usize / MINUTE.as_secs() as usize + 1) < REMEMBERED);
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -105,6 +102,8 @@ mod tests {
 
     #[test]
     fn a_signature_is_known_for_ten_minutes_and_what_is_remembered_is_bounded() {
+        // the rate of ten minutes and of the one that has begun
+        const { assert!(RATE * 11 < REMEMBERED) };
         let mut memory = Memory::default();
         let at = |number: usize| second(2 * i64::try_from(number).unwrap());
         for number in 0..4 * REMEMBERED {

@@ -145,8 +145,8 @@ async fn read(request: Request) -> Result<(HeaderMap, Bytes), Verdict> {
         return Err(Verdict::TooLarge);
     }
     let body = to_bytes(body, BODY).await.map_err(|error| {
-        let is_of_limit =
-            std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
+        let cause = std::error::Error::source(&error);
+        let is_of_limit = cause.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if is_of_limit { Verdict::TooLarge } else { Verdict::Broken }
     })?;
     Ok((parts.headers, body))

@@ -1,6 +1,7 @@
 //! The folder of recordings, and the task that writes into it, so that no phone waits for a disk.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -12,7 +13,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::{sync::watch, task::spawn_blocking, time::sleep};
 
-use super::super::shared::Shared;
+use super::{super::shared::Shared, WireLog};
 use crate::report::wire_log::{FILES, WireLogError};
 
 /// Most parts that wait for the disk; what comes beyond is lost, and counted.
@@ -27,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Chunk {
     pub(super) file: PathBuf,
     pub(super) text: String,
+    /// Whether it is the last one of its file.
+    pub(super) is_last: bool,
 }
 
 /// Makes the folder where it is missing, for nobody else to read.
@@ -62,10 +65,15 @@ fn append(chunk: &Chunk) -> io::Result<()> {
     OpenOptions::new().append(true).open(&chunk.file)?.write_all(chunk.text.as_bytes())
 }
 
+/// Files that could not be written: what else comes for them is lost without another word.
+#[derive(Debug, Default)]
+pub(super) struct Broken(BTreeSet<PathBuf>);
+
 /// Writes what is recorded, and ends recordings when their time is over, until the service stops.
 pub(in crate::service) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let log = &shared.wire_log;
     let Some(mut queue) = log.queue.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+    let mut broken = Broken::default();
     loop {
         let next = log.end_due(shared.now());
         let wait = async {
@@ -75,7 +83,7 @@ pub(in crate::service) async fn run(shared: Arc<Shared>, mut stopped: watch::Rec
             }
         };
         tokio::select! {
-            Some(chunk) = queue.recv() => write(chunk).await,
+            Some(chunk) = queue.recv() => write(log, &mut broken, chunk, shared.now()).await,
             () = wait => {}
             () = log.changed.notified() => {}
             () = async { let _ = stopped.wait_for(|stopped| *stopped).await; } => break,
@@ -84,18 +92,29 @@ pub(in crate::service) async fn run(shared: Arc<Shared>, mut stopped: watch::Rec
     log.end_all(shared.now());
     let rest = async {
         while let Ok(chunk) = queue.try_recv() {
-            write(chunk).await;
+            write(log, &mut broken, chunk, shared.now()).await;
         }
     };
     // a disk that hangs holds up nobody's end
     let _ = tokio::time::timeout(PATIENCE, rest).await;
 }
 
-async fn write(chunk: Chunk) {
-    let file = chunk.file.display().to_string();
-    match spawn_blocking(move || append(&chunk)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(file, %error, "a part of the recording of a phone is lost"),
-        Err(_) => tracing::warn!(file, "a part of the recording of a phone is lost"),
+/// Writes a part. When that fails the recording has a hole, or no file any more: it ends.
+pub(super) async fn write(log: &WireLog, broken: &mut Broken, chunk: Chunk, now: Timestamp) {
+    let (file, is_last) = (chunk.file.clone(), chunk.is_last);
+    if broken.0.contains(&file) {
+        log.is_lost();
+    } else if let Err(error) =
+        spawn_blocking(move || append(&chunk)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    {
+        tracing::warn!(file = %file.display(), %error, "the recording of a phone cannot be written: it ends");
+        log.is_lost();
+        if !is_last {
+            broken.0.insert(file.clone());
+            log.end_broken(&file, now);
+        }
+    }
+    if is_last {
+        broken.0.remove(&file);
     }
 }

@@ -42,7 +42,7 @@ impl Heard {
     /// Notes it with its answer.
     pub(in crate::service) fn note(self, shared: &Arc<Shared>, answer: &Result<Answer, DecodeError>) {
         let Self { device, message, peer, at } = self;
-        let kept = match (message, answer) {
+        match (message, answer) {
             (Some(question), Ok(Answer::Send { message: answer, prepared, .. })) => {
                 let (asked, told, now) =
                     shared.with_fleet(|fleet, now| (fleet.masked(&question.items), fleet.masked(&answer.items), now));
@@ -50,13 +50,10 @@ impl Heard {
                 let answer = ServerMessage { items: told, nonce: answer.nonce.clone(), action: answer.action };
                 let list = prepared.as_ref().map(|question| &question.list);
                 let times = (at, now);
-                shared.wire_log.note(&device, &Exchange { peer, question: &question, answer: &answer, list, times })
+                shared.wire_log.note(&device, &Exchange { peer, question: &question, answer: &answer, list, times });
             }
             (None, Err(error)) => shared.wire_log.note_unread(&device, peer, &error.to_string(), at),
-            _ => true,
-        };
-        if !kept {
-            shared.metrics.bound_hit("wire-log");
+            _ => {}
         }
     }
 }

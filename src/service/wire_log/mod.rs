@@ -4,11 +4,14 @@
 //! - [`text`]: what a recording says
 //! - [`files`]: the folder, and the task that writes
 //!
-//! A session is written when it has ended. One in which the phone had to wait, as in a call, is left out as a whole, so
-//! that a recording is no history of calls (promise 10). Recordings end with the process.
+//! - [`session`]: a session under way, and which ones are left out
+//!
+//! A session is written when it has ended. Recordings end with the process. What is lost (a queue that is full, a file
+//! that cannot be written, a session that is too long) is counted.
 
 mod files;
 mod heard;
+mod session;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -16,10 +19,10 @@ mod text;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -29,15 +32,14 @@ use tokio::sync::{Notify, mpsc};
 pub(super) use files::run;
 use files::{Chunk, QUEUE};
 pub(super) use heard::Heard;
+use session::Session;
 
 use crate::{
     fleet::audit::By,
     report::wire_log::{LONGEST, PHONES, Recording, WireLogError},
-    wpi::{Action, DeviceId, ItemText, PhoneMessage, Reason, ReplyStatus, ServerMessage, server_message::PreparedList},
+    wpi::{Action, DeviceId, PhoneMessage, ServerMessage, server_message::PreparedList},
 };
 
-/// Most bytes of a session that are kept until it ends; what comes behind is left out, and that is said.
-const SESSION_LIMIT: usize = 1 << 20;
 /// Most bytes of a recording; then it ends.
 const FILE_LIMIT: usize = 32 << 20;
 
@@ -46,10 +48,13 @@ const FILE_LIMIT: usize = 32 << 20;
 pub(super) struct WireLog {
     folder: Option<PathBuf>,
     any: AtomicBool,
+    /// Held while a recording begins, so that a phone never has two files.
+    beginning: Mutex<()>,
     running: Mutex<BTreeMap<DeviceId, Running>>,
     chunks: mpsc::Sender<Chunk>,
     queue: Mutex<Option<mpsc::Receiver<Chunk>>>,
     changed: Notify,
+    lost: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -58,14 +63,6 @@ struct Running {
     file: PathBuf,
     written: usize,
     session: Session,
-}
-
-/// The session under way.
-#[derive(Debug, Default)]
-struct Session {
-    text: String,
-    waits: bool,
-    cut: bool,
 }
 
 /// One exchange, with masked items.
@@ -80,19 +77,6 @@ struct Exchange<'a> {
     times: (Timestamp, Timestamp),
 }
 
-impl Exchange<'_> {
-    /// Whether the phone is told to come back, or says that it is busy: it may be in a call.
-    fn waits(&self) -> bool {
-        let busy = matches!(self.question.reason, Reason::ReplyTo { status: ReplyStatus::Busy, .. });
-        let wish = |text: &ItemText| text.as_plain() == Some("true");
-        busy || self.answer.items.iter().any(|item| item.id.name.as_str() == "send-solicited" && wish(&item.text))
-    }
-
-    fn ends(&self) -> bool {
-        self.answer.action == Action::CleanUp
-    }
-}
-
 impl WireLog {
     /// Recordings into that folder; without one there are none.
     pub(super) fn new(folder: Option<PathBuf>) -> Self {
@@ -100,10 +84,12 @@ impl WireLog {
         Self {
             folder,
             any: AtomicBool::new(false),
+            beginning: Mutex::default(),
             running: Mutex::default(),
             chunks,
             queue: Mutex::new(Some(queue)),
             changed: Notify::new(),
+            lost: AtomicU64::new(0),
         }
     }
 
@@ -117,10 +103,11 @@ impl WireLog {
         self.running().get(device).is_some_and(|running| now < running.about.until)
     }
 
-    /// Begins to record a phone, or gives a recording another end.
+    /// Begins to record a phone, or gives a recording another end. `in_call` says whether the phone waits for the end of a
+    /// call. Makes a file, so it is called where blocking is allowed.
     pub(super) fn record(
         &self,
-        (device, name): (&DeviceId, &str),
+        (device, name, in_call): (&DeviceId, &str, bool),
         length: SignedDuration,
         by: &By,
         now: Timestamp,
@@ -131,25 +118,29 @@ impl WireLog {
         }
         let until = now.checked_add(length).map_err(|_| WireLogError::Length)?;
         let (by, reason) = (by.actor.clone(), by.reason.clone());
-        if let Some(known) = self.running().get_mut(device) {
+        let _beginning = self.beginning.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running();
+        if let Some(known) = running.get_mut(device) {
             known.about = Recording { by, reason, until, ..known.about.clone() };
             let about = known.about.clone();
             self.put(known, text::begin(&about));
             self.changed.notify_one();
             return Ok(about);
         }
+        if running.len() >= PHONES {
+            return Err(WireLogError::TooMany);
+        }
+        drop(running);
         // no phone waits at the lock for a disk
         let file = files::make(folder, name, now)?;
         let (phone, mac, shown) = (name.to_owned(), device.to_string(), file.display().to_string());
         let about = Recording { phone, mac, by, reason, since: now, until, file: shown };
-        let mut begun = Running { about: about.clone(), file, written: 0, session: Session::default() };
-        let mut running = self.running();
-        if running.len() >= PHONES && !running.contains_key(device) {
+        let mut begun = Running { about: about.clone(), file, written: 0, session: Session::new(in_call) };
+        if !self.put(&mut begun, text::begin(&about)) {
             files::remove(&begun.file);
-            return Err(WireLogError::TooMany);
+            return Err(WireLogError::File("the disk cannot keep up with what is recorded already".to_owned()));
         }
-        self.put(&mut begun, text::begin(&about));
-        running.insert(device.clone(), begun);
+        self.running().insert(device.clone(), begun);
         self.any.store(true, Ordering::Relaxed);
         self.changed.notify_one();
         Ok(about)
@@ -169,32 +160,37 @@ impl WireLog {
         running.values().map(|running| running.about.clone()).filter(|about| now < about.until).collect()
     }
 
-    /// Notes what a phone said and was answered. False when something of it is lost: a bound was hit.
-    fn note(&self, device: &DeviceId, exchange: &Exchange<'_>) -> bool {
+    /// How often something of a recording was lost.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Notes what a phone said and was answered.
+    fn note(&self, device: &DeviceId, exchange: &Exchange<'_>) {
         let mut all = self.running();
-        let Some(running) = all.get_mut(device) else { return true };
-        let mut whole = true;
+        let Some(running) = all.get_mut(device) else { return };
         if exchange.question.reason.is_initial() {
             // the session before was given up
-            whole &= self.write_session(running);
+            self.write_session(running, false);
         }
-        running.session.add(exchange);
-        if exchange.ends() {
-            whole &= self.write_session(running);
+        if !running.session.add(exchange) {
+            self.is_lost();
         }
-        whole &= !running.session.cut;
+        if exchange.answer.action == Action::CleanUp {
+            self.write_session(running, true);
+        }
         if running.written >= FILE_LIMIT {
             self.changed.notify_one();
         }
-        whole
     }
 
     /// Notes a message of a phone at this address that nobody could read.
-    fn note_unread(&self, device: &DeviceId, peer: SocketAddr, problem: &str, now: Timestamp) -> bool {
+    fn note_unread(&self, device: &DeviceId, peer: SocketAddr, problem: &str, now: Timestamp) {
         let mut all = self.running();
-        let Some(running) = all.get_mut(device) else { return true };
-        running.session.push(&text::unread(peer, problem, now));
-        !running.session.cut
+        let Some(running) = all.get_mut(device) else { return };
+        if !running.session.add_unread(&text::unread(peer, problem, now)) {
+            self.is_lost();
+        }
     }
 
     /// Ends recordings whose time or room is over; when to look again.
@@ -221,44 +217,49 @@ impl WireLog {
         }
     }
 
+    /// Ends the recording whose file cannot be written.
+    fn end_broken(&self, file: &Path, now: Timestamp) {
+        let running = self.running();
+        let device = running.iter().find(|(_, running)| running.file == file).map(|(device, _)| device.clone());
+        drop(running);
+        if let Some(device) = device {
+            self.end(&device, "its file cannot be written", now);
+        }
+    }
+
     fn close(&self, mut ended: Running, why: &str, now: Timestamp) -> Recording {
-        self.write_session(&mut ended);
-        self.put(&mut ended, text::end(why, now));
-        tracing::info!(phone = ended.about.phone, file = ended.about.file, why, "no more of this phone is recorded");
+        self.write_session(&mut ended, true);
+        self.send(Chunk { file: ended.file, text: text::end(why, now), is_last: true });
+        let Recording { phone, file, .. } = &ended.about;
+        tracing::info!(phone, file, why, "no more of this phone is recorded");
         ended.about
     }
 
-    /// Writes the session that has ended, unless the phone had to wait in it. False when it is lost.
-    fn write_session(&self, running: &mut Running) -> bool {
-        let Session { text, waits, .. } = std::mem::take(&mut running.session);
-        waits || text.is_empty() || self.put(running, text)
+    /// Writes the session that has ended, if it may be kept.
+    fn write_session(&self, running: &mut Running, is_over: bool) {
+        if let Some(text) = running.session.take(is_over) {
+            self.put(running, text);
+        }
     }
 
     fn put(&self, running: &mut Running, text: String) -> bool {
         running.written += text.len();
-        self.chunks.try_send(Chunk { file: running.file.clone(), text }).is_ok()
+        self.send(Chunk { file: running.file.clone(), text, is_last: false })
+    }
+
+    fn send(&self, chunk: Chunk) -> bool {
+        let is_taken = self.chunks.try_send(chunk).is_ok();
+        if !is_taken {
+            self.is_lost();
+        }
+        is_taken
+    }
+
+    fn is_lost(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Session {
-    fn add(&mut self, exchange: &Exchange<'_>) {
-        self.waits |= exchange.waits();
-        if self.waits {
-            self.text.clear();
-        } else {
-            self.push(&text::exchange(exchange));
-        }
-    }
-
-    fn push(&mut self, text: &str) {
-        if self.waits || self.cut {
-            return;
-        }
-        self.cut = self.text.len() + text.len() > SESSION_LIMIT;
-        self.text.push_str(if self.cut { text::CUT } else { text });
     }
 }

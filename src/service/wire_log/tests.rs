@@ -1,6 +1,7 @@
-use crate::wpi::{Item, ItemId, ItemName, phone_message::Nonce};
+use std::fs;
 
-use super::*;
+use super::{files::Broken, session::SESSION_LIMIT, *};
+use crate::wpi::{Item, ItemId, ItemName, Reason, ReplyStatus, phone_message::Nonce};
 
 const DEVICE: &str = "00:1A:E8:11:22:33";
 
@@ -25,20 +26,49 @@ fn answer(action: Action) -> ServerMessage {
     ServerMessage { nonce: nonce(), action, items: Vec::new() }
 }
 
+/// Notes it; whether nothing was lost.
 fn note(log: &WireLog, question: &PhoneMessage, action: Action) -> bool {
-    let times = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
-    let peer = SocketAddr::from(([127, 0, 0, 1], 4711));
-    let device = DeviceId::new(DEVICE).unwrap();
-    log.note(&device, &Exchange { peer, question, answer: &answer(action), list: None, times })
+    note_answered(log, question, &answer(action))
+}
+
+fn note_answered(log: &WireLog, question: &PhoneMessage, answer: &ServerMessage) -> bool {
+    let (times, before) = ((Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH), log.lost());
+    log.note(&phone(), &Exchange { peer: peer(), question, answer, list: None, times });
+    log.lost() == before
+}
+
+fn peer() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 4711))
+}
+
+fn phone() -> DeviceId {
+    DeviceId::new(DEVICE).unwrap()
+}
+
+fn busy() -> PhoneMessage {
+    said(Reason::ReplyTo { action: "WriteItems".into(), status: ReplyStatus::Busy }, "busy")
+}
+
+fn accepted(text: &str) -> PhoneMessage {
+    said(Reason::ReplyTo { action: "x".into(), status: ReplyStatus::Accepted }, text)
+}
+
+/// All that has been sent to the disk since.
+fn written(queue: &mut mpsc::Receiver<Chunk>) -> String {
+    std::iter::from_fn(|| queue.try_recv().ok()).map(|chunk| chunk.text).collect()
 }
 
 /// A log in which one phone is recorded; and what leaves it, from the first session on.
 fn recording() -> (tempfile::TempDir, WireLog, mpsc::Receiver<Chunk>) {
+    recording_of(false)
+}
+
+/// The same; of a phone that is in a call, or not.
+fn recording_of(in_call: bool) -> (tempfile::TempDir, WireLog, mpsc::Receiver<Chunk>) {
     let folder = tempfile::tempdir().unwrap();
     let log = WireLog::new(Some(folder.path().to_owned()));
     let mut queue = log.queue.lock().unwrap().take().unwrap();
-    let phone = DeviceId::new(DEVICE).unwrap();
-    log.record((&phone, "reception"), LONGEST, &by(), Timestamp::UNIX_EPOCH).unwrap();
+    log.record((&phone(), "reception", in_call), LONGEST, &by(), Timestamp::UNIX_EPOCH).unwrap();
     assert!(queue.try_recv().unwrap().text.contains("case 4711"));
     (folder, log, queue)
 }
@@ -56,20 +86,56 @@ fn a_session_is_written_when_it_has_ended_or_another_begins() {
 }
 
 #[test]
-fn a_busy_phone_leaves_nothing_of_its_whole_session() {
-    // promise 10
+fn a_busy_phone_leaves_nothing_of_its_whole_session_and_of_the_one_with_which_it_comes_back() {
+    // promise 10: that one begins when the call has ended
     let (_folder, log, mut queue) = recording();
     assert!(note(&log, &said(Reason::StartUp, "before"), Action::WriteItems));
-    let busy = Reason::ReplyTo { action: "WriteItems".into(), status: ReplyStatus::Busy };
-    assert!(note(&log, &said(busy, ""), Action::ReadItems));
-    assert!(note(
-        &log,
-        &said(Reason::ReplyTo { action: "x".into(), status: ReplyStatus::Accepted }, "after"),
-        Action::CleanUp
-    ));
-    assert!(queue.try_recv().is_err(), "nothing of it");
+    assert!(note(&log, &busy(), Action::ReadItems));
+    assert!(note(&log, &accepted("after"), Action::CleanUp));
+    // what a user changes during the call says nothing of its end
+    assert!(note(&log, &said(Reason::LocalChanges, "changed"), Action::CleanUp));
+    let kept = written(&mut queue);
+    assert!(kept.contains("changed") && !kept.contains("before") && !kept.contains("after"), "{kept}");
+    // given up and opened again, and with a message in front that nobody can read
+    log.note_unread(&phone(), peer(), "half a message", Timestamp::UNIX_EPOCH);
+    assert!(note(&log, &said(Reason::Solicited, "back"), Action::ReadItems));
+    assert!(note(&log, &said(Reason::Solicited, "back"), Action::WriteItems));
+    log.note_unread(&phone(), peer(), "half a message", Timestamp::UNIX_EPOCH);
+    assert!(note(&log, &accepted("back"), Action::CleanUp));
+    assert_eq!(written(&mut queue), "", "nothing of it");
     assert!(note(&log, &said(Reason::Solicited, "next"), Action::CleanUp));
-    assert!(queue.try_recv().unwrap().text.contains("next"), "the next one is recorded");
+    assert!(written(&mut queue).contains("next"), "the next one is recorded");
+    assert_eq!(log.lost(), 0, "what is left out is not lost");
+}
+
+#[test]
+fn a_phone_that_comes_back_into_the_next_call_goes_on_waiting() {
+    let (_folder, log, mut queue) = recording();
+    let wish = ItemId::new(ItemName::new("send-solicited").unwrap(), None);
+    let come_back = ServerMessage { items: vec![Item::plain(wish, "true")], ..answer(Action::CleanUp) };
+    assert!(note(&log, &said(Reason::StartUp, "first"), Action::WriteItems));
+    assert!(note_answered(&log, &busy(), &come_back));
+    for _ in 0..2 {
+        assert!(note(&log, &said(Reason::Solicited, "back"), Action::WriteItems));
+        assert!(note_answered(&log, &busy(), &come_back));
+    }
+    assert!(note(&log, &said(Reason::Solicited, "last"), Action::CleanUp));
+    assert_eq!(written(&mut queue), "");
+    // a start forgets the wish and ends the call
+    assert!(note_answered(&log, &busy(), &come_back));
+    assert!(note(&log, &said(Reason::StartUp, "started"), Action::CleanUp));
+    assert!(note(&log, &said(Reason::Solicited, "asked"), Action::CleanUp));
+    let kept = written(&mut queue);
+    assert!(kept.contains("started") && kept.contains("asked"), "{kept}");
+}
+
+#[test]
+fn a_recording_that_begins_in_a_call_does_not_have_its_end() {
+    let (_folder, log, mut queue) = recording_of(true);
+    assert!(note(&log, &said(Reason::Solicited, "back"), Action::CleanUp));
+    assert_eq!(written(&mut queue), "");
+    assert!(note(&log, &said(Reason::Solicited, "next"), Action::CleanUp));
+    assert!(written(&mut queue).contains("next"));
 }
 
 #[test]
@@ -82,6 +148,7 @@ fn the_rest_of_an_endless_session_is_left_out_and_counted() {
     note(&log, &said(reply(), "end"), Action::CleanUp);
     let kept = queue.try_recv().unwrap().text;
     assert!(kept.len() < SESSION_LIMIT + text::CUT.len() && kept.ends_with(text::CUT));
+    assert!(note(&log, &said(Reason::StartUp, "next"), Action::CleanUp), "the next one is whole");
 }
 
 #[test]
@@ -113,24 +180,91 @@ fn only_so_many_phones_are_recorded_and_only_so_many_files_made() {
     let folder = tempfile::tempdir().unwrap();
     let log = WireLog::new(Some(folder.path().join("deep/below")));
     let now = Timestamp::UNIX_EPOCH;
+    let mut queue = log.queue.lock().unwrap().take().unwrap();
     let record = |number: usize, now| {
         let device = device(number);
-        log.record((&device, &device.to_string()), SignedDuration::from_mins(1), &by(), now)
+        log.record((&device, &device.to_string(), false), SignedDuration::from_mins(1), &by(), now)
     };
     for number in 0..PHONES {
         record(number, now).unwrap();
     }
     assert_eq!(record(PHONES, now), Err(WireLogError::TooMany));
-    let files = || std::fs::read_dir(folder.path().join("deep/below")).unwrap().count();
+    let files = || fs::read_dir(folder.path().join("deep/below")).unwrap().count();
     assert_eq!(files(), PHONES, "no empty file is left behind");
     record(0, now).unwrap();
     assert_eq!(files(), PHONES, "another end is no other file");
     let later = now + SignedDuration::from_mins(1);
     assert_eq!(log.list(later), []);
+    written(&mut queue);
     assert_eq!(log.end_due(later), None);
     assert!(!log.is_on());
     for number in files()..crate::report::wire_log::FILES {
-        std::fs::write(folder.path().join("deep/below").join(number.to_string()), "").unwrap();
+        fs::write(folder.path().join("deep/below").join(number.to_string()), "").unwrap();
     }
     assert_eq!(record(0, later), Err(WireLogError::Full));
+}
+
+#[test]
+fn a_recording_lasts_longer_than_nothing_and_a_day_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = WireLog::new(Some(folder.path().to_owned()));
+    let for_so_long = |length| log.record((&phone(), "reception", false), length, &by(), Timestamp::UNIX_EPOCH);
+    let second = SignedDuration::from_secs(1);
+    for length in [SignedDuration::ZERO, -second, LONGEST + second, SignedDuration::MIN, SignedDuration::MAX] {
+        assert_eq!(for_so_long(length), Err(WireLogError::Length), "{length:#}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left of them");
+    let longest = for_so_long(LONGEST).unwrap();
+    assert_eq!(longest.until, Timestamp::UNIX_EPOCH + LONGEST);
+    assert_eq!(for_so_long(second).unwrap().until, Timestamp::UNIX_EPOCH + second, "another end");
+    let at_the_end = log.record((&phone(), "reception", false), second, &by(), Timestamp::MAX);
+    assert_eq!(at_the_end, Err(WireLogError::Length));
+}
+
+#[test]
+fn many_who_want_one_phone_recorded_get_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = WireLog::new(Some(folder.path().to_owned()));
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let log = &log;
+            let at = Timestamp::from_second(number).unwrap();
+            scope.spawn(move || log.record((&phone(), "reception", false), LONGEST, &by(), at).unwrap());
+        }
+    });
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(log.list(Timestamp::UNIX_EPOCH).len(), 1);
+}
+
+#[test]
+fn without_room_for_its_first_lines_a_recording_does_not_begin_and_leaves_no_file() {
+    let (folder, log, _queue) = recording();
+    while note(&log, &said(Reason::StartUp, "x"), Action::CleanUp) {}
+    let other = device(1);
+    let refused = log.record((&other, "other", false), LONGEST, &by(), Timestamp::UNIX_EPOCH);
+    assert!(matches!(refused, Err(WireLogError::File(_))), "{refused:?}");
+    assert_eq!((fs::read_dir(folder.path()).unwrap().count(), log.list(Timestamp::UNIX_EPOCH).len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_recording_whose_file_vanishes_ends_and_what_is_lost_is_counted() {
+    let (folder, log, mut queue) = recording();
+    let file = PathBuf::from(log.list(Timestamp::UNIX_EPOCH)[0].file.clone());
+    fs::remove_file(&file).unwrap();
+    let mut broken = Broken::default();
+    assert!(note(&log, &said(Reason::StartUp, "one"), Action::CleanUp));
+    assert!(note(&log, &said(Reason::StartUp, "two"), Action::CleanUp));
+    assert!(log.is_on());
+    while let Ok(chunk) = queue.try_recv() {
+        files::write(&log, &mut broken, chunk, Timestamp::UNIX_EPOCH).await;
+        assert!(!log.is_on(), "from the first part that is lost");
+    }
+    assert_eq!(log.lost(), 3, "both sessions, and that it ends");
+    assert!(!file.exists(), "it is not made anew");
+    // another recording of the phone has a file again
+    log.record((&phone(), "again", false), LONGEST, &by(), Timestamp::UNIX_EPOCH).unwrap();
+    files::write(&log, &mut broken, queue.try_recv().unwrap(), Timestamp::UNIX_EPOCH).await;
+    let kept: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(fs::read_to_string(&kept[0]).unwrap().contains("case 4711"));
+    assert_eq!(log.lost(), 3);
 }

@@ -16,7 +16,7 @@ pub(super) fn begin(about: &Recording) -> String {
         "# What the phone {phone} ({mac}) and phoneops {version} say to each other, from {since} until {until}.\n\
          # Recorded for {by}: {reason}\n\
          # Values are *** where they are secret, the user's, or of items that the catalogue does not know.\n\
-         # A session in which the phone had to wait, as in a call, is not in here.\n\n",
+         # A session in which the phone had to wait, as in a call, is not in here, nor is the one that follows the wait.\n\n",
         version = env!("CARGO_PKG_VERSION"),
     )
 }
