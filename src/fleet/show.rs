@@ -1,6 +1,10 @@
 //! What the fleet tells people: the state of each phone, and why.
 
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
@@ -29,6 +33,9 @@ pub struct Census {
     pub states: BTreeMap<State, usize>,
     /// Pending phones by reason.
     pub pending: BTreeMap<PendingReason, usize>,
+    /// Phones that are Degraded, Held or Invalid, by reason: the words of [`DegradedReason`] and [`HeldReason`], and the
+    /// [codes](crate::spec::code) of errors. A phone with several reasons counts with each.
+    pub reasons: BTreeMap<(State, &'static str), usize>,
     /// Items that differ.
     pub drift: u64,
     /// Items that were refused.
@@ -270,6 +277,9 @@ impl Fleet {
                 *census.pending.entry(reason).or_default() += 1;
                 census.oldest_pending = census.oldest_pending.into_iter().chain(since).min();
             }
+            for reason in self.reasons(phone, state) {
+                *census.reasons.entry((state, reason)).or_default() += 1;
+            }
             let drift = phone.assessment.comparison.drift.as_ref().map_or(0, |drift| drift.items().len());
             census.drift += drift as u64;
             census.not_applicable += phone.assessment.comparison.lacking.len() as u64;
@@ -282,6 +292,16 @@ impl Fleet {
         census.recovering_sites = self.recovering_sites();
         census.braked_phones = self.braked_phones(now);
         census
+    }
+
+    /// Why a phone is Degraded, Held or Invalid.
+    fn reasons(&self, phone: &Phone, state: State) -> BTreeSet<&'static str> {
+        match (state, &phone.newest) {
+            (State::Degraded, _) => phone.assessment.degraded.iter().map(|reason| reason.as_str()).collect(),
+            (State::Held, _) => BTreeSet::from([self.held_reason(phone).as_str()]),
+            (State::Invalid, Newest::Invalid { problems, .. }) => problems.iter().map(|problem| problem.code).collect(),
+            _ => BTreeSet::new(),
+        }
     }
 
     fn view(&self, phone: &Phone, now: Timestamp) -> PhoneView {

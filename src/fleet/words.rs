@@ -111,6 +111,18 @@ words! {
 }
 
 words! {
+    /// Why a phone is Held.
+    HeldReason {
+        /// It would be written something else, and that is a person's to decide.
+        Change,
+        /// No document names it any more, and that is a person's to decide.
+        Vanish,
+        /// A person has rejected it: it waits for another revision.
+        Rejected,
+    }
+}
+
+words! {
     /// Why an item is not put right any more (`TugOfWar`).
     TugOfWar {
         /// It drifted back on this phone more often than `policy.selfHealLimit` in a day.

@@ -453,6 +453,7 @@ impl FleetAccess for Access {
         metrics.set_fleet(&FleetCounts {
             states: census.states,
             pending: census.pending,
+            reasons: census.reasons,
             drift_items: usize::try_from(census.drift).unwrap_or(usize::MAX),
             refused_items: usize::try_from(census.refused).unwrap_or(usize::MAX),
             oldest_pending: census.oldest_pending.map(|since| now.duration_since(since).unsigned_abs()),

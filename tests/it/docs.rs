@@ -11,7 +11,7 @@ use std::{
 use clap::CommandFactory;
 use phoneops::{
     cli::Cli,
-    fleet::words::{AlertKind, DegradedReason, PendingReason, State},
+    fleet::words::{AlertKind, DegradedReason, HeldReason, PendingReason, State},
     report::metrics,
     sim::MENU,
     spec::{Revision, SecretsUnread, Severity, Snapshot, Wanted, load},
@@ -117,6 +117,7 @@ fn the_alert_rules_ask_for_metrics_and_words_that_there_are() {
             let known = State::parse(word).is_some()
                 || PendingReason::parse(word).is_some()
                 || AlertKind::parse(word).is_some()
+                || HeldReason::parse(word).is_some()
                 || ["store", "history", "failed", "refused", "taken", "secrets"].contains(&word);
             assert!(known, "{word} in {expression}");
         }
@@ -182,6 +183,13 @@ fn each_word_a_phone_can_get_has_a_row_in_the_readme_and_no_other_has() {
         assert_eq!(rows.contains(word), !later, "the row of {word} in the README");
         assert!(page.contains(&format!("`{word}`")), "{word} is nowhere in the README");
     }
+}
+
+#[test]
+fn each_reason_of_the_gate_stands_with_its_metric() {
+    let page = text_of("README.md");
+    let row = page.lines().find(|line| line.starts_with("| `phoneops_phones_by_reason`")).unwrap();
+    assert!(HeldReason::ALL.iter().all(|reason| row.contains(&format!("`{reason}`"))), "{row}");
 }
 
 #[test]

@@ -29,6 +29,7 @@ use smol_str::SmolStr;
 
 use super::{
     Fleet, fingerprint::to_hex, goal::Goal, phone::Phone, plan::Writes, session::Documents, takeover::Takeover,
+    words::HeldReason,
 };
 use crate::{
     catalogue::Catalogue,
@@ -182,6 +183,16 @@ impl Phone {
 }
 
 impl Fleet {
+    /// Why a phone waits at the gate.
+    pub(super) fn held_reason(&self, phone: &Phone) -> HeldReason {
+        let is_rejected = self.service.gate.held.as_ref().is_some_and(|held| held.rejected.is_some());
+        match phone.at_gate.as_ref().map(|at_gate| &at_gate.what) {
+            _ if is_rejected => HeldReason::Rejected,
+            Some(Waiting::Vanish) => HeldReason::Vanish,
+            Some(Waiting::Change(_)) | None => HeldReason::Change,
+        }
+    }
+
     /// The catalogue that a revision brings, and the one in force where that is another one.
     pub(super) fn catalogues(&self, wanted: &Wanted) -> (Arc<Catalogue>, Option<Arc<Catalogue>>) {
         if wanted.catalogue_broken() {

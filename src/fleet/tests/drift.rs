@@ -112,6 +112,7 @@ fn an_item_that_drifts_back_too_often_is_left_alone_and_the_others_are_put_right
     assert!(called(&mut stage, &mut phone).is_empty(), "policy.selfHealLimit is 3");
     let view = stage.view(MAC);
     assert_eq!((view.state, view.degraded), (State::Degraded, vec![DegradedReason::TugOfWar]));
+    assert_eq!(stage.fleet.census(stage.now).reasons, [((State::Degraded, "TugOfWar"), 1)].into());
     assert_eq!((view.tug_of_war[0].item.as_str(), view.tug_of_war[0].cause), ("sntp-addr", TugOfWar::Item));
     assert_eq!((view.proven, view.managed), (2, 3));
     change(&mut stage, &mut phone, "sntp-tz-offset", "0");

@@ -86,6 +86,11 @@ impl Town {
         self.states().iter().filter(|known| **known == state).count()
     }
 
+    fn reasons(&self) -> Vec<(State, &'static str, usize)> {
+        let census = self.stage.fleet.census(self.stage.now);
+        census.reasons.into_iter().map(|((state, reason), count)| (state, reason, count)).collect()
+    }
+
     fn held(&self) -> HeldView {
         self.stage.fleet.gate_view().held.expect("something waits")
     }
@@ -109,6 +114,7 @@ fn a_revision_that_writes_to_more_phones_than_go_through_waits_and_nothing_of_it
     let held = town.held();
     assert_eq!((held.phones, held.revision.as_str()), (5, "r2"));
     assert_eq!(held.causes, ["it would write to 5 phones, and 2 go through"]);
+    assert_eq!(town.reasons(), [(State::Held, "Change", 5)]);
     let [change] = &held.changes[..] else { panic!("{:?}", held.changes) };
     assert_eq!((change.item.as_str(), change.to.as_str(), change.phones), ("sntp-addr", "192.0.2.99", 5));
     let notes = town.stage.fleet.service_view(town.stage.now).notes;
@@ -228,6 +234,7 @@ fn what_is_rejected_waits_for_another_revision() {
     assert_eq!((town.count(State::Held), town.all_call()), (5, 0));
     let notes = town.stage.fleet.service_view(now).notes;
     assert!(notes[0].starts_with("REJECTED by ada: looked at it."), "{notes:?}");
+    assert_eq!(town.reasons(), [(State::Held, "Rejected", 5)]);
     town.push("{sntp-addr: 192.0.2.77, daylight-save: true}");
     assert_eq!(town.approve(None), Ok(5), "the next one is looked at anew");
 }
@@ -382,6 +389,7 @@ fn phones_that_vanish_stay_until_somebody_says_that_it_is_meant() {
     town.stage.push(&fleet(2, "{mode: Enforce, interval: 30d}", OLD));
     assert_eq!(town.count(State::Held), 3);
     assert_eq!(town.held().causes, ["3 of 5 phones would vanish, and 40 % go through"]);
+    assert_eq!(town.reasons(), [(State::Held, "Vanish", 3)]);
     town.phones[4].values.insert(id("daylight-save"), "false".to_owned());
     assert_eq!(town.all_call(), 1, "what is in force stays in force for them");
     let yaml = fleet(2, "{mode: Enforce, interval: 30d}", OLD);

@@ -23,6 +23,7 @@ fn a_phone_whose_document_breaks_is_invalid_and_keeps_what_is_in_force() {
     let view = stage.view(MAC);
     assert_eq!(view.state, State::Invalid);
     assert!(!view.problems.is_empty());
+    assert_eq!(stage.fleet.census(stage.now).reasons, [((State::Invalid, "yes-no"), 1)].into());
     assert_eq!(view.revision.as_deref(), Some("r1"));
     phone.values.clear();
     assert_eq!(phone.session(&mut stage, Reason::StartUp).writes().len(), 1, "what is in force is still enforced");

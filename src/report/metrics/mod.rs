@@ -22,8 +22,9 @@ use crate::{
     fleet::{
         alert::AlertCounts,
         each::Each,
-        words::{AlertKind, PendingReason, State},
+        words::{AlertKind, DegradedReason, HeldReason, PendingReason, State},
     },
+    spec::code,
     store::{Stats, kube::ClusterStats},
 };
 
@@ -47,6 +48,8 @@ pub struct FleetCounts {
     pub states: BTreeMap<State, usize>,
     /// Pending phones by reason.
     pub pending: BTreeMap<PendingReason, usize>,
+    /// Phones that are Degraded, Held or Invalid, by reason.
+    pub reasons: BTreeMap<(State, &'static str), usize>,
     /// Items that differ, over all phones.
     pub drift_items: usize,
     /// Items that phones refused, over all phones.
@@ -92,6 +95,7 @@ pub struct ServiceMetrics {
     each: Option<PhoneMetrics>,
     phones: Family<One, Gauge>,
     pending: Family<One, Gauge>,
+    reasons: Family<Two, Gauge>,
     drift: Gauge,
     held: Gauge,
     stopped_sites: Gauge,
@@ -162,12 +166,21 @@ impl ServiceMetrics {
             revision_time: register(&mut registry, name::REVISION_TIME, "When the newest revision was taken over"),
             source_away: register(&mut registry, name::SOURCE_AWAY, "How long the source could not be read"),
             problems: register(&mut registry, name::PROBLEMS, "What is wrong in the newest revision"),
-            api_requests: register(&mut registry, name::API_REQUESTS, "Requests to the status server"),
+            api_requests: register(
+                &mut registry,
+                name::API_REQUESTS,
+                "Requests to the status, metrics and webhook servers, by kind (read or act) and status",
+            ),
             kube_writes,
             kube_records,
             each: None,
             phones: register(&mut registry, name::PHONES, "Phones by state"),
             pending: register(&mut registry, name::PENDING, "Phones that wait, by reason"),
+            reasons: register(
+                &mut registry,
+                name::REASONS,
+                "Phones that are Degraded, Held or Invalid, by state and reason; one with several counts with each",
+            ),
             drift: register(&mut registry, name::DRIFT, "Items that differ from what is wanted"),
             held: register(&mut registry, name::TUG_OF_WAR, "Items that are not put right any more"),
             stopped_sites: register(&mut registry, name::STOPPED_SITES, "Sites where somebody else writes too"),
@@ -278,6 +291,17 @@ impl ServiceMetrics {
             }
             self.pending.get_or_create(&[("reason", reason.as_str())]).set(signed(count));
         }
+        let always = DegradedReason::ALL.iter().map(|reason| (State::Degraded, reason.as_str()));
+        for (state, reason) in always.chain(HeldReason::ALL.iter().map(|reason| (State::Held, reason.as_str()))) {
+            self.set_reason(state, reason, counts);
+        }
+        // codes of errors are many: those that never were do not show
+        for code in code::ALL {
+            let labels = [("state", State::Invalid.as_str()), ("reason", *code)];
+            if counts.reasons.contains_key(&(State::Invalid, code)) || self.reasons.get(&labels).is_some() {
+                self.set_reason(State::Invalid, code, counts);
+            }
+        }
         self.drift.set(signed(counts.drift_items));
         self.refused.set(signed(counts.refused_items));
         self.oldest_pending.set(whole_seconds(counts.oldest_pending));
@@ -293,6 +317,11 @@ impl ServiceMetrics {
             let count = counts.alerts.get(kind).copied().unwrap_or_default();
             self.alerts.get_or_create(&[("kind", kind.as_str())]).set(signed(count));
         }
+    }
+
+    fn set_reason(&self, state: State, reason: &'static str, counts: &FleetCounts) {
+        let count = counts.reasons.get(&(state, reason)).copied().unwrap_or_default();
+        self.reasons.get_or_create(&[("state", state.as_str()), ("reason", reason)]).set(signed(count));
     }
 
     /// A session ended.
@@ -532,6 +561,26 @@ mod tests {
         let named: Vec<_> = text.lines().filter(|line| line.starts_with("# HELP")).collect();
         let unique: std::collections::BTreeSet<_> = named.iter().collect();
         assert_eq!(named.len(), unique.len(), "each name once");
+    }
+
+    #[test]
+    fn reasons_are_words_of_closed_lists_and_codes_show_from_the_first_time_on() {
+        let metrics = ServiceMetrics::new();
+        let set = |reasons: &[((State, &'static str), usize)]| {
+            metrics.set_fleet(&FleetCounts { reasons: reasons.iter().copied().collect(), ..FleetCounts::default() });
+            let text = metrics.encode();
+            let rows = text.lines().filter_map(|line| line.strip_prefix("phoneops_phones_by_reason{"));
+            rows.map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+        };
+        let quiet = set(&[]);
+        assert_eq!(quiet.len(), DegradedReason::ALL.len() + HeldReason::ALL.len(), "{quiet:?}");
+        assert!(quiet.iter().all(|row| row.ends_with("} 0")));
+        let refused = (State::Degraded, DegradedReason::Refused.as_str());
+        let now = set(&[(refused, 3), ((State::Invalid, code::LINK), 2), ((State::Invalid, "made up"), 1)]);
+        let row = |state: &str, reason: &str, count: u8| format!("state=\"{state}\",reason=\"{reason}\"}} {count}");
+        assert!(now.contains(&row("Degraded", "Refused", 3)) && now.contains(&row("Invalid", "link", 2)), "{now:?}");
+        assert_eq!(now.len(), quiet.len() + 1, "and no word of another list: {now:?}");
+        assert!(set(&[]).contains(&row("Invalid", "link", 0)), "it goes back to zero");
     }
 
     #[test]

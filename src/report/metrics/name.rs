@@ -4,6 +4,8 @@
 pub const PHONES: &str = "phoneops_phones";
 /// Pending phones by `reason`; `InCall` counts as `Queued` (promise 10).
 pub const PENDING: &str = "phoneops_pending_phones";
+/// Phones that are Degraded, Held or Invalid, by `state` and `reason`; one with several reasons counts with each.
+pub const REASONS: &str = "phoneops_phones_by_reason";
 /// Items that differ, over all phones.
 pub const DRIFT: &str = "phoneops_drift_items";
 /// Items that phones refused, over all phones.
@@ -107,6 +109,7 @@ pub const ALL: &[&str] = &[
     KUBE_RECORDS,
     PHONES,
     PENDING,
+    REASONS,
     DRIFT,
     TUG_OF_WAR,
     STOPPED_SITES,
