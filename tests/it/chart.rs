@@ -111,6 +111,7 @@ fn all_that_can_be_switched_on_is_there_and_reaches_the_service() {
     Certificate voice/phoneops-tls
     ConfigMap ?/phoneops-more
     ConfigMap voice/phoneops
+    ConfigMap voice/phoneops-dashboard
     Deployment voice/phoneops
     NetworkPolicy voice/phoneops
     PodDisruptionBudget voice/phoneops
@@ -330,6 +331,26 @@ fn the_alert_rules_are_those_of_the_project() {
     let rule = the(&all, "PrometheusRule", "phoneops");
     assert_eq!(documents(&rules), [rule["spec"].clone()]);
     assert_eq!(rule["metadata"]["labels"]["release"], "prometheus");
+}
+
+#[test]
+fn the_dashboard_is_that_of_the_project_and_has_the_label_that_the_sidecar_of_grafana_looks_for() {
+    let dashboard = text_of("examples/grafana/phoneops.json");
+    let same = text_of("charts/phoneops/files/phoneops.json") == dashboard;
+    assert!(same, "the chart's dashboard is another: cp examples/grafana/phoneops.json charts/phoneops/files/");
+    let all = rendered(&[values("everything")]);
+    let made = the(&all, "ConfigMap", "phoneops-dashboard");
+    let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(parsed(made["data"]["phoneops.json"].as_str().unwrap()), parsed(&dashboard));
+    let metadata = &made["metadata"];
+    assert_eq!(metadata["labels"]["grafana_dashboard"], "1", "a string, as labels are");
+    assert_eq!(metadata["labels"]["example.com/dashboards"], "phones");
+    assert_eq!(metadata["annotations"], json!({"grafana_folder": "Telephony"}));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "grafanaDashboard: {enabled: true, labels: {grafana_dashboard: telephony}}").unwrap();
+    let other = rendered(&[file.path().to_owned()]);
+    let other = &the(&other, "ConfigMap", "phoneops-dashboard")["metadata"];
+    assert_eq!((&other["labels"]["grafana_dashboard"], &other["annotations"]), (&json!("telephony"), &Value::Null));
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn the_schema_takes_each_value_there_is_and_refuses_wrong_ones_by_their_place() 
         ("poll: {url: \"https://a\"}", "poll.url"),
         ("metrics: {podMonitor: {interval: 30}}", "metrics.podMonitor.interval"),
         ("podAnnotations: {a: 7}", "podAnnotations.a"),
+        ("grafanaDashboard: {labels: {grafana_dashboard: 1}}", "grafanaDashboard.labels.grafana_dashboard"),
         ("extraArgs: {a: b}", "extraArgs"),
     ];
     let folder = tempfile::tempdir().unwrap();
