@@ -1,10 +1,18 @@
 //! What is counted, as `OpenMetrics` text. No label holds a phone, an item, a value, or who is in a call (promise 10).
 //!
 //! - [`name`]: every name, as people query it
+//! - `fleet`: how many phones are how
+//! - `each`: each phone by itself, where that is wanted
 
+mod each;
+mod fleet;
 pub mod name;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
+
+use each::PhoneMetrics;
+pub use fleet::FleetCounts;
+use fleet::FleetGauges;
 
 use jiff::Timestamp;
 use prometheus_client::{
@@ -19,12 +27,7 @@ use prometheus_client::{
 };
 
 use crate::{
-    fleet::{
-        alert::AlertCounts,
-        each::Each,
-        words::{AlertKind, DegradedReason, HeldReason, PendingReason, State},
-    },
-    spec::code,
+    fleet::{alert::AlertCounts, each::Each, words::AlertKind},
     store::{Stats, kube::ClusterStats},
 };
 
@@ -41,47 +44,11 @@ type Times = Family<One, Histogram, fn() -> Histogram>;
 /// Labels of two dimensions.
 type Two = [(&'static str, &'static str); 2];
 
-/// How many phones are how, at the time of a scrape.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FleetCounts {
-    /// Phones by state.
-    pub states: BTreeMap<State, usize>,
-    /// Pending phones by reason.
-    pub pending: BTreeMap<PendingReason, usize>,
-    /// Phones that are Degraded, Held or Invalid, by reason.
-    pub reasons: BTreeMap<(State, &'static str), usize>,
-    /// Items that differ, over all phones.
-    pub drift_items: usize,
-    /// Items that phones refused, over all phones.
-    pub refused_items: usize,
-    /// How long the phone has waited that waits longest.
-    pub oldest_pending: Option<Duration>,
-    /// Items that are not put right any more, over all phones.
-    pub held_items: usize,
-    /// Sites at which nothing that drifts is put right.
-    pub stopped_sites: usize,
-    /// Items that phones do not have, over all phones.
-    pub not_applicable_items: usize,
-    /// Sites that a silent phone stops.
-    pub stopped_ladders: usize,
-    /// Phones of sites that are served here, which another release keeps.
-    pub foreign_phones: usize,
-    /// Brakes that hold.
-    pub brakes: usize,
-    /// Declared phones that are braked.
-    pub braked_phones: usize,
-    /// Sites that come back from an outage.
-    pub recovering_sites: usize,
-    /// Alerts by kind.
-    pub alerts: BTreeMap<AlertKind, usize>,
-}
-
 /// What the service counts. Words that become labels are `&'static str`: nothing from outside can make new ones.
 #[derive(Debug)]
 pub struct ServiceMetrics {
     registry: Registry,
-    refused: Gauge,
-    oldest_pending: Gauge,
+    fleet: FleetGauges,
     session_seconds: Times,
     step_seconds: Times,
     push_to_proof: Histogram,
@@ -93,20 +60,7 @@ pub struct ServiceMetrics {
     kube_writes: Family<One, Counter>,
     kube_records: Family<One, Counter>,
     each: Option<PhoneMetrics>,
-    phones: Family<One, Gauge>,
-    pending: Family<One, Gauge>,
-    reasons: Family<Two, Gauge>,
-    drift: Gauge,
-    held: Gauge,
-    stopped_sites: Gauge,
     history_lost: Counter,
-    not_applicable: Gauge,
-    stopped_ladders: Gauge,
-    foreign_phones: Gauge,
-    brakes: Gauge,
-    braked_phones: Gauge,
-    recovering_sites: Gauge,
-    alerts: Family<One, Gauge>,
     alerts_firing: Family<One, Gauge>,
     alerts_waiting: Gauge,
     alert_queue: Family<One, Gauge>,
@@ -153,12 +107,7 @@ impl ServiceMetrics {
         let push_to_proof = Histogram::new(exponential_buckets(5.0, 3.0, 11));
         registry.register(name::PUSH_TO_PROOF, "From a change in force to its proof", push_to_proof.clone());
         Self {
-            refused: register(&mut registry, name::REFUSED, "Items that phones refused"),
-            oldest_pending: register(
-                &mut registry,
-                name::OLDEST_PENDING,
-                "How long the phone waits that waits longest",
-            ),
+            fleet: FleetGauges::register(&mut registry),
             session_seconds,
             step_seconds,
             push_to_proof,
@@ -174,39 +123,14 @@ impl ServiceMetrics {
             kube_writes,
             kube_records,
             each: None,
-            phones: register(&mut registry, name::PHONES, "Phones by state"),
-            pending: register(&mut registry, name::PENDING, "Phones that wait, by reason"),
-            reasons: register(
-                &mut registry,
-                name::REASONS,
-                "Phones that are Degraded, Held or Invalid, by state and reason; one with several counts with each",
-            ),
-            drift: register(&mut registry, name::DRIFT, "Items that differ from what is wanted"),
-            held: register(&mut registry, name::TUG_OF_WAR, "Items that are not put right any more"),
-            stopped_sites: register(&mut registry, name::STOPPED_SITES, "Sites where somebody else writes too"),
             history_lost: register(&mut registry, name::HISTORY_LOST, "Changes that the history lost"),
-            not_applicable: register(&mut registry, name::NOT_APPLICABLE, "Items that phones do not have"),
-            foreign_phones: register(
-                &mut registry,
-                name::FOREIGN_PHONES,
-                "Phones of sites that are served here, which another release keeps",
-            ),
-            stopped_ladders: register(
-                &mut registry,
-                name::STOPPED_LADDERS,
-                "Sites stopped by a phone that was not heard of",
-            ),
             sessions: register(&mut registry, name::SESSIONS, "Ended sessions by reason and result"),
-            brakes: register(&mut registry, name::BRAKES, "Brakes that hold"),
-            braked_phones: register(&mut registry, name::BRAKED_PHONES, "Declared phones that are braked"),
-            recovering_sites: register(&mut registry, name::RECOVERING_SITES, "Sites that come back from an outage"),
             commit_statuses: register(
                 &mut registry,
                 name::COMMIT_STATUSES,
                 "Commit statuses posted, by forge and result",
             ),
             webhooks: register(&mut registry, name::WEBHOOKS, "Deliveries of webhooks by result"),
-            alerts: register(&mut registry, name::ALERTS, "Alerts that stand, by kind"),
             alerts_firing: register(&mut registry, name::ALERTS_FIRING, "Alerts that fire, by kind"),
             alerts_waiting: register(&mut registry, name::ALERTS_WAITING, "Alerts that have no room to fire"),
             alert_queue: register(&mut registry, name::ALERT_QUEUE, "What is still to be told of alerts, by target"),
@@ -230,12 +154,7 @@ impl ServiceMetrics {
     /// Has each phone told by itself, or not.
     #[must_use]
     pub fn with_phones(mut self, each: bool) -> Self {
-        let registry = &mut self.registry;
-        self.each = each.then(|| PhoneMetrics {
-            state: register(registry, name::PHONE_STATE, "1 for the state of each phone"),
-            drift: register(registry, name::PHONE_DRIFT, "Items of a phone that differ"),
-            proof: register(registry, name::PHONE_PROOF, "When a phone was last proven"),
-        });
+        self.each = each.then(|| PhoneMetrics::register(&mut self.registry));
         self
     }
 
@@ -244,23 +163,15 @@ impl ServiceMetrics {
         self.each.is_some()
     }
 
+    /// Sets how many phones are how. States and reasons that are not named are zero.
+    pub fn set_fleet(&self, counts: &FleetCounts) {
+        self.fleet.set(counts);
+    }
+
     /// Sets what is told of each phone, in place of what was.
     pub fn set_phones(&self, phones: &[Each]) {
-        let Some(each) = &self.each else { return };
-        each.state.clear();
-        each.drift.clear();
-        each.proof.clear();
-        for phone in phones {
-            let labels = |state: Option<State>| {
-                let own = [("phone", &phone.name), ("mac", &phone.mac), ("site", &phone.site)];
-                let own = own.map(|(name, value)| (name, value.clone()));
-                own.into_iter().chain(state.map(|state| ("state", state.to_string()))).collect::<Vec<_>>()
-            };
-            each.state.get_or_create(&labels(Some(phone.state))).set(1);
-            each.drift.get_or_create(&labels(None)).set(signed(phone.drift));
-            if let Some(proof) = phone.last_proof {
-                each.proof.get_or_create(&labels(None)).set(proof.as_second());
-            }
+        if let Some(each) = &self.each {
+            each.set(phones);
         }
     }
 
@@ -276,52 +187,6 @@ impl ServiceMetrics {
     pub fn with_log(self, held_back: Counter) -> Self {
         let name = name::LOG_HELD_BACK.trim_end_matches("_total");
         self.with_part(|registry| registry.register(name, "Lines that the log held back", held_back))
-    }
-
-    /// Sets how many phones are how. States and reasons that are not named are zero.
-    pub fn set_fleet(&self, counts: &FleetCounts) {
-        for state in State::ALL {
-            let count = counts.states.get(state).copied().unwrap_or_default();
-            self.phones.get_or_create(&[("state", state.as_str())]).set(signed(count));
-        }
-        for reason in PendingReason::ALL.iter().filter(|reason| **reason != PendingReason::InCall) {
-            let mut count = counts.pending.get(reason).copied().unwrap_or_default();
-            if *reason == PendingReason::Queued {
-                count += counts.pending.get(&PendingReason::InCall).copied().unwrap_or_default();
-            }
-            self.pending.get_or_create(&[("reason", reason.as_str())]).set(signed(count));
-        }
-        let always = DegradedReason::ALL.iter().map(|reason| (State::Degraded, reason.as_str()));
-        for (state, reason) in always.chain(HeldReason::ALL.iter().map(|reason| (State::Held, reason.as_str()))) {
-            self.set_reason(state, reason, counts);
-        }
-        // codes of errors are many: those that never were do not show
-        for code in code::ALL {
-            let labels = [("state", State::Invalid.as_str()), ("reason", *code)];
-            if counts.reasons.contains_key(&(State::Invalid, code)) || self.reasons.get(&labels).is_some() {
-                self.set_reason(State::Invalid, code, counts);
-            }
-        }
-        self.drift.set(signed(counts.drift_items));
-        self.refused.set(signed(counts.refused_items));
-        self.oldest_pending.set(whole_seconds(counts.oldest_pending));
-        self.held.set(signed(counts.held_items));
-        self.stopped_sites.set(signed(counts.stopped_sites));
-        self.not_applicable.set(signed(counts.not_applicable_items));
-        self.stopped_ladders.set(signed(counts.stopped_ladders));
-        self.foreign_phones.set(signed(counts.foreign_phones));
-        self.brakes.set(signed(counts.brakes));
-        self.braked_phones.set(signed(counts.braked_phones));
-        self.recovering_sites.set(signed(counts.recovering_sites));
-        for kind in AlertKind::ALL {
-            let count = counts.alerts.get(kind).copied().unwrap_or_default();
-            self.alerts.get_or_create(&[("kind", kind.as_str())]).set(signed(count));
-        }
-    }
-
-    fn set_reason(&self, state: State, reason: &'static str, counts: &FleetCounts) {
-        let count = counts.reasons.get(&(state, reason)).copied().unwrap_or_default();
-        self.reasons.get_or_create(&[("state", state.as_str()), ("reason", reason)]).set(signed(count));
     }
 
     /// A session ended.
@@ -479,14 +344,6 @@ struct StatusLabels {
     status: u16,
 }
 
-/// What is told of each phone.
-#[derive(Debug)]
-struct PhoneMetrics {
-    state: Family<Vec<(&'static str, String)>, Gauge>,
-    drift: Family<Vec<(&'static str, String)>, Gauge>,
-    proof: Family<Vec<(&'static str, String)>, Gauge>,
-}
-
 /// Times from a hundredth of a second to some minutes.
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.01, 3.0, 10))
@@ -503,6 +360,7 @@ fn signed(count: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::words::State;
 
     #[test]
     fn every_name_shows_and_counts_are_what_was_counted() {
@@ -561,35 +419,5 @@ mod tests {
         let named: Vec<_> = text.lines().filter(|line| line.starts_with("# HELP")).collect();
         let unique: std::collections::BTreeSet<_> = named.iter().collect();
         assert_eq!(named.len(), unique.len(), "each name once");
-    }
-
-    #[test]
-    fn reasons_are_words_of_closed_lists_and_codes_show_from_the_first_time_on() {
-        let metrics = ServiceMetrics::new();
-        let set = |reasons: &[((State, &'static str), usize)]| {
-            metrics.set_fleet(&FleetCounts { reasons: reasons.iter().copied().collect(), ..FleetCounts::default() });
-            let text = metrics.encode();
-            let rows = text.lines().filter_map(|line| line.strip_prefix("phoneops_phones_by_reason{"));
-            rows.map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
-        };
-        let quiet = set(&[]);
-        assert_eq!(quiet.len(), DegradedReason::ALL.len() + HeldReason::ALL.len(), "{quiet:?}");
-        assert!(quiet.iter().all(|row| row.ends_with("} 0")));
-        let refused = (State::Degraded, DegradedReason::Refused.as_str());
-        let now = set(&[(refused, 3), ((State::Invalid, code::LINK), 2), ((State::Invalid, "made up"), 1)]);
-        let row = |state: &str, reason: &str, count: u8| format!("state=\"{state}\",reason=\"{reason}\"}} {count}");
-        assert!(now.contains(&row("Degraded", "Refused", 3)) && now.contains(&row("Invalid", "link", 2)), "{now:?}");
-        assert_eq!(now.len(), quiet.len() + 1, "and no word of another list: {now:?}");
-        assert!(set(&[]).contains(&row("Invalid", "link", 0)), "it goes back to zero");
-    }
-
-    #[test]
-    fn a_phone_in_a_call_is_counted_as_queued_and_no_label_says_so() {
-        let metrics = ServiceMetrics::new();
-        let pending = [(PendingReason::Queued, 1), (PendingReason::InCall, 2)].into();
-        metrics.set_fleet(&FleetCounts { pending, ..FleetCounts::default() });
-        let text = metrics.encode();
-        assert!(text.contains("phoneops_pending_phones{reason=\"Queued\"} 3\n"), "{text}");
-        assert!(!text.contains("InCall"), "{text}");
     }
 }

@@ -4,7 +4,7 @@
 //! - [`lease`]: which of several processes is the active one
 //! - `object`: records as resources, and back
 //! - `open`: what the cluster has at the start
-//! - `write`: how records get there
+//! - `write`: what is kept, `put`: how one resource gets there, `writable`: whether the cluster takes any
 //! - `key`: the key of fingerprints
 //!
 //! **Guarantees.** A save that was answered `Ok` is in the cluster. A record is replaced in the version that was seen
@@ -18,6 +18,8 @@ mod key;
 pub mod lease;
 mod object;
 mod open;
+mod put;
+mod writable;
 mod write;
 
 use std::{

@@ -1,35 +1,22 @@
 //! How records get into the cluster.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use futures_util::{StreamExt as _, stream};
-use kube::{
-    Api,
-    api::{DeleteParams, DynamicObject, ListParams, PostParams},
-};
+use kube::api::{DeleteParams, DynamicObject};
 use serde_json::Value;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use super::{
     AT_ONCE, ClusterStore, Known, PATIENCE, RECORD_LIMIT,
-    object::{Kind, SHARD, Unreadable, is_lasting, lasting, lasting_service, name_of, object, read, spec},
+    object::{Kind, Unreadable, is_lasting, lasting, lasting_service, name_of, read, spec},
+    put::Put,
 };
 use crate::{
     fleet::{record::PhoneRecord, service_record::ServiceRecord},
     store::{Saved, StoreAway},
     wpi::DeviceId,
 };
-
-/// How often it is looked whether another shard let phones go that are to be served here.
-const LOOK_FOR_FREE: Duration = Duration::from_secs(5);
-/// Names of such records that are read in one answer.
-const LET_GO: u32 = 1_000;
-/// How often a resource that another one changes is tried.
-const CONFLICTS: usize = 5;
 
 /// The one object of the service.
 #[derive(Debug)]
@@ -56,15 +43,6 @@ impl ServiceObject {
         }
         self.known = Some(known);
     }
-}
-
-/// How one resource fared.
-enum Put {
-    Done(Known),
-    /// It is that of another shard.
-    Foreign(String),
-    /// It is nobody's: another shard let it go.
-    Free(Box<DynamicObject>),
 }
 
 /// How one record fared.
@@ -184,34 +162,6 @@ impl ClusterStore {
         Ok(())
     }
 
-    async fn let_go(&self, device: &DeviceId, spec: &Value) -> Result<(), StoreAway> {
-        let name = name_of(device);
-        let mut version = self.known(device).and_then(|known| known.version);
-        for _ in 0..CONFLICTS {
-            self.check_lease()?;
-            let body = object(Kind::Record, &name, spec, None, version.as_deref());
-            let body: DynamicObject =
-                serde_json::from_value(body).map_err(|error| StoreAway(error.to_string().into()))?;
-            self.0.counters.writes.fetch_add(1, Ordering::Relaxed);
-            let sent = timeout(PATIENCE, self.0.records.replace(&name, &PostParams::default(), &body)).await;
-            match sent {
-                Ok(Ok(_)) => return Ok(()),
-                Ok(Err(kube::Error::Api(error))) if matches!(error.code, 404 | 409) => {}
-                Ok(Err(error)) => return Err(StoreAway(error.to_string().into())),
-                Err(_) => return Err(StoreAway("the API server does not answer".into())),
-            }
-            self.0.counters.conflicts.fetch_add(1, Ordering::Relaxed);
-            version = match self.standing(&self.0.records, &name).await? {
-                Some(found) if owner(&found).as_deref() == Some(&*self.0.settings.shard) => {
-                    found.metadata.resource_version
-                }
-                // it is gone, free or another one's already
-                _ => return Ok(()),
-            };
-        }
-        Err(StoreAway(format!("{name} is changed by another one again and again").into()))
-    }
-
     fn refuse(&self, device: &DeviceId, why: &str) -> DeviceId {
         self.0.counters.refused.fetch_add(1, Ordering::Relaxed);
         tracing::error!(phone = %device, record = name_of(device), "the PhoneRecord {why}: nothing is written to the phone");
@@ -226,7 +176,7 @@ impl ClusterStore {
     }
 
     /// Writes the object of the service, with that content or as it was.
-    async fn put_service(&self, content: Option<Value>) -> Result<(), StoreAway> {
+    pub(super) async fn put_service(&self, content: Option<Value>) -> Result<(), StoreAway> {
         let mut service = self.0.service.lock().await;
         let probes = content.is_none();
         let content = content.unwrap_or_else(|| service.content.clone());
@@ -276,175 +226,5 @@ impl ClusterStore {
         }
         self.know(device, None);
         Ok(())
-    }
-
-    async fn put(
-        &self,
-        kind: Kind,
-        name: &str,
-        spec: &Value,
-        mut version: Option<String>,
-        content: u64,
-    ) -> Result<Put, StoreAway> {
-        let shard = matches!(kind, Kind::Record).then_some(self.0.settings.shard.as_str());
-        let api = if shard.is_some() { &self.0.records } else { &self.0.ops };
-        // another one may change it between two looks; nobody does so for ever
-        for _ in 0..CONFLICTS {
-            self.check_lease()?;
-            let body = object(kind, name, spec, shard, version.as_deref());
-            let body: DynamicObject =
-                serde_json::from_value(body).map_err(|error| StoreAway(error.to_string().into()))?;
-            self.0.counters.writes.fetch_add(1, Ordering::Relaxed);
-            let sent = async {
-                match &version {
-                    Some(_) => api.replace(name, &PostParams::default(), &body).await,
-                    None => api.create(&PostParams::default(), &body).await,
-                }
-            };
-            let error = match timeout(PATIENCE, sent).await {
-                Ok(Ok(written)) => {
-                    return Ok(Put::Done(Known { version: written.metadata.resource_version, content, ours: true }));
-                }
-                Ok(Err(kube::Error::Api(error))) if matches!(error.code, 404 | 409) => error,
-                Ok(Err(error)) => return Err(StoreAway(error.to_string().into())),
-                Err(_) => return Err(StoreAway("the API server does not answer".into())),
-            };
-            if error.code == 404 && version.is_none() {
-                // not the object is missing but its namespace or its definition
-                return Err(StoreAway(error.message.into()));
-            }
-            self.0.counters.conflicts.fetch_add(1, Ordering::Relaxed);
-            version = match (self.standing(api, name).await?, shard) {
-                (Some(found), Some(shard)) => match owner(&found) {
-                    Some(owner) if owner != shard => return Ok(Put::Foreign(owner)),
-                    Some(_) => found.metadata.resource_version,
-                    None => return Ok(Put::Free(Box::new(found))),
-                },
-                (Some(found), None) => found.metadata.resource_version,
-                (None, _) => None,
-            };
-        }
-        Err(StoreAway(format!("{name} is changed by another one again and again").into()))
-    }
-
-    /// A resource as it stands now.
-    async fn standing(&self, api: &Api<DynamicObject>, name: &str) -> Result<Option<DynamicObject>, StoreAway> {
-        match timeout(PATIENCE, api.get_opt(name)).await {
-            Ok(found) => found.map_err(|error| StoreAway(error.to_string().into())),
-            Err(_) => Err(StoreAway("the API server does not answer".into())),
-        }
-    }
-
-    /// Refuses at once while the cluster is known to take nothing; [`Self::watch`] finds out when it does again.
-    fn check(&self) -> Result<(), StoreAway> {
-        self.check_lease()?;
-        if *self.0.writable.borrow() { Ok(()) } else { Err(StoreAway("the cluster takes no records now".into())) }
-    }
-
-    fn check_lease(&self) -> Result<(), StoreAway> {
-        if self.holds() { Ok(()) } else { Err(self.went_away(StoreAway("the lease is not held".into()))) }
-    }
-
-    fn went_away(&self, away: StoreAway) -> StoreAway {
-        self.0.counters.failures.fetch_add(1, Ordering::Relaxed);
-        if self.0.writable.send_replace(false) {
-            tracing::error!(
-                problem = away.reason(),
-                "the cluster takes no records: phones are answered and read, no write leaves"
-            );
-        }
-        away
-    }
-
-    /// Looks again and again whether a cluster that took no records takes them now, and notes the end of the lease.
-    pub async fn watch(self) {
-        let mut writable = self.0.writable.subscribe();
-        let mut standing = self.0.settings.standing.clone();
-        let mut foreign = self.0.foreign.subscribe();
-        let mut looked = Instant::now();
-        loop {
-            if *writable.borrow_and_update() {
-                let ends = async {
-                    match &mut standing {
-                        Some(standing) => over(standing).await,
-                        None => std::future::pending().await,
-                    }
-                };
-                let has_foreign = !self.0.foreign.borrow().is_empty();
-                tokio::select! {
-                    changed = writable.changed() => if changed.is_err() { return },
-                    () = ends => drop(self.check_lease()),
-                    () = sleep(LOOK_FOR_FREE.min(self.0.settings.look_again)), if has_foreign => {
-                        self.look_for_let_go().await;
-                        if looked.elapsed() >= self.0.settings.look_again {
-                            looked = Instant::now();
-                            self.look_for_free().await;
-                        }
-                    }
-                    changed = foreign.changed() => if changed.is_err() { return },
-                }
-                continue;
-            }
-            sleep(self.0.settings.retry).await;
-            if self.holds() && self.put_service(None).await.is_ok() {
-                tracing::info!("the cluster takes records again");
-                self.0.writable.send_replace(true);
-            }
-        }
-    }
-}
-
-impl ClusterStore {
-    /// Phones that were another shard's, and that it let go: one list for all of them.
-    async fn look_for_let_go(&self) {
-        let mut page = ListParams::default().labels(&format!("!{SHARD}")).limit(LET_GO);
-        let mut names: HashSet<String> = HashSet::new();
-        loop {
-            let Ok(Ok(found)) = timeout(PATIENCE, self.0.records.list_metadata(&page)).await else { return };
-            names.extend(found.items.into_iter().filter_map(|object| object.metadata.name));
-            match found.metadata.continue_.filter(|more| !more.is_empty()) {
-                Some(more) => page = page.continue_token(&more),
-                None => break,
-            }
-        }
-        let is_let_go = |device: &DeviceId| names.contains(&name_of(device));
-        if self.0.foreign.borrow().keys().any(is_let_go) {
-            self.0.foreign.send_modify(|foreign| foreign.retain(|device, _| !is_let_go(device)));
-        }
-    }
-
-    /// Phones that were another shard's and are nobody's now.
-    async fn look_for_free(&self) {
-        let devices: Vec<DeviceId> = self.0.foreign.borrow().keys().cloned().collect();
-        for device in devices {
-            let standing = self.standing(&self.0.records, &name_of(&device)).await;
-            let is_free = match standing {
-                Ok(None) => true,
-                Ok(Some(found)) => owner(&found).is_none_or(|owner| owner == self.0.settings.shard),
-                Err(_) => return,
-            };
-            if is_free {
-                self.0.foreign.send_modify(|foreign| drop(foreign.remove(&device)));
-            }
-        }
-    }
-}
-
-/// The shard that a record is of.
-fn owner(object: &DynamicObject) -> Option<String> {
-    object.metadata.labels.as_ref()?.get(SHARD).filter(|owner| !owner.is_empty()).cloned()
-}
-
-/// Returns when the holder does not hold the lease for certain any more.
-async fn over(standing: &mut tokio::sync::watch::Receiver<super::Standing>) {
-    loop {
-        let until = match *standing.borrow_and_update() {
-            super::Standing::Held(until) => until,
-            super::Standing::Lost => return,
-        };
-        tokio::select! {
-            changed = standing.changed() => if changed.is_err() { sleep(Duration::from_secs(1)).await },
-            () = tokio::time::sleep_until(until) => return,
-        }
     }
 }
