@@ -1,6 +1,6 @@
 //! From `git push` to changed phones: a real repository, the running service, simulated phones.
 
-use std::{fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature};
 use phoneops::{
@@ -289,5 +289,42 @@ async fn without_a_port_of_its_own_a_push_is_told_at_the_status_server_by_its_si
     let again = deliver(address, body, &signed(body)).await;
     assert!(again.starts_with("HTTP/1.1 200 ") && again.ends_with("seen already\n"), "{again}");
     assert_eq!(stage.api("GET /webhook/git").await.status, 405);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn each_file_of_the_state_folder_has_a_row_in_the_readme_that_says_whether_a_backup_has_it() {
+    let (mut stage, _clone) = stage().await;
+    stage.stop().await;
+    stage.settings.phone.certificate = phoneops::phone::CertificateSource::SelfMade { state: stage.path("state") };
+    stage.start().await;
+    stage.taken_over().await;
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
+    // an act, of which there is a note from then on
+    let told = crate::service_stage::command(&stage, &["brake", "--all", "--for", "5m", "--reason", "a test"]).await;
+    assert_eq!(told.0, 0, "{}", told.1);
+    let page: &'static str = include_str!("../../README.md");
+    let (_, chapter) = page.split_once("## What is kept where\n").unwrap();
+    let rows: Vec<&'static str> = chapter.lines().skip(3).take_while(|line| line.starts_with("| `")).collect();
+    let words = |row: &'static str| row.split(" | ").next().unwrap().split('`').skip(1).step_by(2);
+    let named: BTreeSet<&str> = rows.iter().flat_map(|row| words(row)).collect();
+    let row = |name: &str| rows.iter().copied().find(|row| words(row).any(|word| word == name));
+    let file = stage.path("backup.tar");
+    let now = jiff::Timestamp::now();
+    let kept = phoneops::store::backup::back_up(&stage.path("state"), &file, now).unwrap();
+    let top = |name: &str| name.split_once('/').map_or(name.to_owned(), |(folder, _)| format!("{folder}/"));
+    let kept: BTreeSet<String> = kept.files.iter().map(|file| top(&file.name)).collect();
+    // that one is a cluster's
+    let mut found = BTreeSet::from(["cache.id".to_owned()]);
+    for entry in fs::read_dir(stage.path("state")).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap().replace("phoneops.db-", "-");
+        let name = if name == "tls" { "tls/".to_owned() } else { name };
+        let row = row(&name).unwrap_or_else(|| panic!("{name} has no row"));
+        let says = row.rsplit(" | ").next().unwrap().starts_with("yes");
+        assert_eq!(says, kept.contains(&name) || name.starts_with('-'), "{name}: {row}");
+        found.insert(name);
+    }
+    assert_eq!(found.iter().map(String::as_str).collect::<BTreeSet<_>>(), named);
+    phone.stop().await;
     stage.end().await;
 }
