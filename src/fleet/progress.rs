@@ -143,8 +143,15 @@ impl Fleet {
     pub fn commit_progress(&mut self) -> Vec<CommitProgress> {
         let Some(newest) = self.follow_newest() else { return Vec::new() };
         let mut following = self.service.commits.clone();
-        let states: Vec<CommitState> =
-            following.0.iter_mut().map(|followed| self.state_now(followed, &newest)).collect();
+        let mut counts = self.count_commits(&following, &newest);
+        let states: Vec<CommitState> = following
+            .0
+            .iter_mut()
+            .map(|followed| {
+                let count = counts.remove(followed.revision.as_str()).unwrap_or_default();
+                self.state_now(followed, &count, &newest)
+            })
+            .collect();
         if following != self.service.commits {
             self.service.commits = following;
             self.save_service();
@@ -190,18 +197,17 @@ impl Fleet {
     }
 
     /// How a revision stands; what is the end of it is noted there.
-    fn state_now(&self, followed: &mut Followed, newest: &Revision) -> CommitState {
+    fn state_now(&self, followed: &mut Followed, count: &Count, newest: &Revision) -> CommitState {
         if let Some(ended) = &followed.ended {
             return ended.clone();
         }
         let is_newest = followed.revision == *newest;
-        let count = self.count_commit(&followed.revision, is_newest);
         let phones = count.phones + count.held;
         let gone = followed.phones.saturating_sub(phones);
         followed.phones = followed.phones.max(phones);
         let by_age = self.service.commits.0.iter().rev().take(FOLLOWED);
         let is_old = !by_age.into_iter().any(|recent| recent.revision == followed.revision);
-        let mut state = self.commit_state(followed, &count);
+        let mut state = self.commit_state(followed, count);
         if !is_newest && state.word != CommitWord::Failure && (gone > 0 || (is_old && !state.word.is_final())) {
             let (all, by) = (many(followed.phones, "phone"), newest.short());
             let text = if gone > 0 {
@@ -253,34 +259,46 @@ impl Fleet {
         }
     }
 
-    fn count_commit(&self, revision: &Revision, is_newest: bool) -> Count {
-        let mut count = Count::default();
+    /// The phones of the revisions that have not ended, by revision; all in one walk, for others wait meanwhile.
+    fn count_commits(&self, following: &Following, newest: &Revision) -> BTreeMap<SmolStr, Count> {
+        let open = following.0.iter().filter(|followed| followed.ended.is_none());
+        let mut counts: BTreeMap<SmolStr, Count> =
+            open.map(|followed| (SmolStr::new(followed.revision.as_str()), Count::default())).collect();
+        if counts.is_empty() {
+            return counts;
+        }
         for phone in self.by_name() {
-            match phone.at_gate.as_ref().map(|at_gate| &at_gate.what) {
-                Some(Waiting::Change(goal)) if goal.revision == *revision => count.held += 1,
-                Some(Waiting::Vanish) if is_newest => count.held += 1,
-                _ => {}
+            let held = phone.at_gate.as_ref().map(|at_gate| match &at_gate.what {
+                Waiting::Change(goal) => &goal.revision,
+                Waiting::Vanish => newest,
+            });
+            if let Some(count) = held.and_then(|revision| counts.get_mut(revision.as_str())) {
+                count.held += 1;
             }
-            let Some(goal) = phone.goal.as_ref().filter(|goal| goal.revision == *revision) else { continue };
-            if !phone.declared() || phone.proposed() || goal.desired.policy.mode == Mode::Off {
-                continue;
-            }
-            count.phones += 1;
-            if phone.proven() {
-                continue;
-            }
-            count.left += 1;
-            if self.settings.report_only || goal.desired.policy.mode == Mode::Report {
-                count.reporting += 1;
-            } else {
-                for item in self.stuck(phone) {
-                    let (phones, names) = count.stuck.entry(item).or_default();
-                    *phones += 1;
-                    names.extend(phone.name().filter(|_| *phones <= REASONS).map(|name| SmolStr::new(&**name)));
-                }
+            let Some(goal) = phone.goal.as_ref() else { continue };
+            let Some(count) = counts.get_mut(goal.revision.as_str()) else { continue };
+            if phone.declared() && !phone.proposed() && goal.desired.policy.mode != Mode::Off {
+                self.count_phone(count, phone, goal.desired.policy.mode);
             }
         }
-        count
+        counts
+    }
+
+    fn count_phone(&self, count: &mut Count, phone: &Phone, mode: Mode) {
+        count.phones += 1;
+        if phone.proven() {
+            return;
+        }
+        count.left += 1;
+        if self.settings.report_only || mode == Mode::Report {
+            count.reporting += 1;
+            return;
+        }
+        for item in self.stuck(phone) {
+            let (phones, names) = count.stuck.entry(item).or_default();
+            *phones += 1;
+            names.extend(phone.name().filter(|_| *phones <= REASONS).map(|name| SmolStr::new(&**name)));
+        }
     }
 
     /// The items of a phone that only a person can put right.

@@ -138,6 +138,97 @@ async fn gitea_is_told_how_far_a_commit_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_commit_of_several_phones_goes_from_pending_over_running_to_success() {
+    let receiver = Receiver::start(|_| Reply::Answer("201 Created", "")).await;
+    let (mut stage, clone, _) = prepared(Forge::Gitlab, &receiver);
+    let texts: Vec<_> = (0..3).map(|number| (format!("phone-{number}.yaml"), config(number, ""))).collect();
+    let mut files: Vec<_> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    files.push(("a.yaml", ""));
+    let commit = clone.push("Three phones", &files);
+    stage.start().await;
+    stage.taken_over().await;
+    let said = |word: &str, text: &str| {
+        let (word, text, commit) = (word.to_owned(), text.to_owned(), commit.clone());
+        move |seen: &Seen| {
+            let json = seen.json();
+            seen.path.ends_with(&commit) && json["state"] == word.as_str() && json["description"] == text.as_str()
+        }
+    };
+    receiver.gets_one(said("pending", "3 phones left")).await;
+    let mut phones = vec![stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await];
+    receiver.gets_one(said("running", "2 phones left")).await;
+    for (number, model) in [(1, Model::OpenStage20V2R1), (2, Model::Cp210)] {
+        assert!(!receiver.seen().iter().any(is(&commit, "success")), "one is left");
+        phones.push(stage.phone_in(number, model, State::InSync).await);
+    }
+    receiver.gets_one(said("success", "3 phones proven")).await;
+    let of_commit = receiver.seen().into_iter().filter(|seen| seen.path.ends_with(&commit));
+    let words: Vec<_> = of_commit.map(|seen| seen.json()["state"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(words, ["pending", "running", "success"]);
+    for phone in phones {
+        phone.stop().await;
+    }
+    stage.end().await;
+}
+
+/// What is logged in this thread.
+#[derive(std::clone::Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_token_is_in_no_line_of_the_log_whatever_the_forge_answers() {
+    // promise 5; all tasks of this test run in its own thread
+    let log = Log::default();
+    let written = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+    let guard = tracing::subscriber::set_default(subscriber.with_writer(move || written.clone()).finish());
+    let receiver = Receiver::answering(None, |number, seen| {
+        // one that tells what it was sent
+        let body = format!("{:?}", seen.headers);
+        let reply = match number {
+            0 => Reply::Answer("502 Bad Gateway", "X-Token: planted-token\r\n"),
+            1 => Reply::Drop,
+            2 => Reply::Answer("302 Found", "Location: http://127.0.0.1:1/?planted-token\r\n"),
+            3 => Reply::Answer("401 Unauthorized", "WWW-Authenticate: Bearer planted-token\r\n"),
+            _ => OK,
+        };
+        (reply, body)
+    })
+    .await;
+    let (stage, _clone, first) = stage(Forge::Github, &receiver).await;
+    receiver.gets_one(is(&first, "pending")).await;
+    receiver.gets(5).await;
+    let token_file = stage.path("forge-token");
+    fs::write(&token_file, format!("{TOKEN} {TOKEN}\n")).unwrap();
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
+    let text = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    crate::service_stage::until(|| text().contains("one line of printable characters"), text).await;
+    fs::write(&token_file, TOKEN).unwrap();
+    receiver.gets_one(is(&first, "success")).await;
+    let metrics = stage.api("GET /metrics").await.body;
+    phone.stop().await;
+    stage.end().await;
+    drop(guard);
+    let log = text();
+    for part in ["could not be posted", "was refused", "TRACE"] {
+        assert!(log.contains(part), "{part} in {log}");
+    }
+    let leak = log.lines().find(|line| line.contains("planted"));
+    assert_eq!(leak, None);
+    assert!(!metrics.contains("planted"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_forge_that_fails_hangs_or_breaks_is_told_again_until_it_takes_it() {
     let receiver = Receiver::start(|number| match number {
         0 => Reply::Answer("502 Bad Gateway", ""),

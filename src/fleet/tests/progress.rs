@@ -151,6 +151,36 @@ fn an_older_revision_goes_on_to_success_when_no_newer_one_took_its_phones() {
 }
 
 #[test]
+fn a_commit_of_several_phones_runs_until_the_last_one_is_proven() {
+    let mut stage = Stage::with(&two());
+    assert_eq!(newest(&mut stage), (CommitWord::Pending, "2 phones left".to_owned()));
+    for (mac, expected) in
+        [(MAC, (CommitWord::Running, "1 phone left")), (SECOND, (CommitWord::Success, "2 phones proven"))]
+    {
+        let mut phone = Phone::new(mac);
+        phone.up_to_the_write(&mut stage);
+        phone.session(&mut stage, Reason::StartUp);
+        assert_eq!(newest(&mut stage), (expected.0, expected.1.to_owned()));
+    }
+}
+
+#[test]
+fn commits_that_are_open_at_once_count_their_own_phones() {
+    let mut stage = Stage::with(ENFORCED);
+    newest(&mut stage);
+    stage.push(&two());
+    let all = said(&mut stage);
+    let texts: Vec<_> = all.iter().map(|(revision, word, text)| (revision.as_str(), *word, text.as_str())).collect();
+    let pending = CommitWord::Pending;
+    assert_eq!(texts, [("r1", pending, "1 phone left"), ("r2", pending, "1 phone left")]);
+    let mut second = Phone::new(SECOND);
+    second.up_to_the_write(&mut stage);
+    second.session(&mut stage, Reason::StartUp);
+    let all = said(&mut stage);
+    assert_eq!((all[0].1, all[1].1), (pending, CommitWord::Success), "{all:?}");
+}
+
+#[test]
 fn what_was_a_success_stays_one_when_its_phones_drift_or_go_on() {
     let mut stage = Stage::with(ENFORCED);
     let mut phone = Phone::new(MAC);

@@ -227,6 +227,16 @@ fn says(answer: &Answer, words: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
     use super::*;
     use crate::fleet::progress::{CommitState, CommitWord};
 
@@ -247,5 +257,112 @@ mod tests {
         assert!(is_news(&commit(open, number, 1), Forge::Gitea));
         assert!(!is_news(&commit(open, number, 1), Forge::Gitlab), "GitLab refuses the same word");
         assert!(!is_news(&commit(open, (CommitWord::Running, "9 phones left"), 1), Forge::Github));
+    }
+
+    /// A service whose commits are set by the test.
+    #[derive(Default)]
+    struct Commits(Mutex<Vec<CommitProgress>>);
+
+    impl Commits {
+        fn set(&self, commits: &[CommitProgress]) {
+            *self.0.lock().unwrap() = commits.to_vec();
+        }
+    }
+
+    impl CommitAccess for Commits {
+        fn commit_progress(&self) -> Vec<CommitProgress> {
+            self.0.lock().unwrap().clone()
+        }
+
+        fn commit_told(&self, revision: &Revision, state: &CommitState) {
+            for commit in self.0.lock().unwrap().iter_mut().filter(|commit| commit.revision == *revision) {
+                (commit.told, commit.times) = (Some(state.clone()), commit.times + 1);
+            }
+        }
+    }
+
+    /// Answers every request with that status, and counts them.
+    async fn forge(status: &'static str) -> (std::net::SocketAddr, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let (address, posts) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&posts);
+        let task = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = Vec::new();
+                while !request.ends_with(b"}") && stream.read_buf(&mut request).await.is_ok_and(|read| read > 0) {}
+                counted.fetch_add(1, Ordering::SeqCst);
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        (address, posts, task)
+    }
+
+    fn teller(folder: &std::path::Path, address: std::net::SocketAddr) -> (Teller, Arc<Commits>) {
+        let token_file = folder.join("token");
+        std::fs::write(&token_file, "planted-token").unwrap();
+        let settings = CommitStatusSettings {
+            api: Some(super::super::outgoing::Address::parse(&format!("http://{address}")).unwrap()),
+            repository: Some("acme/phones".to_owned()),
+            gap: Duration::ZERO,
+            ..CommitStatusSettings::new(Forge::Gitea, token_file)
+        };
+        let git = crate::source::GitSettings::new("https://git.example/acme/phones", folder.join("mirror"));
+        let (desk, outgoing) = settings.check(&SourceSettings::Git(git)).unwrap();
+        let (access, metrics) = (Arc::new(Commits::default()), Arc::new(ServiceMetrics::new()));
+        let (paces, waiting) = (HashMap::new(), HashSet::new());
+        (Teller { access: access.clone(), desk, outgoing, metrics, paces, waiting, failures: 0 }, access)
+    }
+
+    fn count(teller: &Teller, line: &str) -> String {
+        let text = teller.metrics.encode();
+        text.lines().find_map(|known| known.strip_prefix(line)).unwrap_or(" 0").trim().to_owned()
+    }
+
+    #[tokio::test]
+    async fn after_so_many_statuses_a_commit_is_silent_until_its_end_which_is_counted_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (address, posts, task) = forge("201 Created").await;
+        let (mut teller, commits) = teller(folder.path(), address);
+        let (_tell, may_tell) = watch::channel(true);
+        let told = Some((CommitWord::Running, "9 phones left"));
+        commits.set(&[commit(told, (CommitWord::Running, "8 phones left"), MOST - 1)]);
+        teller.tell_all(&may_tell).await;
+        assert_eq!((posts.load(Ordering::SeqCst), commits.commit_progress()[0].times), (1, MOST), "the last of them");
+        let bound = "phoneops_service_bounds_hit_total{bound=\"commit statuses\"}";
+        assert_eq!(count(&teller, bound), "0");
+        for left in ["7 phones left", "6 phones left"] {
+            commits.set(&[commit(told, (CommitWord::Running, left), MOST)]);
+            teller.tell_all(&may_tell).await;
+        }
+        assert_eq!((posts.load(Ordering::SeqCst), count(&teller, bound).as_str()), (1, "1"));
+        commits.set(&[commit(told, (CommitWord::Success, "9 phones proven"), MOST)]);
+        teller.tell_all(&may_tell).await;
+        teller.tell_all(&may_tell).await;
+        assert_eq!(posts.load(Ordering::SeqCst), 2, "its end, and once");
+        task.abort();
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_is_forgotten_before_it_was_told_is_counted_as_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let (address, posts, task) = forge("422 Unprocessable Entity").await;
+        let (mut teller, commits) = teller(folder.path(), address);
+        let (_tell, may_tell) = watch::channel(true);
+        let first = commit(None, (CommitWord::Pending, "1 phone left"), 0);
+        commits.set(std::slice::from_ref(&first));
+        teller.tell_all(&may_tell).await;
+        let of = |result: &str| format!("phoneops_commit_statuses_total{{forge=\"gitea\",result=\"{result}\"}}");
+        assert_eq!((posts.load(Ordering::SeqCst), count(&teller, &of("refused")).as_str()), (1, "1"));
+        let next = CommitProgress { revision: Revision::new("r2"), ..first.clone() };
+        commits.set(&[first, next.clone()]);
+        teller.tell_all(&may_tell).await;
+        assert_eq!(count(&teller, &of("dropped")), "0", "it is still to be told");
+        commits.set(&[next]);
+        teller.tell_all(&may_tell).await;
+        assert_eq!(count(&teller, &of("dropped")), "1");
+        teller.tell_all(&may_tell).await;
+        assert_eq!(count(&teller, &of("dropped")), "1", "once");
+        task.abort();
     }
 }
