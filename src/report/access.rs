@@ -10,6 +10,9 @@
 //! it with its last window, and nobody needs a cookie. Because a browser sends it unasked from then on, an act with it
 //! has to say that it comes from a page of ours. What the web page is drawn with, and the same everywhere, needs none.
 //!
+//! Where forges tell of pushes at this server (`/webhook/git`, see [`webhook`](super::webhook)), the signature of a delivery
+//! is all that counts: neither token nor host is asked for, and nothing else is reached that way.
+//!
 //! A token that is sent has to be a good one, also where none is needed. A request that a proxy forwarded counts as
 //! one from elsewhere. Over TCP the `Host` must be a loopback name or address, the address that was called, or one of
 //! `--status-host`, so that a web page cannot reach the API under a name of its own (DNS rebinding); an act that a
