@@ -19,11 +19,13 @@
 //! The signature is looked at whoever sends, for a forge behind a proxy has the address of all others behind it; only
 //! what is not signed, or was seen before, counts with the strangers (see [`memory`]).
 //!
+//! - [`read`]: a delivery on its way in
 //! - [`proof`]: what proves that a sender knows the secret
 //! - [`memory`]: how many are looked at, and which were seen before
 
 mod memory;
 mod proof;
+mod read;
 
 use std::{
     fs::File,
@@ -35,23 +37,22 @@ use std::{
 
 use axum::{
     Router,
-    body::{Bytes, to_bytes},
     extract::{Request, State as Shared},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     routing::post,
 };
 use jiff::Timestamp;
 use memory::{Memory, Met};
 use proof::Proof;
+use read::{BODY, Delivery, PLACES};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use super::{access::Peer, metrics::ServiceMetrics};
 use crate::source::Trigger;
 
 /// Where deliveries go.
 const PATH: &str = "/webhook/git";
-/// Largest body, in bytes.
-const BODY: usize = 5 << 20;
 /// Largest file of a secret, in bytes.
 const SECRET: u64 = 4 << 10;
 
@@ -93,12 +94,15 @@ struct Hook {
     trigger: Trigger,
     metrics: Arc<ServiceMetrics>,
     memory: Mutex<Memory>,
+    /// For large deliveries.
+    places: Semaphore,
 }
 
 /// The one route, to be merged into another router. It is to be served by [`serve`](super::server::serve), which says
 /// where each request comes from.
 pub fn route(settings: WebhookSettings, trigger: Trigger, metrics: Arc<ServiceMetrics>) -> Router {
-    let hook = Arc::new(Hook { settings, trigger, metrics, memory: Mutex::default() });
+    let places = Semaphore::new(PLACES);
+    let hook = Arc::new(Hook { settings, trigger, metrics, memory: Mutex::default(), places });
     Router::new().route(PATH, post(take)).with_state(hook)
 }
 
@@ -113,12 +117,14 @@ async fn take(Shared(hook): Shared<Arc<Hook>>, request: Request) -> (StatusCode,
         Some(Peer::Local { user }) => user.clone(),
         None => String::new(),
     };
-    let verdict = match read(request).await {
-        Ok((headers, body)) => {
+    let verdict = match read::whole(request, &hook.places).await {
+        Ok(Delivery { headers, body, place }) => {
             let judge = Arc::clone(&hook);
             // a file is read and much is computed
             let judged = move || judge.judge(&headers, &body, Timestamp::now());
-            tokio::task::spawn_blocking(judged).await.unwrap_or(Verdict::NoSecret)
+            let verdict = tokio::task::spawn_blocking(judged).await.unwrap_or(Verdict::Broken);
+            drop(place);
+            verdict
         }
         Err(verdict) => verdict,
     };
@@ -132,24 +138,13 @@ async fn take(Shared(hook): Shared<Arc<Hook>>, request: Request) -> (StatusCode,
         Verdict::Stale => tracing::warn!(peer, "a webhook was turned away: its time is too far from ours"),
         Verdict::TooLarge => tracing::warn!(peer, limit = BODY, "a webhook was turned away: it is too large"),
         Verdict::Limited => tracing::warn!("more webhooks than are looked at in a minute were turned away"),
+        Verdict::Crowded => {
+            hook.metrics.bound_hit("webhooks");
+            tracing::warn!(places = PLACES, "a large webhook was turned away: as many come in as may");
+        }
         _ => {}
     }
     (verdict.status(), verdict.told())
-}
-
-/// A whole delivery; one that announces too much is not read.
-async fn read(request: Request) -> Result<(HeaderMap, Bytes), Verdict> {
-    let (parts, body) = request.into_parts();
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: u64| length > BODY as u64) {
-        return Err(Verdict::TooLarge);
-    }
-    let body = to_bytes(body, BODY).await.map_err(|error| {
-        let cause = std::error::Error::source(&error);
-        let is_of_limit = cause.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if is_of_limit { Verdict::TooLarge } else { Verdict::Broken }
-    })?;
-    Ok((parts.headers, body))
 }
 
 /// What becomes of a delivery.
@@ -169,6 +164,8 @@ enum Verdict {
     Stale,
     /// Too many came in a minute.
     Limited,
+    /// It is large, and as many large ones come in as may.
+    Crowded,
     /// It has more bytes than are read.
     TooLarge,
     /// It broke off.
@@ -186,7 +183,7 @@ impl Verdict {
             Self::Repeated => "repeated",
             Self::Unsigned => "refused",
             Self::Stale => "stale",
-            Self::Limited => "limited",
+            Self::Limited | Self::Crowded => "limited",
             Self::TooLarge => "too-large",
             Self::Broken => "broken",
             Self::NoSecret => "no-secret",
@@ -198,7 +195,7 @@ impl Verdict {
             Self::Fetched => StatusCode::ACCEPTED,
             Self::OtherEvent | Self::OtherBranch | Self::Repeated => StatusCode::OK,
             Self::Unsigned | Self::Stale => StatusCode::UNAUTHORIZED,
-            Self::Limited => StatusCode::TOO_MANY_REQUESTS,
+            Self::Limited | Self::Crowded => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Broken => StatusCode::BAD_REQUEST,
             Self::NoSecret => StatusCode::SERVICE_UNAVAILABLE,
@@ -216,7 +213,7 @@ impl Verdict {
             Self::Stale => {
                 "the signature is good, but its time is more than 5 minutes from ours: set both clocks, and sign each delivery anew\n"
             }
-            Self::Limited => "too many deliveries; the branch is looked at anyway\n",
+            Self::Limited | Self::Crowded => "too many deliveries; the branch is looked at anyway\n",
             Self::TooLarge => "a delivery has at most 5 MiB; the branch is looked at anyway\n",
             Self::Broken => "the delivery broke off\n",
             Self::NoSecret => "the secret cannot be read\n",
@@ -274,7 +271,11 @@ fn is_other_branch(body: &[u8], branch: &str) -> bool {
 mod tests {
     use std::fs;
 
-    use axum::http::HeaderValue;
+    use axum::{
+        body::{Body, Bytes, to_bytes},
+        http::HeaderValue,
+    };
+    use futures_util::stream;
     use hmac::{Hmac, KeyInit as _, Mac as _};
     use jiff::SignedDuration;
     use sha2::Sha256;
@@ -290,7 +291,8 @@ mod tests {
         fs::write(&secret_file, format!("{KEY}\n")).unwrap();
         let settings = WebhookSettings { listen: None, secret_file, branch: "main".to_owned() };
         let metrics = Arc::new(ServiceMetrics::new());
-        Hook { settings, trigger: Trigger::of_nothing(), metrics, memory: Mutex::default() }
+        let places = Semaphore::new(PLACES);
+        Hook { settings, trigger: Trigger::of_nothing(), metrics, memory: Mutex::default(), places }
     }
 
     fn signature(parts: &[&[u8]]) -> String {
@@ -423,13 +425,18 @@ mod tests {
     }
 
     /// What a post at this router is answered from that address.
-    async fn posted(router: &Router, from: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (StatusCode, String) {
+    async fn posted(
+        router: &Router,
+        from: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> (StatusCode, String) {
         let peer = Peer::Tcp { from: from.parse().unwrap(), to: ([127, 0, 0, 1], 80).into() };
         let mut request = Request::post(PATH).extension(peer);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = router.clone().oneshot(request.body(axum::body::Body::from(body)).unwrap()).await.unwrap();
+        let answer = router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
         let status = answer.status();
         let told = to_bytes(answer.into_body(), 1_000).await.unwrap();
         (status, String::from_utf8(told.to_vec()).unwrap())
@@ -489,5 +496,39 @@ mod tests {
         for line in ["refused\"} 59", "stale\"} 1", "too-large\"} 2", "fetched\"} 1", "limited\"} 2"] {
             assert!(text.contains(&format!("phoneops_webhooks_total{{result=\"{line}\n")), "{line} in {text}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_sends_large_deliveries_slowly_keeps_large_ones_out_and_no_small_one() {
+        let temp = tempfile::tempdir().unwrap();
+        let Hook { settings, trigger, metrics, .. } = hook(temp.path());
+        let router = router(settings, trigger, Arc::clone(&metrics));
+        let large = |name: &'static str, value: &'static str| {
+            let router = router.clone();
+            let never = Body::from_stream(stream::pending::<Result<Bytes, io::Error>>());
+            async move { posted(&router, "192.0.2.1:1", &[(name, value)], never).await.0 }
+        };
+        // half of them say how large they are
+        let slow: Vec<_> = (0..PLACES)
+            .map(|number| if number % 2 == 0 { large("content-length", "100000") } else { large("x-chunked", "yes") })
+            .map(tokio::spawn)
+            .collect();
+        tokio::task::yield_now().await;
+        assert_eq!(large("content-length", "100000").await, StatusCode::TOO_MANY_REQUESTS);
+        let token = ("x-gitlab-token", KEY);
+        let small = [token, ("content-length", "26")];
+        assert_eq!(posted(&router, "192.0.2.2:1", &small, BODY.to_vec()).await.0, StatusCode::ACCEPTED);
+        let text = metrics.encode();
+        assert!(text.contains("phoneops_service_bounds_hit_total{bound=\"webhooks\"} 1\n"), "{text}");
+        slow.iter().for_each(tokio::task::JoinHandle::abort);
+        for slow in slow {
+            assert!(slow.await.unwrap_err().is_cancelled());
+        }
+        let whole = vec![b'x'; read::SMALL + 1];
+        assert_eq!(
+            posted(&router, "192.0.2.2:1", &[token], whole).await.0,
+            StatusCode::ACCEPTED,
+            "there is room again"
+        );
     }
 }
