@@ -176,6 +176,12 @@ impl Fleet {
         Some(phone.name().map_or_else(|| phone.device.to_string(), ToString::to_string))
     }
 
+    /// Whether a phone was in a call and is waited for until that ends, whatever else it waits for. In memory only, and for
+    /// nobody to see (promise 10): it is for those who have to keep silent about it.
+    pub fn is_in_call(&self, device: &DeviceId) -> bool {
+        self.phones.get(device).is_some_and(|phone| matches!(phone.calling.step, CallStep::InCall { .. }))
+    }
+
     /// A part of the phones that nobody declares, the newest caller first.
     pub fn undeclared(&self, part: &Part, now: Timestamp) -> paging::Page<PhoneView> {
         let phones = self.undeclared.iter().filter_map(|device| self.phones.get(device).map(Box::as_ref));

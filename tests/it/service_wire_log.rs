@@ -131,6 +131,31 @@ async fn a_call_leaves_nothing_in_a_recording() {
 }
 
 #[tokio::test]
+async fn a_recording_that_begins_in_a_call_does_not_tell_its_end_whatever_else_the_phone_waits_for() {
+    let stage = stage().await;
+    let phones = phones(&stage).await;
+    phones[0].start_call();
+    stage.change("all.yaml", &wanted("192.0.2.200")).await;
+    stage.pending(0, PendingReason::InCall).await;
+    assert_eq!(command(&stage, &["brake", "--all", "--for", "5m", "--reason", "x"]).await.0, 0);
+    stage.pending(0, PendingReason::Braked).await;
+    assert_eq!(command(&stage, &["wire-log", "phone-0", "--for", "30m", "--reason", "x"]).await.0, 0);
+    assert_eq!(command(&stage, &["brake", "release", "--reason", "x"]).await.0, 0);
+    phones[0].end_call();
+    stage.becomes(0, |view| view.state == State::InSync && view.drift.is_empty()).await;
+    until(|| has(&phones[0], "sntp-addr") == "192.0.2.200", || "never written".to_owned()).await;
+    idle(&phones[0]).await;
+    stage.change("all.yaml", &wanted("192.0.2.201")).await;
+    until(|| recorded(&stage).contains("192.0.2.201"), || recorded(&stage)).await;
+    let log = recorded(&stage);
+    assert_eq!(log.matches("<Action>WriteItems</Action>").count(), 1, "{log}");
+    for phone in phones {
+        phone.stop().await;
+    }
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_recording_whose_file_is_moved_away_ends_and_is_counted() {
     let stage = stage().await;
     let phones = phones(&stage).await;

@@ -14,7 +14,7 @@ use crate::{
         retry::{Retried, RetryAnswer},
         undo::{Undo, UndoError},
         view::PhoneView,
-        words::{AuditAct, PendingReason},
+        words::AuditAct,
     },
     report::{
         ContactAnswer, Retry,
@@ -97,10 +97,12 @@ pub(super) fn restart(access: &Access, id: &str, by: &By) -> fleet::RestartAnswe
 
 pub(super) fn record(access: &Access, id: &str, length: SignedDuration, by: &By) -> Result<Recording, WireLogError> {
     let now = access.shared.now();
-    let phone = access.shared.with_fleet(|fleet, now| Some((fleet.device(id)?, fleet.phone(id, now)?)));
-    let (device, view) = phone.ok_or(WireLogError::NoPhone)?;
+    let phone = access.shared.with_fleet(|fleet, now| {
+        let device = fleet.device(id)?;
+        Some((fleet.is_in_call(&device), fleet.phone(id, now)?, device))
+    });
+    let (in_call, view, device) = phone.ok_or(WireLogError::NoPhone)?;
     let name = view.name.unwrap_or(view.mac);
-    let in_call = view.pending.is_some_and(|pending| pending.reason == PendingReason::InCall);
     let recording = access.shared.wire_log.record((&device, &name, in_call), length, by, now)?;
     note(access, by, AuditAct::Record, &named(access, id), &format!("until {}", recording.until));
     Ok(recording)
