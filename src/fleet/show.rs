@@ -33,7 +33,7 @@ pub struct Census {
     pub states: BTreeMap<State, usize>,
     /// Pending phones by reason.
     pub pending: BTreeMap<PendingReason, usize>,
-    /// Phones that are Degraded, Held or Invalid, by reason: the words of [`DegradedReason`] and [`HeldReason`], and the
+    /// Phones that are Degraded, Held or Invalid, by reason: the words of `DegradedReason` and `HeldReason`, and the
     /// [codes](crate::spec::code) of errors. A phone with several reasons counts with each.
     pub reasons: BTreeMap<(State, &'static str), usize>,
     /// Items that differ.
