@@ -165,7 +165,7 @@ impl Teller {
         let pace = self.pace(commit);
         let is_spent = commit.times >= MOST && !commit.state.word.is_final();
         if is_spent && !std::mem::replace(&mut pace.is_silent, true) {
-            self.metrics.bound_hit("commit statuses");
+            self.metrics.bound_hit("commit-statuses");
         }
         let pace = *self.pace(commit);
         let rested = pace.told.is_none_or(|told| told.elapsed() >= gap);
@@ -329,7 +329,7 @@ mod tests {
         commits.set(&[commit(told, (CommitWord::Running, "8 phones left"), MOST - 1)]);
         teller.tell_all(&may_tell).await;
         assert_eq!((posts.load(Ordering::SeqCst), commits.commit_progress()[0].times), (1, MOST), "the last of them");
-        let bound = "phoneops_service_bounds_hit_total{bound=\"commit statuses\"}";
+        let bound = "phoneops_service_bounds_hit_total{bound=\"commit-statuses\"}";
         assert_eq!(count(&teller, bound), "0");
         for left in ["7 phones left", "6 phones left"] {
             commits.set(&[commit(told, (CommitWord::Running, left), MOST)]);
