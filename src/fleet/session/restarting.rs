@@ -3,7 +3,7 @@
 //!
 //! A Restart has no reply, so a phone in a call could not say so. One goes only to a phone that took a write in the
 //! same session: where nothing else is to be written, one item is written once more with the value that it has. The
-//! restart is recorded as sent before it leaves, and passes [`may_write`](super::may_write) like a write.
+//! restart is recorded as sent before it leaves, and passes [`may_write`](crate::fleet::may_write) like a write.
 
 use super::{Ending, Job, Leaving, Move, NoWrite, Session, Step, Surroundings};
 use crate::{
