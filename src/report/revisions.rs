@@ -97,7 +97,12 @@ fn list(fleet: &dyn FleetAccess, part: &Part) -> Result<RevisionList, Problem> {
 
 /// The newest first, so that what is taken over later stands before all that a reader has seen; `~` comes after digits.
 fn key(view: &RevisionView) -> Key {
-    let age = view.at.map_or_else(|| "~".to_owned(), |at| format!("{:020}", i64::MAX - at.as_millisecond()));
+    let age = match view.at {
+        Some(at) => format!("{:020}", i64::MAX - at.as_millisecond()),
+        // who made it is noted behind its takeover
+        None if view.newest => String::new(),
+        None => "~".to_owned(),
+    };
     Key::of([age, view.revision.clone()])
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     service_gate::commit,
-    service_stage::{LONG, Stage, config, id, idle, profile, text},
+    service_stage::{LONG, Stage, config, id, idle, profile, text, until},
 };
 
 const EMPTY: &str =
@@ -64,13 +64,16 @@ async fn sites_profiles_and_revisions_tell_how_many_of_their_phones_are_as_they_
 
     idle(&phone).await;
     let second = commit(&remote, &documents("Report", "sntp-tz-offset: 60"), "Look, and another zone").to_string();
+    let in_force = || stage.running().shared().with_fleet(|fleet, _| fleet.revision().map(ToString::to_string));
+    until(|| in_force().as_deref() == Some(second.as_str()), || format!("{:?}", in_force())).await;
     phone.local_change(id("sntp-addr"), text("192.0.2.7"));
     stage.reaches(0, State::Drifted).await;
     // who made a revision is written behind what is in force
     let both_noted = async {
         loop {
             let revisions = get("revisions").await.json();
-            if revisions["revisions"].as_array().is_some_and(|all| all.len() == 2) {
+            let all = revisions["revisions"].as_array().unwrap();
+            if all.len() == 2 && all.iter().all(|revision| revision["at"].is_string()) {
                 break revisions;
             }
             tokio::task::yield_now().await;
