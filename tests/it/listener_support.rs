@@ -1,8 +1,9 @@
 //! A phones' edge on a free port, a handler that writes down what it was asked, and a phone of few bytes.
 
 use std::{
+    fs,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::{Arc, LazyLock, Mutex},
     time::Duration,
@@ -13,7 +14,6 @@ use phoneops::phone::{
     CertificateSource, FailedHandshakes, HandshakeFailure, ListenerMetrics, ListenerSettings, PhoneAnswer,
     PhoneHandler, PhoneListener, PhoneRequest,
 };
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -25,15 +25,22 @@ use tokio_openssl::SslStream;
 
 pub(crate) const PATH: &str = "/DeploymentService/LoginService";
 
-/// One state folder with one certificate for all tests: making an RSA key takes longer than most of them.
-static STATE: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().unwrap());
-
+/// A state folder with a certificate, one for all tests and kept for the next ones: making an RSA key takes longer than most
+/// of them, and each may be a process of its own.
 pub(crate) fn self_made() -> CertificateSource {
-    static MADE: LazyLock<()> = LazyLock::new(|| {
-        CertificateSource::SelfMade { state: STATE.path().to_owned() }.files().unwrap();
+    static STATE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("self-made");
+        if !folder.exists() {
+            let made = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+            CertificateSource::SelfMade { state: made.path().to_owned() }.files().unwrap();
+            // whoever comes second throws its own away
+            if fs::rename(made.path(), &folder).is_ok() {
+                let _ = made.keep();
+            }
+        }
+        folder
     });
-    LazyLock::force(&MADE);
-    CertificateSource::SelfMade { state: STATE.path().to_owned() }
+    CertificateSource::SelfMade { state: STATE.clone() }
 }
 
 pub(crate) fn in_folder(folder: &Path) -> CertificateSource {
