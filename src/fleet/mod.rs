@@ -26,7 +26,7 @@
 //! - [`poll`]: phones that poll in place of being asked, [`wire_names`]: names that old firmware knows otherwise
 //! - [`intake`], [`takeover`], [`calls`], [`show`]: what the fleet does with messages, with revisions, with time, and
 //!   what it tells people; [`reported`]: what it tells the loader of documents
-//! - [`paging`]: lists in pages
+//! - [`paging`]: lists in pages; [`named`]: names in questions that are none
 //! - [`inventory`]: all that a phone has, read for a person; [`export`]: documents out of what phones have
 //! - [`unchanged`]: replies that say the same as before
 //! - [`transcript`]: what a message may show to those who help
@@ -72,6 +72,7 @@ pub mod ladder;
 pub mod leaving;
 pub mod leftovers;
 pub mod may_write;
+pub mod named;
 pub mod news;
 pub mod not_applicable;
 pub mod observed;

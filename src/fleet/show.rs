@@ -263,7 +263,7 @@ impl Fleet {
                 || phone.goal.as_ref().is_some_and(|goal| goal.desired.labels.have(&query.selector)))
             && query.item.as_deref().is_none_or(|wanted| {
                 let mut drift = phone.assessment.comparison.drift.iter().flat_map(super::diff::Drift::items);
-                drift.any(|item| item.id.name.as_str() == wanted)
+                drift.any(|item| item.id.name.as_str() == wanted || item.id.to_string() == wanted)
             })
             && query.text.as_deref().is_none_or(|wanted| shows(phone, wanted))
             && query.state.is_none_or(|wanted| self.state(phone, now) == wanted)

@@ -4,10 +4,14 @@ use axum::{Json, extract::State as Shared};
 
 use super::{
     api::Fleet,
+    named,
     parameters::{OfLines, OfSite, Parameters},
     problem::Problem,
 };
-use crate::fleet::{alert::AlertList, paging::List, safety::SafetyList};
+use crate::{
+    fleet::{alert::AlertList, paging::List, safety::SafetyList},
+    spec::SiteName,
+};
 
 pub(super) async fn alerts(
     Shared(fleet): Shared<Fleet>,
@@ -22,5 +26,8 @@ pub(super) async fn safety(
     Parameters(which): Parameters<OfSite>,
 ) -> Result<Json<SafetyList>, Problem> {
     let part = which.part(List::Safety)?;
-    Ok(Json(fleet.safety(which.site().as_ref(), &part)))
+    let site = which.site();
+    let list = fleet.safety(site.as_ref(), &part);
+    named::unless_site(&fleet, list.problems.is_empty(), site.as_ref().map(SiteName::as_str)).await?;
+    Ok(Json(list))
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{
     api::Fleet,
+    named,
     parameters::{self, Parameters},
     problem::Problem,
     undo::site_name,
@@ -40,7 +41,10 @@ pub(super) async fn back(
     let since = parameters::time("since", since.as_deref())?;
     let part = parameters::part(List::Missing, limit.as_deref(), after.as_deref(), LINES)?;
     match fleet.back(site_name(site.as_deref()).as_ref(), since, &part) {
-        Ok(view) => Ok(Json(view)),
+        Ok(view) => {
+            named::unless_site(&fleet, view.missing.is_empty(), site.as_deref()).await?;
+            Ok(Json(view))
+        }
         Err(error) => Err(Problem::new(StatusCode::NOT_FOUND, "nothing-happened", error.to_string())),
     }
 }

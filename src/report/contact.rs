@@ -14,7 +14,7 @@ use super::{
     access::Actor,
     act::{self, Reasoned, Taken, Wished},
     api::Fleet,
-    phones::no_phone,
+    named,
     problem::Problem,
 };
 use crate::fleet::{RestartAnswer, words::PendingReason};
@@ -55,7 +55,7 @@ pub(super) async fn contact(
             Err(Problem { next: Some(next), ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", message) })
         }
         ContactAnswer::CannotBeReached { why } => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-reached", why)),
-        ContactAnswer::NotFound => Err(no_phone()),
+        ContactAnswer::NotFound => Err(named::no_phone(&fleet, id).await),
     }
 }
 
@@ -98,6 +98,6 @@ pub(super) async fn restart(
             Ok(Taken::UnderWay(Restarted { result: RestartResult::AlreadyUnderWay, reason: None, at: None }))
         }
         RestartAnswer::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-restarted", why)),
-        RestartAnswer::NotFound => Err(no_phone()),
+        RestartAnswer::NotFound => Err(named::no_phone(&fleet, id).await),
     }
 }

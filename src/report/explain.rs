@@ -8,7 +8,7 @@ use axum::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{api::Fleet, parameters::Parameters, phones::no_phone, problem::Problem};
+use super::{api::Fleet, named, parameters::Parameters, problem::Problem};
 use crate::fleet::explain::Explanation;
 
 /// Which item.
@@ -30,6 +30,6 @@ pub(super) async fn explain(
             let message = "no document declares this phone, so there is nothing to explain";
             Err(Problem::new(StatusCode::CONFLICT, "undeclared", message))
         }
-        None => Err(no_phone()),
+        None => Err(named::no_phone(&fleet, id).await),
     }
 }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::{
     api::Fleet,
+    named,
     parameters::{self, Parameters},
-    phones::no_phone,
     problem::Problem,
 };
 use crate::fleet::{
@@ -22,7 +22,7 @@ use crate::fleet::{
 pub(super) async fn of_phone(Shared(fleet): Shared<Fleet>, Path(id): Path<String>) -> Result<Json<Export>, Problem> {
     match fleet.export(&id) {
         Ok(export) => Ok(Json(export)),
-        Err(NoExport::NotFound) => Err(no_phone()),
+        Err(NoExport::NotFound) => Err(named::no_phone(&fleet, id).await),
         Err(why) => Err(Problem::new(StatusCode::CONFLICT, "no-export", why.to_string())),
     }
 }
@@ -47,5 +47,7 @@ pub(super) async fn of_all(
 ) -> Result<Json<ExportPage>, Problem> {
     let limit = parameters::limit(limit.as_deref(), PAGE_LIMIT, PAGE_LIMIT)?;
     let after = parameters::after_phone(after)?;
-    Ok(Json(fleet.exports(site.as_deref(), after.as_deref(), limit)))
+    let page = fleet.exports(site.as_deref(), after.as_deref(), limit);
+    named::unless_site(&fleet, page.exports.is_empty() && after.is_none(), site.as_deref()).await?;
+    Ok(Json(page))
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{
     api::Fleet,
+    named,
     parameters::{self, Parameters},
     problem::Problem,
 };
@@ -53,9 +54,13 @@ pub(super) async fn history(
     Parameters(which): Parameters<Which>,
 ) -> Result<Json<HistoryPage>, Problem> {
     let query = which.query()?;
+    let (first, names) = (query.after.is_none(), query.named());
     let away = |message: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "history-away", message);
-    let page = tokio::task::spawn_blocking(move || fleet.history(&query))
+    let reader = std::sync::Arc::clone(&fleet);
+    let page = tokio::task::spawn_blocking(move || reader.history(&query))
         .await
         .map_err(|_| away("the history cannot be read".to_owned()))?;
-    page.map(Json).map_err(away)
+    let page = page.map_err(away)?;
+    named::unless_known(&fleet, page.changes.is_empty() && first, names).await?;
+    Ok(Json(page))
 }

@@ -14,7 +14,7 @@ use super::{
     access::Actor,
     act::{self, Accepted, Wished},
     api::Fleet,
-    phones::no_phone,
+    named,
     problem::Problem,
 };
 
@@ -53,7 +53,7 @@ pub(super) async fn look(
     let asked = Timestamp::now();
     match act::kept(&*fleet, fleet.look(&id, wish.all, &by)).await? {
         ContactAnswer::CannotBeReached { why } => Err(Problem::new(StatusCode::CONFLICT, "cannot-be-reached", why)),
-        ContactAnswer::NotFound => Err(no_phone()),
+        ContactAnswer::NotFound => Err(named::no_phone(&fleet, id).await),
         other => Ok(Accepted(Looked { asked, result: other.as_str().to_owned() })),
     }
 }

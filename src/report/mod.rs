@@ -10,7 +10,7 @@
 //! - [`retry`]: the route that has a phone tried again
 //! - [`access`]: who may do what: loopback, tokens, the local user, Host and Origin
 //! - [`tokens`]: the file of `--tokens`, read again when it changes
-//! - `parameters`: parameters of requests
+//! - `parameters`: parameters of requests; `named`: names in them that are none
 //! - [`problem`]: answers that say no, as JSON
 //! - [`server`]: accepts connections on TCP and on the Unix socket, within limits
 //! - [`socket`]: the Unix socket in the state folder and the name of the user behind it
@@ -49,6 +49,7 @@ use crate::{
         gate::{Approved, GateError, view::GateView},
         history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        named::{Named, NoSuch},
         paging::Part,
         preview::PlanView,
         profiles::ProfileStanding,
@@ -88,6 +89,7 @@ pub mod history;
 pub mod kube;
 pub mod look;
 pub mod metrics;
+mod named;
 pub mod openapi;
 pub mod outgoing;
 mod parameters;
@@ -122,6 +124,9 @@ pub trait FleetAccess: Send + Sync + 'static {
     fn phone(&self, id: &str) -> Option<PhoneView>;
     /// Why a phone has what it has: all its items, or one.
     fn explain(&self, id: &str, item: Option<&str>) -> Option<Explanation>;
+    /// Says so when there is nothing of that name, with those that come near. Looks at all phones and may read a file,
+    /// so it is called where blocking is allowed, and when nothing was found.
+    fn no_such(&self, named: &Named) -> Option<NoSuch>;
     /// Asks a phone to open a session.
     fn contact(&self, id: &str, by: &By) -> ContactAnswer;
     /// What documents would change. As much work as a revision, so it is called where blocking is allowed.

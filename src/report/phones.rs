@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     SessionView,
     api::Fleet,
-    brake,
+    brake, named,
     parameters::{self, Parameters},
     problem::Problem,
 };
@@ -78,7 +78,10 @@ pub(super) async fn phones(
     Shared(fleet): Shared<Fleet>,
     Parameters(which): Parameters<Which>,
 ) -> Result<Json<Page>, Problem> {
-    Ok(Json(fleet.page(&which.query()?)))
+    let query = which.query()?;
+    let page = fleet.page(&query);
+    named::unless_known(&fleet, page.phones.is_empty() && query.after.is_none(), query.named()).await?;
+    Ok(Json(page))
 }
 
 fn state_of(word: &str) -> Result<State, Problem> {
@@ -96,7 +99,10 @@ fn reason_of(word: &str) -> Result<PendingReason, Problem> {
 }
 
 pub(super) async fn phone(Shared(fleet): Shared<Fleet>, Path(id): Path<String>) -> Result<Json<PhoneView>, Problem> {
-    fleet.phone(&id).map(Json).ok_or_else(no_phone)
+    match fleet.phone(&id) {
+        Some(phone) => Ok(Json(phone)),
+        None => Err(named::no_phone(&fleet, id).await),
+    }
 }
 
 /// The last sessions of a phone.
@@ -111,7 +117,9 @@ pub(super) async fn sessions(
     Shared(fleet): Shared<Fleet>,
     Path(id): Path<String>,
 ) -> Result<Json<SessionList>, Problem> {
-    fleet.phone(&id).ok_or_else(no_phone)?;
+    if fleet.phone(&id).is_none() {
+        return Err(named::no_phone(&fleet, id).await);
+    }
     Ok(Json(SessionList { sessions: fleet.sessions(&id) }))
 }
 

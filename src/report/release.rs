@@ -13,7 +13,7 @@ use super::{
     access::Actor,
     act::{self, Accepted, Reasoned, Wished},
     api::Fleet,
-    phones::no_phone,
+    named,
     problem::Problem,
     retry::words,
 };
@@ -54,7 +54,7 @@ pub(super) async fn release(
             Ok(Accepted(Released { contact: contact.to_owned(), at, why }))
         }
         Release::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, "not-released", why)),
-        Release::NotFound => Err(no_phone()),
+        Release::NotFound => Err(named::no_phone(&fleet, id).await),
     }
 }
 
@@ -82,6 +82,6 @@ pub(super) async fn dismiss(
     match act::kept(&*fleet, fleet.dismiss(&id, &by)).await? {
         DismissAnswer::Done => Ok(Json(Dismissed { result: DismissResult::Dismissed })),
         DismissAnswer::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, "not-dismissed", why)),
-        DismissAnswer::NotFound => Err(no_phone()),
+        DismissAnswer::NotFound => Err(named::no_phone(&fleet, id).await),
     }
 }

@@ -15,7 +15,7 @@ use super::{
     access::Actor,
     act::{self, Accepted, Wished},
     api::Fleet,
-    phones::no_phone,
+    named,
     problem::Problem,
 };
 
@@ -66,7 +66,7 @@ pub(super) async fn retry(
             let message = "no document declares this phone, so nothing is written to it";
             Err(Problem::new(StatusCode::CONFLICT, "undeclared", message))
         }
-        None => Err(no_phone()),
+        None => Err(named::no_phone(&fleet, id).await),
     }
 }
 

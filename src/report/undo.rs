@@ -8,6 +8,7 @@ use super::{
     access::Actor,
     act::{self, Wished},
     api::Fleet,
+    named,
     parameters::{OfSite, Parameters},
     problem::Problem,
 };
@@ -107,7 +108,10 @@ pub(super) async fn leftovers(
     Parameters(which): Parameters<OfSite>,
 ) -> Result<Json<Leftovers>, Problem> {
     let part = which.part(List::Leftovers)?;
-    Ok(Json(fleet.leftovers(which.site().as_ref(), &part)))
+    let site = which.site();
+    let list = fleet.leftovers(site.as_ref(), &part);
+    named::unless_site(&fleet, list.leftovers.is_empty(), site.as_ref().map(SiteName::as_str)).await?;
+    Ok(Json(list))
 }
 
 pub(super) async fn drop_leftovers(
@@ -116,6 +120,7 @@ pub(super) async fn drop_leftovers(
     Wished(Drop { site, reason }): Wished<Drop>,
 ) -> Result<Json<Dropped>, Problem> {
     let by = act::admit(&*fleet, &actor, &reason)?;
+    named::unless_site(&fleet, true, site.as_deref()).await?;
     let dropped = fleet.drop_leftovers(site_name(site.as_deref()).as_ref(), &by);
     Ok(Json(Dropped { dropped: act::kept(&*fleet, dropped).await? }))
 }

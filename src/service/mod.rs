@@ -12,7 +12,7 @@
 //! - [`standby`]: one of several processes, of which one is active
 //! - [`outcome`]: session outcomes as log lines and metrics
 //! - [`wire_log`]: recordings of single phones for support
-//! - [`access`]: what the API may see and do
+//! - [`access`]: what the API may see and do; `named`: names in its questions that are none
 
 pub mod access;
 mod clock;
@@ -20,6 +20,7 @@ mod cluster;
 mod follow;
 pub mod handler;
 mod history;
+mod named;
 mod outcome;
 mod saver;
 mod sessions;

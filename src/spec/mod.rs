@@ -44,7 +44,7 @@ pub mod selector;
 pub mod site;
 pub mod snapshot;
 pub mod story;
-mod suggest;
+pub(crate) mod suggest;
 pub mod wanted;
 pub mod window;
 mod written;

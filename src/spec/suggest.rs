@@ -4,17 +4,42 @@ use std::collections::HashMap;
 
 /// The closest of `known` to `word`, if it is close enough to be a slip of the finger.
 pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let limit = match word.chars().count() {
-        0..=2 => 0,
-        3..=5 => 1,
-        _ => 2,
-    };
+    let limit = slips(word.chars().count());
     let lower = word.to_lowercase();
     known
         .into_iter()
         .filter_map(|known| distance(&lower, &known.to_lowercase(), limit).map(|distance| (distance, known)))
         .min()
         .map(|(_, known)| known)
+}
+
+/// The known words that are closest to an unknown one, the closest first: such as are close enough to be a slip of the
+/// finger, and such as begin like it.
+pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>, most: usize) -> Vec<String> {
+    let lower = word.to_lowercase();
+    let length = lower.chars().count();
+    let limit = slips(length);
+    let near = |known: &'k str| {
+        let known_lower = known.to_lowercase();
+        let begins = length >= BEGINNING && known_lower.starts_with(&lower);
+        distance(&lower, &known_lower, limit).or_else(|| begins.then_some(limit + 1)).map(|distance| (distance, known))
+    };
+    let mut found: Vec<(usize, &str)> = known.into_iter().filter_map(near).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().take(most).map(|(_, known)| known.to_owned()).collect()
+}
+
+/// Fewest letters that are taken for the beginning of a word.
+const BEGINNING: usize = 3;
+
+/// How many slips a word of that many letters may have.
+fn slips(length: usize) -> usize {
+    match length {
+        0..=2 => 0,
+        3..=5 => 1,
+        _ => 2,
+    }
 }
 
 /// The suggestion as the end of a sentence, or nothing.
@@ -110,6 +135,14 @@ mod tests {
         assert_eq!(closest("sntp-adrr", ["sntp-addr", "sip-name"]), Some("sntp-addr"));
         assert_eq!(closest("untill", ["site"]), None);
         assert_eq!(closest("x", ["y"]), None);
+    }
+
+    #[test]
+    fn the_nearest_words_come_first_and_those_that_begin_so_last() {
+        let known = ["reception-2", "reception", "recaption", "ward"];
+        assert_eq!(nearest("recpetion", known, 3), ["reception", "recaption"]);
+        assert_eq!(nearest("rec", known, 2), ["recaption", "reception"]);
+        assert_eq!(nearest("nobody", known, 3), Vec::<String>::new());
     }
 
     #[test]

@@ -243,6 +243,12 @@ impl Wanted {
         self.sites.keys().cloned()
     }
 
+    /// The models that documents name.
+    pub fn models(&self) -> BTreeSet<SmolStr> {
+        let layers = self.phones.values().flat_map(|phone| phone.chain.models().map(SmolStr::new));
+        layers.chain(self.phones.values().filter_map(|phone| phone.config.model.clone())).collect()
+    }
+
     /// Whether any document declares a site.
     pub fn has_sites(&self) -> bool {
         !self.sites.is_empty()

@@ -21,6 +21,7 @@ use phoneops::{
         gate::{Approved, GateError, view::GateView},
         history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        named::{Named, NoSuch},
         paging::Part,
         preview::PlanView,
         profiles::ProfileStanding,
@@ -139,6 +140,12 @@ impl Default for MadeUp {
     }
 }
 
+impl MadeUp {
+    fn phone_of<'p>(phones: &'p [PhoneView], id: &str) -> Option<&'p PhoneView> {
+        phones.iter().find(|phone| phone.name.as_deref() == Some(id) || phone.mac == id)
+    }
+}
+
 impl FleetAccess for MadeUp {
     fn page(&self, query: &Query) -> Page {
         self.queries.lock().unwrap().push(query.clone());
@@ -155,8 +162,16 @@ impl FleetAccess for MadeUp {
     }
 
     fn phone(&self, id: &str) -> Option<PhoneView> {
+        Self::phone_of(&self.phones.lock().unwrap(), id).cloned()
+    }
+
+    fn no_such(&self, asked: &Named) -> Option<NoSuch> {
         let phones = self.phones.lock().unwrap();
-        phones.iter().find(|phone| phone.name.as_deref() == Some(id) || phone.mac == id).cloned()
+        let names: Vec<&str> = phones.iter().filter_map(|phone| phone.name.as_deref()).collect();
+        match asked {
+            Named::Phone(id) => Self::phone_of(&phones, id).is_none().then(|| NoSuch::beside(asked, names)),
+            _ => None,
+        }
     }
 
     fn contact(&self, id: &str, by: &By) -> ContactAnswer {

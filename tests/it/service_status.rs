@@ -86,13 +86,12 @@ async fn status_tells_in_sync_pending_and_drift_apart_by_its_exit_code() {
         let (code, out) = status(&stage, filter).await;
         assert!(code == 1 && out.contains("phone-0"), "{filter:?}: {out}");
     }
-    let missing: [&[&str]; 6] = [
+    let missing: [&[&str]; 5] = [
         &["--selector", "ward=3,floor=2"],
         &["--item", "e164"],
         &["--find", "gate-house"],
-        &["--revision", "0000"],
         &["--pending", "InCall"],
-        &["--site", "berlin"],
+        &["--site", "default", "--state", "InSync"],
     ];
     for filter in missing {
         let (code, out) = status(&stage, filter).await;
@@ -100,6 +99,65 @@ async fn status_tells_in_sync_pending_and_drift_apart_by_its_exit_code() {
     }
     assert_eq!(status(&stage, &["--selector", "ward"]).await.0, 2);
     assert_eq!(status(&stage, &["--pending", "Lunch"]).await.0, 2);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_none_is_an_error_with_the_names_that_come_near_and_what_is_only_empty_is_not() {
+    let site = "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: berlin}\nspec: {}\n---\n";
+    let stage = Stage::with(&(site.to_owned() + &enforced(2))).await;
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
+    let ask = async |words: &[&str]| crate::service_stage::command(&stage, words).await;
+    let nearest: [(&[&str], &str); 12] = [
+        (&["status", "phone-9"], "there is no phone \"phone-9\"; did you mean phone-0 or phone-1?"),
+        (&["status", "--site", "berln"], "there is no site \"berln\"; did you mean berlin?"),
+        (&["status", "--site", "nope"], "there is no site \"nope\"; there are berlin, default"),
+        (&["status", "--model", "OpenStage 4"], "did you mean OpenStage 40?"),
+        (&["status", "--revision", "zzz"], "there is no revision \"zzz\"; the newest is"),
+        (&["status", "--item", "sntp-adr"], "did you mean sntp-addr"),
+        (&["history", "nobody"], "there is no phone \"nobody\""),
+        (&["history", "--revision", "zzz"], "there is no revision \"zzz\""),
+        (&["history", "--item", "sntp-adr[2]"], "did you mean sntp-addr"),
+        (&["leftovers", "--site", "nope"], "there is no site \"nope\""),
+        (&["assert", "--site", "nope"], "there is no site \"nope\""),
+        (&["explain", "phone-00"], "did you mean phone-0"),
+    ];
+    for (words, told) in nearest {
+        let (code, out) = ask(words).await;
+        assert!(code == 2 && out.contains(told), "{words:?}: {code} {out}");
+    }
+    let revision = stage.api("GET /api/v1/phones/phone-0").await.json()["revision"].as_str().unwrap().to_owned();
+    let empty: [&[&str]; 9] = [
+        &["status", "--site", "berlin"],
+        &["status", "--model", "openstage 40", "--pending", "InCall"],
+        &["status", "--revision", &revision[..6], "--state", "Held"],
+        &["status", "--item", "sip-pwd"],
+        &["history", "phone-1"],
+        &["history", "--item", "sip-pwd"],
+        &["history", "--revision", &revision, "--item", "sip-pwd"],
+        &["leftovers", "--site", "berlin"],
+        &["assert", "--site", "default"],
+    ];
+    for words in empty {
+        let (code, out) = ask(words).await;
+        assert_eq!(code, 0, "{words:?}: {out}");
+    }
+    // a phone that is forgotten and has a history
+    idle(&phone).await;
+    stage
+        .change(
+            "all.yaml",
+            &(site.to_owned() + &profile("Enforce", "sntp-addr: 192.0.2.123") + "---\n" + &config(1, "")),
+        )
+        .await;
+    stage.reaches(0, State::Abandoned).await;
+    let (code, out) = ask(&["dismiss", "phone-0", "--reason", "gone"]).await;
+    assert_eq!(code, 0, "{out}");
+    let (code, out) = ask(&["history", "phone-0", "--item", "e164"]).await;
+    assert_eq!((code, out.as_str()), (0, "No changes.\n"));
+    assert_eq!(ask(&["status", "phone-0"]).await.0, 2);
+    let answer = stage.api("GET /api/v1/phones?site=nope").await;
+    assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (404, Some("no-such-site")));
     stage.end().await;
 }
 

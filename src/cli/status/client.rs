@@ -127,13 +127,7 @@ impl Client {
 
     /// One phone by name or MAC.
     pub async fn phone(&self, id: &str) -> Result<PhoneView, ClientError> {
-        self.get(&format!("/api/v1/phones/{}", encoded(id))).await.map_err(|error| match error {
-            ClientError::Refused { status: StatusCode::NOT_FOUND, .. } => ClientError::Refused {
-                status: StatusCode::NOT_FOUND,
-                message: format!("there is no phone {id:?} at {}", self.server),
-            },
-            error => error,
-        })
+        self.get(&format!("/api/v1/phones/{}", encoded(id))).await
     }
 
     /// All phones that a query asks for; its limit and start do not count.

@@ -2,6 +2,8 @@
 //! right to read them; values of items, when a phone was seen last, and phones nobody declares are known to the service
 //! alone.
 
+use std::collections::BTreeSet;
+
 use kube::{
     Api,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams},
@@ -11,6 +13,7 @@ use serde_json::Value;
 use super::client::ClientError;
 use crate::{
     fleet::{
+        named::{Named, NoSuch},
         view::{PendingView, PhoneView, Query},
         words::{PendingReason, State},
     },
@@ -27,6 +30,7 @@ const PAGE: u32 = 500;
 pub struct ClusterClient {
     server: String,
     namespaces: Vec<Api<DynamicObject>>,
+    sites: Vec<Api<DynamicObject>>,
 }
 
 impl ClusterClient {
@@ -36,10 +40,14 @@ impl ClusterClient {
         let (config, namespaces) = KubeSettings::new(namespaces).reach().await.map_err(failed)?;
         let server = config.cluster_url.to_string();
         let client = kube::Client::try_from(config).map_err(|error| failed(error.to_string()))?;
-        let kinds = GroupVersionKind::gvk(crd::GROUP, crd::VERSION, "PhoneConfig");
-        let resource = ApiResource::from_gvk_with_plural(&kinds, "phoneconfigs");
-        let api = |name: &String| Api::namespaced_with(client.clone(), name, &resource);
-        Ok(Self { server, namespaces: namespaces.iter().map(api).collect() })
+        let of_kind = |kind: &str, plural: &str| {
+            let resource = GroupVersionKind::gvk(crd::GROUP, crd::VERSION, kind);
+            let resource = ApiResource::from_gvk_with_plural(&resource, plural);
+            let api = |name: &String| Api::namespaced_with(client.clone(), name, &resource);
+            namespaces.iter().map(api).collect()
+        };
+        let (phones, sites) = (of_kind("PhoneConfig", "phoneconfigs"), of_kind("PhoneSite", "phonesites"));
+        Ok(Self { server, namespaces: phones, sites })
     }
 
     /// Where it is.
@@ -51,28 +59,56 @@ impl ClusterClient {
     pub async fn phone(&self, id: &str) -> Result<PhoneView, ClientError> {
         let device = DeviceId::new(id).ok().map(|device| device.to_string());
         let is_meant = |phone: &PhoneView| phone.name.as_deref() == Some(id) || device.as_ref() == Some(&phone.mac);
-        self.phones(&Query::default()).await?.into_iter().find(is_meant).ok_or_else(|| ClientError::Refused {
-            status: hyper::StatusCode::NOT_FOUND,
-            message: format!("there is no PhoneConfig of a phone {id:?} in these namespaces of {}", self.server),
-        })
+        let phones = self.all().await?;
+        if let Some(phone) = phones.iter().find(|phone| is_meant(phone)) {
+            return Ok(phone.clone());
+        }
+        let names =
+            phones.iter().filter_map(|phone| phone.name.as_deref()).chain(phones.iter().map(|phone| &*phone.mac));
+        Err(self.none(&NoSuch::beside(&Named::Phone(id.to_owned()), names)))
     }
 
     /// All phones that a query asks for; its limit and start do not count.
     pub async fn phones(&self, query: &Query) -> Result<Vec<PhoneView>, ClientError> {
-        let mut phones = Vec::new();
-        for api in &self.namespaces {
+        let all = self.all().await?;
+        let found: Vec<PhoneView> = all.iter().filter(|phone| is_asked_for(phone, query)).cloned().collect();
+        if found.is_empty() {
+            let mut sites: BTreeSet<String> = all.iter().filter_map(|phone| phone.site.clone()).collect();
+            if query.site.is_some() {
+                sites.extend(self.objects(&self.sites).await?.into_iter().filter_map(|site| site.metadata.name));
+            }
+            if let Some(none) = no_such(query, &all, &sites) {
+                return Err(self.none(&none));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn all(&self) -> Result<Vec<PhoneView>, ClientError> {
+        let mut phones: Vec<PhoneView> = self.objects(&self.namespaces).await?.iter().map(view).collect();
+        phones.sort_by(|a, b| (&a.name, &a.mac).cmp(&(&b.name, &b.mac)));
+        Ok(phones)
+    }
+
+    async fn objects(&self, apis: &[Api<DynamicObject>]) -> Result<Vec<DynamicObject>, ClientError> {
+        let mut objects = Vec::new();
+        for api in apis {
             let mut page = ListParams::default().limit(PAGE);
             loop {
                 let list = api.list(&page).await.map_err(|error| self.said(&error))?;
-                phones.extend(list.items.iter().map(view).filter(|phone| is_asked_for(phone, query)));
+                objects.extend(list.items);
                 match list.metadata.continue_.filter(|token| !token.is_empty()) {
                     Some(token) => page = page.continue_token(&token),
                     None => break,
                 }
             }
         }
-        phones.sort_by(|a, b| (&a.name, &a.mac).cmp(&(&b.name, &b.mac)));
-        Ok(phones)
+        Ok(objects)
+    }
+
+    fn none(&self, none: &NoSuch) -> ClientError {
+        let message = format!("{none}, in these namespaces of {}", self.server);
+        ClientError::Refused { status: hyper::StatusCode::NOT_FOUND, message }
     }
 
     fn said(&self, error: &kube::Error) -> ClientError {
@@ -136,6 +172,29 @@ fn view(resource: &DynamicObject) -> PhoneView {
     }
 }
 
+/// What a query names of which there is nothing in a cluster with these phones and sites. Models and revisions that no
+/// phone has are told by no resource.
+fn no_such(query: &Query, phones: &[PhoneView], sites: &BTreeSet<String>) -> Option<NoSuch> {
+    let all = |fact: fn(&PhoneView) -> Option<&String>| -> BTreeSet<String> {
+        phones.iter().filter_map(fact).cloned().collect()
+    };
+    query.named().into_iter().find_map(|named| {
+        let (known, names) = match &named {
+            Named::Site(name) => (sites.contains(name), sites.clone()),
+            Named::Model(name) => {
+                let models = all(|phone| phone.model.as_ref());
+                (models.iter().any(|model| model.eq_ignore_ascii_case(name)), models)
+            }
+            Named::Revision(name) => {
+                let revisions = all(|phone| phone.revision.as_ref());
+                (revisions.iter().any(|revision| revision.starts_with(name.as_str())), revisions)
+            }
+            Named::Phone(_) | Named::Item(_) => return None,
+        };
+        (!known).then(|| NoSuch::beside(&named, names.iter().map(String::as_str)))
+    })
+}
+
 /// The filters that make sense without the service; `item` is not among them.
 fn is_asked_for(phone: &PhoneView, query: &Query) -> bool {
     let is = |wanted: &Option<String>, own: &Option<String>| {
@@ -197,6 +256,20 @@ mod tests {
     fn a_phone_without_a_status_is_unknown() {
         let phone = view(&resource(&Value::Null));
         assert_eq!((phone.state, phone.pending, phone.notes.len()), (State::Unknown, None, 0));
+    }
+
+    #[test]
+    fn what_no_resource_knows_is_told_and_what_only_is_empty_is_not() {
+        let phones = [view(&resource(&json!({"state": "InSync", "model": "OpenStage 40", "site": "berlin"})))];
+        let sites = BTreeSet::from(["berlin".to_owned(), "bern".to_owned()]);
+        let none = |site: &str, model: Option<&str>| {
+            let query = Query { site: Some(site.to_owned()), model: model.map(str::to_owned), ..Query::default() };
+            no_such(&query, &phones, &sites).map(|none| none.to_string())
+        };
+        assert_eq!(none("bern", Some("openstage 40")), None);
+        assert_eq!(none("nope", None).unwrap(), "there is no site \"nope\"; there are berlin, bern");
+        let model = "there is no model \"OpenStage 4\"; did you mean OpenStage 40?";
+        assert_eq!(none("berlin", Some("OpenStage 4")).unwrap(), model);
     }
 
     #[test]

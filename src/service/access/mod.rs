@@ -28,6 +28,7 @@ use crate::{
         gate::{Approved, GateError, view::GateView},
         history::{CommitView, HistoryPage, HistoryQuery},
         leftovers::Leftovers,
+        named::{Named, NoSuch},
         paging::Part,
         preview::PlanView,
         profiles::{ProfileStanding, ProfileTallies},
@@ -97,6 +98,10 @@ impl FleetAccess for Access {
 
     fn explain(&self, id: &str, item: Option<&str>) -> Option<Explanation> {
         self.shared.with_fleet(|fleet, now| fleet.explain(id, item, now))
+    }
+
+    fn no_such(&self, named: &Named) -> Option<NoSuch> {
+        super::named::no_such(&self.shared, &self.store, named)
     }
 
     fn contact(&self, id: &str, by: &By) -> ContactAnswer {
