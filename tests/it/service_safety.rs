@@ -6,8 +6,9 @@ use crate::service_stage::{Stage, command, config, id, profile, text, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_emergency_number_that_was_changed_is_named_until_it_is_right_again() {
+    let munich = "---\napiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: munich}\nspec: {}\n";
     let documents =
-        |number: &str| profile("Report", &format!("emergency-e164: \"{number}\"")) + "---\n" + &config(0, "");
+        |number: &str| profile("Report", &format!("emergency-e164: \"{number}\"")) + "---\n" + &config(0, "") + munich;
     let stage = Stage::with(&documents("112")).await;
     let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::Drifted).await;
     let (code, list) = command(&stage, &["assert"]).await;

@@ -238,7 +238,7 @@ async fn phones_are_found_by_text_and_filters_and_shown_in_pages() {
             names.extend((0..10).map(|last| format!("phone-11{last}")));
             names.leak().iter().map(String::as_str).collect()
         }),
-        ("q=phone-7&model=OpenStage+40", vec![]),
+        ("q=phone-8&model=OpenScape+Desk+Phone+CP210", vec![]),
         ("state=Pending&reason=InCall", vec![]),
         ("item=sntp-addr", vec![]),
     ] {
