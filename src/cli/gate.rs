@@ -8,6 +8,7 @@ use super::{
     asking::{Reason, Server},
     output::put,
     status::text::{ago, clean},
+    undo::{indexed, on},
 };
 use crate::{
     fleet::gate::{
@@ -127,14 +128,16 @@ pub(super) fn table(held: &HeldView, now: Timestamp) -> String {
 }
 
 pub(super) fn change(change: &PlannedChange) -> String {
-    let PlannedChange { item, index, to, risky, put_back, phones, names } = change;
-    let index = index.map(|index| format!("[{index}]")).unwrap_or_default();
+    let PlannedChange { item, index, from, to, risky, put_back, phones, names } = change;
+    let item = indexed(item, *index);
     let risky = risky.as_ref().map(|effect| format!("  ({effect}!)")).unwrap_or_default();
-    let rest = phones.saturating_sub(names.len());
-    let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    let to = if to.is_empty() { "empty" } else { to };
+    let shown = |text: &str| if text.is_empty() { "empty".to_owned() } else { text.to_owned() };
+    let becomes = match from {
+        Some(from) => format!("{} → {}", shown(from), shown(to)),
+        None => format!("= {}", shown(to)),
+    };
     let back = if *put_back { "  (no longer wanted: it goes back)" } else { "" };
-    clean(&format!("  {item}{index} = {to} on {phones}: {}{rest}{risky}{back}", names.join(", ")))
+    clean(&format!("  {item} {becomes} on {}{risky}{back}", on(*phones, names)))
 }
 
 #[cfg(test)]
@@ -146,6 +149,7 @@ mod tests {
         let change = |item: &str, to: &str, phones, risky: Option<&str>| PlannedChange {
             item: item.to_owned(),
             index: None,
+            from: None,
             to: to.to_owned(),
             risky: risky.map(str::to_owned),
             put_back: false,

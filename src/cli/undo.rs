@@ -183,6 +183,7 @@ mod tests {
             changes: vec![PlannedChange {
                 item: "key-label".to_owned(),
                 index: Some(4),
+                from: None,
                 to: String::new(),
                 risky: None,
                 put_back: false,

@@ -14,6 +14,7 @@ use super::{
     call::CallStep,
     paging::{self, Key, Part},
     phone::{Need, Newest, Phone},
+    plan::is_risky,
     schedule::after,
     view::{DriftView, LIST_LIMIT, PAGE_LIMIT, Page, PendingView, PhoneView, Query, RefusedView},
     words::{PendingReason, State},
@@ -373,12 +374,14 @@ impl Fleet {
         let desired = difference.desired.value.as_text().filter(|_| !secret).unwrap_or(MASK);
         let observed = difference.observed.as_deref().map(|text| if secret { MASK } else { text });
         let (desired, observed) = (without_credentials(desired), observed.map(without_credentials));
+        let effect = self.catalogue.effect(difference.id.name.as_str());
         let drifting = phone.drifts.get(&difference.id).filter(|drifting| drifting.open);
         DriftView {
             item: difference.id.name.to_string(),
             index: difference.id.index.map(|index| index.0),
             desired,
             observed,
+            risky: is_risky(effect).then(|| effect.as_str().to_owned()),
             first_seen: drifting.map(|drifting| drifting.first_seen),
             times: drifting.map_or(0, |drifting| drifting.times),
         }

@@ -154,6 +154,9 @@ pub struct DriftView {
     pub desired: String,
     /// Reported text; null when the phone reported none.
     pub observed: Option<String>,
+    /// The effect of the item, where that is service, safety or lockout.
+    #[serde(default)]
+    pub risky: Option<String>,
     /// When the phone was first seen to go away from it; null for what is wanted anew and not written yet.
     #[serde(default)]
     pub first_seen: Option<Timestamp>,

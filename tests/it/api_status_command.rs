@@ -31,7 +31,8 @@ async fn status(service: &Service, arguments: &[&str]) -> (Option<i32>, String, 
 
 fn drifted(number: usize) -> PhoneView {
     let (desired, observed) = ("12".into(), Some("11".into()));
-    let drift = DriftView { item: "e164".into(), index: None, desired, observed, first_seen: None, times: 0 };
+    let drift =
+        DriftView { item: "e164".into(), index: None, desired, observed, risky: None, first_seen: None, times: 0 };
     PhoneView { state: State::Drifted, drift: vec![drift], drift_count: 1, ..phone(number) }
 }
 

@@ -208,13 +208,24 @@ async fn drift_reads_a_phone_now_and_tells_what_differs() {
         view.drift.iter().any(|drift| drift.observed.as_deref() == Some("192.0.2.7"))
     };
     stage.becomes(0, seven).await;
-    let (code, told) = command(&["drift"]).await;
-    assert!(code == 1 && told.contains("phone-0: sntp-addr 192.0.2.7 → 192.0.2.123\n"), "{code} {told}");
+    let line = "1 of 1 phones differ, as they were last read:\n  sntp-addr 192.0.2.7 → 192.0.2.123 on 1: phone-0\n";
+    assert_eq!(command(&["drift"]).await, (1, line.to_owned()));
+    assert_eq!(command(&["drift", "--site", "default", "--item", "sntp-addr"]).await, (1, line.to_owned()));
+    assert_eq!(command(&["drift", "--state", "Pending"]).await, (0, "No phones.\n".to_owned()));
+    let (code, told) = command(&["drift", "--site", "nope"]).await;
+    assert!(code == 2 && told.contains("there is no site"), "{code} {told}");
+    let (code, told) = command(&["drift", "-o", "json"]).await;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &told["changes"][0]["from"]), (1, &"192.0.2.7".into()), "{told}");
     idle(&phone).await;
     let before = phone.contacts_received();
     let (code, told) = command(&["drift", "phone-0", "--reason", "a call from ward 3"]).await;
     assert!(code == 1 && told.contains("sntp-addr 192.0.2.7 → 192.0.2.123  Differs\n"), "{code} {told}");
     assert_eq!((phone.contacts_received(), phone.writes()), (before + 1, 0));
+    idle(&phone).await;
+    let (code, told) = command(&["drift", "phone-0", "--reason", "again", "-o", "json"]).await;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &told["items"][0]["observed"]), (1, &"192.0.2.7".into()), "{told}");
     assert_eq!(command(&["drift", "phone-0"]).await.0, 2, "it needs a reason");
     assert_eq!(command(&["drift", "nobody", "--reason", "x"]).await.0, 2);
     let (_, csv) = command(&["audit", "-o", "csv"]).await;

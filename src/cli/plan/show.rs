@@ -145,6 +145,7 @@ mod tests {
         let change = |item: &str, to: &str, risky: Option<&str>| PlannedChange {
             item: item.to_owned(),
             index: None,
+            from: None,
             to: to.to_owned(),
             risky: risky.map(str::to_owned),
             put_back: false,

@@ -2,6 +2,7 @@
 //!
 //! - [`client`]: asks the service over HTTP, HTTPS or its Unix socket, page by page
 //! - [`cluster`]: asks a Kubernetes cluster in its place
+//! - [`filters`]: which phones
 //! - [`table`]: many phones for people
 //! - [`one`]: one phone for people
 //! - [`text`]: times and foreign text for people
@@ -22,20 +23,19 @@ use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
 use super::{Exit, asking::Server, serve::duration};
-use crate::{
-    fleet::{
-        service_view::ServiceView,
-        view::{PhoneView, Query},
-        words::{PendingReason, State},
-    },
-    spec::Labels,
+use crate::fleet::{
+    service_view::ServiceView,
+    view::{PhoneView, Query},
+    words::State,
 };
 use client::{Client, ClientError};
 use cluster::ClusterClient;
+use filters::Filters;
 use text::clean;
 
 pub mod client;
 pub mod cluster;
+pub mod filters;
 pub mod one;
 pub mod table;
 pub mod text;
@@ -70,30 +70,8 @@ pub struct Args {
         requires = "kubernetes"
     )]
     namespace: Vec<String>,
-    /// Only phones in this state
-    #[arg(long, env = "PHONEOPS_STATUS_STATE", value_parser = state, conflicts_with = "phone")]
-    state: Option<State>,
-    /// Only phones of this site
-    #[arg(long, env = "PHONEOPS_STATUS_SITE", conflicts_with = "phone")]
-    site: Option<String>,
-    /// Only phones of this model
-    #[arg(long, env = "PHONEOPS_STATUS_MODEL", conflicts_with = "phone")]
-    model: Option<String>,
-    /// Only phones whose documents have these labels, such as ward=3,floor=1
-    #[arg(long, env = "PHONEOPS_STATUS_SELECTOR", value_name = "KEY=VALUE", value_parser = selector, conflicts_with = "phone")]
-    selector: Option<Labels>,
-    /// Only phones that are Pending for this reason
-    #[arg(long, env = "PHONEOPS_STATUS_PENDING", value_name = "REASON", value_parser = pending, conflicts_with = "phone")]
-    pending: Option<PendingReason>,
-    /// Only phones on which this item differs
-    #[arg(long, env = "PHONEOPS_STATUS_ITEM", conflicts_with = "phone")]
-    item: Option<String>,
-    /// Only phones whose state in force came with this revision; its first characters are enough
-    #[arg(long, env = "PHONEOPS_STATUS_REVISION", conflicts_with = "phone")]
-    revision: Option<String>,
-    /// Only phones with this text in name, MAC, number, model, site, address or a label
-    #[arg(long, env = "PHONEOPS_STATUS_FIND", value_name = "TEXT", conflicts_with = "phone")]
-    find: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
 }
 
 /// How a status is printed.
@@ -105,24 +83,6 @@ pub enum Format {
     Json,
     /// A list
     Yaml,
-}
-
-fn state(word: &str) -> Result<State, String> {
-    State::parse(word).ok_or_else(|| {
-        let known: Vec<_> = State::ALL.iter().map(|state| state.as_str()).collect();
-        format!("the states are {}", known.join(", "))
-    })
-}
-
-fn pending(word: &str) -> Result<PendingReason, String> {
-    PendingReason::parse(word).ok_or_else(|| {
-        let known: Vec<_> = PendingReason::ALL.iter().map(|reason| reason.as_str()).collect();
-        format!("the reasons are {}", known.join(", "))
-    })
-}
-
-fn selector(text: &str) -> Result<Labels, String> {
-    Labels::selector(text).ok_or_else(|| "a selector is key=value, or several of them parted by commas".to_owned())
 }
 
 /// Runs the command.
@@ -200,18 +160,7 @@ async fn look(args: &Args, place: &Place) -> Result<Seen, ClientError> {
     if let Some(phone) = &args.phone {
         return Ok(Seen { notes: Vec::new(), phones: vec![place.phone(phone).await?] });
     }
-    let query = Query {
-        state: args.state,
-        site: args.site.clone(),
-        model: args.model.clone(),
-        selector: args.selector.clone().unwrap_or_default(),
-        reason: args.pending,
-        item: args.item.clone(),
-        revision: args.revision.clone(),
-        text: args.find.clone(),
-        ..Query::default()
-    };
-    place.phones(&query).await
+    place.phones(&args.filters.query()).await
 }
 
 /// Answers whether anyone still reads: one that has seen enough (`| head`) is no error.

@@ -177,7 +177,15 @@ mod tests {
 
     fn drift(item: &str, index: Option<u32>, observed: Option<&str>, desired: &str) -> DriftView {
         let observed = observed.map(Into::into);
-        DriftView { item: item.into(), index, desired: desired.into(), observed, first_seen: None, times: 0 }
+        DriftView {
+            item: item.into(),
+            index,
+            desired: desired.into(),
+            observed,
+            risky: None,
+            first_seen: None,
+            times: 0,
+        }
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub fn sum(phones: &[PhoneView]) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::cli) mod tests {
     use super::*;
     use crate::{
         fleet::{
@@ -105,7 +105,7 @@ pub(super) mod tests {
         Timestamp::from_second(NOW + seconds).unwrap()
     }
 
-    pub(in crate::cli::status) fn phone(name: &str) -> PhoneView {
+    pub(in crate::cli) fn phone(name: &str) -> PhoneView {
         PhoneView {
             name: Some(name.to_owned()),
             mac: "00:1A:E8:11:22:33".to_owned(),
@@ -146,6 +146,7 @@ pub(super) mod tests {
             index: None,
             desired: "192.0.2.123".to_owned(),
             observed: Some(String::new()),
+            risky: None,
             first_seen: Some(at(-7300)),
             times: 2,
         }];

@@ -38,8 +38,47 @@ pub struct Plan {
     pub returned: usize,
     /// Phones that are written something that is new to them, whether they wait or not.
     pub written: usize,
-    changes: BTreeMap<(ItemId, Option<SmolStr>), PlannedChange>,
+    changes: Changes<(ItemId, Option<SmolStr>)>,
+}
+
+/// Changes of many phones, by what tells two of them apart: the same change on all of them is one.
+#[derive(Debug, Clone)]
+pub struct Changes<K> {
+    found: BTreeMap<K, PlannedChange>,
     more: usize,
+}
+
+impl<K> Default for Changes<K> {
+    fn default() -> Self {
+        Self { found: BTreeMap::new(), more: 0 }
+    }
+}
+
+impl<K: Ord> Changes<K> {
+    /// Adds a change of the phone of that name.
+    pub fn add(&mut self, name: &str, key: K, make: impl FnOnce() -> PlannedChange) {
+        if self.found.len() >= CHANGES && !self.found.contains_key(&key) {
+            self.more += 1;
+            return;
+        }
+        let change = self.found.entry(key).or_insert_with(make);
+        change.phones += 1;
+        if change.names.len() < NAMED {
+            change.names.push(name.to_owned());
+        }
+    }
+
+    /// Adds changes of which nothing is known but that they are.
+    pub fn add_more(&mut self, more: usize) {
+        self.more += more;
+    }
+
+    /// The changes, risky ones and those of most phones first, and how many are beyond them.
+    pub fn into_lines(self) -> (Vec<PlannedChange>, usize) {
+        let mut changes: Vec<PlannedChange> = self.found.into_values().collect();
+        changes.sort_by_key(|change| std::cmp::Reverse((change.risky.is_some(), change.phones)));
+        (changes, self.more)
+    }
 }
 
 impl Plan {
@@ -47,32 +86,22 @@ impl Plan {
     pub fn add(&mut self, name: &str, writes: &Writes) {
         self.phones += 1;
         for item in &writes.items {
-            let key = (item.id.clone(), item.to.clone());
-            if self.changes.len() >= CHANGES && !self.changes.contains_key(&key) {
-                self.more += 1;
-                continue;
-            }
-            let change = self.changes.entry(key).or_insert_with(|| PlannedChange {
+            self.changes.add(name, (item.id.clone(), item.to.clone()), || PlannedChange {
                 item: item.id.name.to_string(),
                 index: item.id.index.map(|index| index.0),
+                from: None,
                 to: item.to.as_deref().map_or_else(|| MASK.to_owned(), without_credentials),
                 risky: is_risky(item.effect).then(|| item.effect.as_str().to_owned()),
                 put_back: item.put_back,
                 phones: 0,
                 names: Vec::new(),
             });
-            change.phones += 1;
-            if change.names.len() < NAMED {
-                change.names.push(name.to_owned());
-            }
         }
     }
 
     /// Its changes, those of most phones first, and how many are beyond them.
     pub(in crate::fleet) fn into_changes(self) -> (Vec<PlannedChange>, usize) {
-        let mut changes: Vec<PlannedChange> = self.changes.into_values().collect();
-        changes.sort_by_key(|change| std::cmp::Reverse((change.risky.is_some(), change.phones)));
-        (changes, self.more)
+        self.changes.into_lines()
     }
 
     /// Adds a phone that waits to vanish.
@@ -90,6 +119,9 @@ pub struct PlannedChange {
     pub item: String,
     /// Its index.
     pub index: Option<u32>,
+    /// What the phones have, empty = nothing; absent where they may have different values, as in a plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// What it is to be.
     pub to: String,
     /// Its effect, where that is service, safety or lockout.

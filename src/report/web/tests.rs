@@ -49,6 +49,7 @@ pub(super) fn made_up(text: &str) -> PhoneView {
             index: Some(2),
             desired: text.to_owned(),
             observed: some(),
+            risky: None,
             first_seen: Some(now()),
             times: 1,
         }],
@@ -93,6 +94,7 @@ fn glance(text: &str) -> Glance {
     let change = PlannedChange {
         item: text.to_owned(),
         index: None,
+        from: None,
         to: text.to_owned(),
         risky: Some(text.to_owned()),
         put_back: false,
