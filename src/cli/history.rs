@@ -139,14 +139,8 @@ fn cells(change: &ChangeView, now: Timestamp) -> [String; 8] {
             Some(word) => format!("{} ({})", change.result, clean(word)),
             None => change.result.to_string(),
         },
-        who(change),
+        change.author.as_deref().map_or_else(|| "-".to_owned(), clean),
     ]
-}
-
-/// The author of the revision, where the revision is why.
-fn who(change: &ChangeView) -> String {
-    let caused = change.cause == crate::fleet::words::ChangeCause::Revision;
-    change.author.as_deref().filter(|_| caused).map_or_else(|| "-".to_owned(), clean)
 }
 
 fn value(value: Option<&str>) -> String {
@@ -192,6 +186,7 @@ mod tests {
                 cause: ChangeCause::Drift,
                 result: ChangeResult::Seen,
                 phone: None,
+                author: None,
                 ..change("display-id-unicode", Some(""), Some(&"x".repeat(50)))
             },
             ChangeView {

@@ -142,9 +142,9 @@ pub struct ChangeView {
     pub cause: ChangeCause,
     /// The revision in force.
     pub revision: Option<String>,
-    /// Who wrote that revision, where the source knows.
+    /// Who wrote that revision, where it is the cause and the source knows.
     pub author: Option<String>,
-    /// Who committed it.
+    /// Who committed it, likewise.
     pub committer: Option<String>,
     /// What became of it.
     pub result: ChangeResult,

@@ -201,7 +201,13 @@ fn view(row: &Row<'_>) -> rusqlite::Result<(i64, Option<ChangeView>)> {
     let at = Timestamp::from_millisecond(row.get(1)?).unwrap_or_default();
     let (mac, phone, item, index) = (row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
     let (old, new, revision) = (row.get(6)?, row.get(7)?, row.get(9)?);
-    let (author, committer, word) = (row.get(10)?, row.get(11)?, row.get(13)?);
+    let word = row.get(13)?;
+    // what the phone or its user did is not the work of who wrote the revision in force
+    let by = |column: usize| match words {
+        Some((ChangeCause::Revision, _)) => row.get(column),
+        _ => Ok(None),
+    };
+    let (author, committer): (Option<String>, Option<String>) = (by(10)?, by(11)?);
     let change = words.map(|(cause, result)| ChangeView {
         at,
         phone,

@@ -86,7 +86,9 @@ async fn phone_item_index_and_time_are_filters() {
 #[tokio::test]
 async fn who_made_a_revision_is_told_also_when_it_is_noted_later() {
     let (temp, store) = open();
-    store.add_history(vec![change(0, "e164", None)]).await.unwrap();
+    let by_the_phone = |cause| Change { cause, ..change(1, "e164", None) };
+    let changes = vec![by_the_phone(ChangeCause::Drift), by_the_phone(ChangeCause::Seed), change(0, "e164", None)];
+    store.add_history(changes).await.unwrap();
     let commit = Commit {
         author: "Ada".to_owned(),
         committer: "Bob".to_owned(),
@@ -97,7 +99,15 @@ async fn who_made_a_revision_is_told_also_when_it_is_noted_later() {
     store.close().await;
     drop(store);
     let (store, _) = Store::open(temp.path(), &OpenOptions::default()).unwrap();
-    let [change] = &all(&store, &HistoryQuery::default())[..] else { panic!("one change") };
+    let [change, others @ ..] = &all(&store, &HistoryQuery::default())[..] else { panic!("three changes") };
+    for other in others {
+        assert_eq!(
+            (&other.author, &other.committer, other.revision.as_deref()),
+            (&None, &None, Some("abc")),
+            "{other:?}"
+        );
+    }
+    assert_eq!(others.len(), 2);
     assert_eq!((change.author.as_deref(), change.committer.as_deref()), (Some("Ada"), Some("Bob")));
     assert_eq!((change.revision.as_deref(), change.word.as_deref()), (Some("abc"), Some("invalid data")));
 }

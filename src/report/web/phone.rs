@@ -12,7 +12,7 @@ use crate::{
         explain::Explanation,
         history::{ChangeView, HistoryPage},
         view::{PendingView, PhoneView},
-        words::{ChangeCause, State},
+        words::State,
     },
     report::{ContactAnswer, SessionView},
 };
@@ -175,7 +175,7 @@ pub(super) fn change_table(changes: &[ChangeView], of_many: bool, now: Timestamp
                                 @if let Some(word) = &change.word { ": " bdi.value { (word) } }
                                 span.under {
                                     @if let Some(revision) = change.revision.as_deref().filter(|_| !of_many) { (bits::revision(revision)) " " }
-                                    @if let Some(author) = change.author.as_deref().filter(|_| change.cause == ChangeCause::Revision) { bdi { (author) } }
+                                    @if let Some(author) = &change.author { bdi { (author) } }
                                 }
                             }
                         }
