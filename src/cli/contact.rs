@@ -1,12 +1,16 @@
 //! `phoneops contact`: has a phone asked to call now, so that it is read.
 
+use hyper::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
     Exit,
     asking::PhoneAct,
-    status::text::{ahead, clean},
+    status::{
+        client::ClientError,
+        text::{ahead, clean},
+    },
 };
 
 /// What the service answers.
@@ -17,11 +21,21 @@ struct Answer {
     at: Option<Timestamp>,
 }
 
-/// Runs the command.
+/// Runs the command; exit code 3 when the phone is asked later, for it was asked not long ago.
 pub fn run(args: &PhoneAct) -> miette::Result<Exit> {
-    let answer: Answer = args.ask("contact")?;
-    println!("{}", text(&args.phone, &answer, Timestamp::now()));
-    Ok(Exit::Good)
+    match args.ask::<Answer>("contact") {
+        Ok(answer) => {
+            println!("{}", text(&args.phone, &answer, Timestamp::now()));
+            Ok(Exit::Good)
+        }
+        Err(error) => match error.downcast_ref() {
+            Some(ClientError::Refused { status: StatusCode::TOO_MANY_REQUESTS, message }) => {
+                println!("{}: {}", clean(&args.phone), clean(message));
+                Ok(Exit::Pending)
+            }
+            _ => Err(error),
+        },
+    }
 }
 
 fn text(phone: &str, answer: &Answer, now: Timestamp) -> String {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use miette::bail;
+use serde::Serialize;
 
 use super::{
     Exit,
@@ -33,45 +34,71 @@ pub struct Args {
     server: Server,
 }
 
-/// Runs the command; ends with 1 when an item of it is not as it is wanted.
+/// Runs the command; ends with 1 when an item of it is not as it is wanted, else with 3 when one was not read yet or waits
+/// at the gate.
 pub fn run(args: &Args) -> miette::Result<Exit> {
-    let (explanation, changes) = args.server.ask(async |client| ask(client, args).await)?;
-    if let (Some(item), true) = (&args.item, explanation.items.is_empty()) {
+    let answer = args.server.ask(async |client| ask(client, args).await)?;
+    if let (Some(item), true) = (&args.item, answer.explanation.items.is_empty()) {
         bail!("no document wants an item {item} of this phone");
     }
     let text = if args.output == "json" {
-        format!("{}\n", serde_json::to_string(&explanation).unwrap_or_default())
+        format!("{}\n", serde_json::to_string(&answer).unwrap_or_default())
     } else {
-        told(&explanation, &changes, args.item.is_some(), Timestamp::now())
+        told(&answer, Timestamp::now())
     };
     put(text.as_bytes())?;
+    Ok(exit(&answer.explanation))
+}
+
+/// What is told, in text and in JSON.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    explanation: Explanation,
+    /// The last changes of the item that was asked for, the newest first; absent when none was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<ChangeView>>,
+}
+
+fn exit(explanation: &Explanation) -> Exit {
     let open = |story: &ItemStory| {
         matches!(
             story.standing,
             ItemStanding::Differs | ItemStanding::Due | ItemStanding::Refused | ItemStanding::TugOfWar
         )
     };
-    Ok(if explanation.items.iter().any(open) { Exit::Differs } else { Exit::Good })
+    // what is as it is wanted has a reason not to be written only while another revision waits for a person
+    let waits = |story: &ItemStory| match story.standing {
+        ItemStanding::Unread => true,
+        ItemStanding::Ignored => false,
+        _ => story.why.is_some(),
+    };
+    if explanation.items.iter().any(open) {
+        Exit::Differs
+    } else if explanation.items.iter().any(waits) {
+        Exit::Pending
+    } else {
+        Exit::Good
+    }
 }
 
-async fn ask(
-    client: &Client,
-    args: &Args,
-) -> Result<(Explanation, Vec<ChangeView>), super::status::client::ClientError> {
+async fn ask(client: &Client, args: &Args) -> Result<Answer, super::status::client::ClientError> {
     let phone = encoded(&args.phone);
     let item = args.item.as_deref().map(|item| format!("?item={}", encoded(item))).unwrap_or_default();
     let explanation = client.get(&format!("/api/v1/phones/{phone}/explain{item}")).await?;
     let changes = match &args.item {
         Some(item) => {
             let path = format!("/api/v1/history?phone={phone}&item={}&limit=3", encoded(item));
-            client.get::<HistoryPage>(&path).await?.changes
+            Some(client.get::<HistoryPage>(&path).await?.changes)
         }
-        None => Vec::new(),
+        None => None,
     };
-    Ok((explanation, changes))
+    Ok(Answer { explanation, changes })
 }
 
-fn told(explanation: &Explanation, changes: &[ChangeView], whole: bool, now: Timestamp) -> String {
+fn told(answer: &Answer, now: Timestamp) -> String {
+    let Answer { explanation, changes } = answer;
+    let whole = changes.is_some();
     let name = explanation.name.as_deref().unwrap_or(&explanation.mac);
     let read = explanation.read.map_or_else(|| "never read".to_owned(), |read| format!("read {}", ago(read, now)));
     let revision = explanation.revision.as_deref().unwrap_or("no revision");
@@ -80,7 +107,7 @@ fn told(explanation: &Explanation, changes: &[ChangeView], whole: bool, now: Tim
     for story in &explanation.items {
         lines.extend(lines_of(story, whole));
     }
-    lines.extend(changes.iter().map(|change| {
+    lines.extend(changes.iter().flatten().map(|change| {
         let by = change.author.as_deref().map(|author| format!(" by {author}")).unwrap_or_default();
         let new = change.new.as_deref().unwrap_or("nothing");
         clean(&format!(
@@ -134,16 +161,40 @@ fn origin(layered: &LayeredView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::words::State;
+    use crate::fleet::words::{
+        ChangeCause, ChangeResult,
+        ItemStanding::{Assumed, Differs, Due, Ignored, NotApplicable, Refused, Right, TugOfWar, Unread, Written},
+        State,
+    };
 
-    #[test]
-    fn an_item_is_explained_from_its_value_down_to_what_it_lies_over() {
-        let layered = |value: Option<&str>, layer: &str, place: &str| LayeredView {
+    fn layered(value: Option<&str>, layer: &str, place: &str) -> LayeredView {
+        LayeredView {
             value: value.map(str::to_owned),
             layer: Some(layer.to_owned()).filter(|layer| !layer.is_empty()),
             place: Some(place.to_owned()),
-        };
-        let explanation = Explanation {
+        }
+    }
+
+    fn change(new: &str, cause: ChangeCause, author: Option<&str>) -> ChangeView {
+        ChangeView {
+            at: Timestamp::UNIX_EPOCH,
+            phone: Some("reception".to_owned()),
+            mac: "00:1A:E8:11:22:33".to_owned(),
+            item: "sntp-addr".to_owned(),
+            index: None,
+            old: None,
+            new: Some(new.to_owned()),
+            cause,
+            revision: Some("9fceb02".to_owned()),
+            author: author.map(str::to_owned),
+            committer: None,
+            result: ChangeResult::Seen,
+            word: None,
+        }
+    }
+
+    fn explanation(standing: ItemStanding) -> Explanation {
+        Explanation {
             name: Some("reception".to_owned()),
             mac: "00:1A:E8:11:22:33".to_owned(),
             state: State::Drifted,
@@ -158,11 +209,62 @@ mod tests {
                     layered(Some("192.0.2.5"), "profile/site-berlin", "profiles/berlin.yaml:12:16"),
                 ],
                 observed: Some("192.0.2.66".to_owned()),
-                standing: ItemStanding::Differs,
+                standing,
                 why: Some("the mode is Report: it is only told".to_owned()),
             }],
+        }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_mins(5)
+    }
+
+    #[test]
+    fn an_item_is_explained_from_its_value_down_to_what_it_lies_over() {
+        let changes = vec![
+            change("192.0.2.66", ChangeCause::Drift, None),
+            change("192.0.2.123", ChangeCause::Revision, Some("Ada Admin <ada@example.org>")),
+        ];
+        let answer = Answer { explanation: explanation(Differs), changes: Some(changes) };
+        insta::assert_snapshot!(told(&answer, now()));
+    }
+
+    #[test]
+    fn all_items_are_told_shortly() {
+        insta::assert_snapshot!(told(&Answer { explanation: explanation(Differs), changes: None }, now()));
+    }
+
+    #[test]
+    fn json_has_the_changes_that_the_text_has() {
+        let changes = vec![change("192.0.2.66", ChangeCause::Drift, None)];
+        let answer = |changes| Answer { explanation: explanation(Differs), changes };
+        let json = serde_json::to_value(answer(Some(changes))).unwrap();
+        assert_eq!(
+            (&json["changes"][0]["new"], &json["items"][0]["item"]),
+            (&"192.0.2.66".into(), &"sntp-addr".into())
+        );
+        assert!(serde_json::to_value(answer(None)).unwrap().get("changes").is_none(), "the text has none either");
+    }
+
+    #[test]
+    fn what_differs_is_exit_code_1_what_waits_3_and_what_is_left_alone_on_purpose_0() {
+        let ends = |standing, why: Option<&str>| {
+            let mut explanation = explanation(standing);
+            explanation.items[0].why = why.map(str::to_owned);
+            exit(&explanation)
         };
-        let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_mins(5);
-        insta::assert_snapshot!(told(&explanation, &[], true, now));
+        for open in [Differs, Due, Refused, TugOfWar] {
+            assert_eq!(ends(open, Some("the phone waits")), Exit::Differs, "{open}");
+        }
+        for settled in [Right, Written, Assumed, NotApplicable] {
+            assert_eq!(ends(settled, None), Exit::Good, "{settled}");
+            assert_eq!(
+                ends(settled, Some("revision 9fceb02 wants 7, and waits at the gate")),
+                Exit::Pending,
+                "{settled}"
+            );
+        }
+        assert_eq!(ends(Ignored, Some("a rule of policy.ignore leaves it alone")), Exit::Good);
+        assert_eq!(ends(Unread, Some("the phone is Unknown")), Exit::Pending);
     }
 }

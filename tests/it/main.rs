@@ -11,6 +11,7 @@
 mod alertmanager;
 mod api_access;
 mod api_answers;
+mod api_contact;
 mod api_description;
 mod api_pages;
 mod api_retry;

@@ -56,6 +56,9 @@ async fn what_waits_is_shown_and_goes_on_after_an_approval_with_a_name() {
     }
     let (code, shown) = command(&stage, &["status"]).await;
     assert!(code == 3 && shown.starts_with("HELD at the gate: dir-"), "{code} {shown}");
+    let (code, told) = command(&stage, &["explain", "phone-0", "sntp-addr"]).await;
+    assert!(code == 3 && told.contains("sntp-addr = 192.0.2.5  Right"), "{code} {told}");
+    assert!(told.contains(" wants 192.0.2.6, and waits at the gate"), "{told}");
     let metrics = stage.api("GET /metrics").await.body;
     assert!(metrics.contains("phoneops_phones{state=\"Held\"} 3\n"), "{metrics}");
 

@@ -187,6 +187,24 @@ async fn an_item_is_explained_by_the_command_down_to_its_line_and_its_last_chang
     assert_eq!(code, 0, "{told}");
     assert!(told.contains("sntp-addr = 192.0.2.123  Right  profile/fleet, all.yaml:"), "{told}");
     assert!(told.contains("  the phone has 192.0.2.123"), "{told}");
+    // changes come to the history a moment later
+    let deadline = tokio::time::Instant::now() + LONG;
+    let told = loop {
+        let words = ["explain", "phone-0", "sntp-addr", "-o", "json"];
+        let (code, told) = crate::service_stage::command(&stage, &words).await;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!((code, &told["items"][0]["standing"]), (0, &"Right".into()));
+        if told["changes"].as_array().is_some_and(|changes| !changes.is_empty()) {
+            break told;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{told}");
+    };
+    assert_eq!((&told["changes"][0]["new"], &told["changes"][0]["cause"]), (&"192.0.2.123".into(), &"Revision".into()));
+    let stranger = stage.phone(7, Model::OpenStage40V3R5).await;
+    stranger.boot();
+    stranger.wait_for(|view| view.counts().ended == 1, LONG).await.unwrap();
+    let (code, told) = crate::service_stage::command(&stage, &["explain", &crate::service_stage::mac(7)]).await;
+    assert!(code == 2 && told.contains("no document declares this phone"), "{code} {told}");
     stage.change("all.yaml", &enforced(1).replace("mode: Enforce", "mode: Report")).await;
     phone.local_change(id("sntp-addr"), text("192.0.2.7"));
     stage.reaches(0, State::Drifted).await;
