@@ -6,6 +6,7 @@
 mod show;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,10 +16,15 @@ use miette::{Context as _, IntoDiagnostic as _};
 
 use super::{Exit, asking::Server, output::put};
 use crate::{
-    fleet::{Fleet, preview::PlanView},
+    fleet::{
+        Fleet,
+        export::reads_in,
+        preview::{PlanView, SupposedView},
+    },
     report::plan::{Document, Documents, PATH},
     source::{dir::read_folder, git::read_revision},
     spec::{FileContent, SecretsUnread, Snapshot, load},
+    wpi::DeviceId,
 };
 
 /// Arguments of `phoneops plan`.
@@ -85,11 +91,32 @@ fn exit(plan: &PlanView) -> Exit {
 /// The plan against other documents: the decisions are those of the service, its gate has no say.
 fn offline(snapshot: &Snapshot, against: &Snapshot, phone: Option<&str>) -> PlanView {
     let now = Timestamp::now();
-    let fleet = Fleet::supposed(&Arc::new(load(against, &SecretsUnread)), now);
+    let documents = Arc::new(load(against, &SecretsUnread));
+    let fleet = Fleet::supposed(&documents, now);
     let mut takeover = fleet.consider(&Arc::new(load(snapshot, &SecretsUnread)), now);
     let resolved = takeover.resolve_some(usize::MAX);
     fleet.plan(&mut takeover, resolved);
-    fleet.preview(&takeover, phone, now)
+    let mut plan = fleet.preview(&takeover, phone, now);
+    let reads = reads(against);
+    let known = documents.devices().iter().filter_map(|device| reads.get(device)).copied().collect::<Vec<_>>();
+    plan.supposed = Some(SupposedView {
+        oldest: known.iter().min().copied(),
+        newest: known.iter().max().copied(),
+        without_time: documents.devices().len().saturating_sub(known.len()),
+    });
+    if let Some(phone) = &mut plan.phone {
+        phone.read = DeviceId::new(&phone.mac).ok().and_then(|device| reads.get(&device).copied());
+    }
+    plan
+}
+
+/// When the phones were read whose exports stand in these documents.
+fn reads(documents: &Snapshot) -> BTreeMap<DeviceId, Timestamp> {
+    let text = |file: &crate::spec::SourceFile| match &file.content {
+        FileContent::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => String::new(),
+    };
+    documents.files.iter().flat_map(|file| reads_in(&text(file)).collect::<Vec<_>>()).collect()
 }
 
 fn read(path: &Path) -> miette::Result<Snapshot> {
@@ -144,6 +171,8 @@ mod tests {
         let change = &plan.phone.as_ref().unwrap().items[0];
         assert_eq!((plan.items, change.from.as_deref(), &*change.to), (1, Some("192.0.2.7"), "192.0.2.5"));
         assert_eq!(exit(&plan), Exit::Differs);
+        let unread = SupposedView { without_time: 1, ..SupposedView::default() };
+        assert_eq!((plan.supposed, plan.phone.unwrap().read), (Some(unread), None), "nobody read it now");
         assert_eq!(exit(&offline(&snapshot("192.0.2.5"), &snapshot("192.0.2.5"), None)), Exit::Good);
     }
 }

@@ -188,9 +188,23 @@ fn name_of(device: &DeviceId) -> String {
     format!("phone-{}", id.to_ascii_lowercase())
 }
 
+/// What stands between a phone and the time of its read in the first line of its export.
+const READ_AT: &str = " as phoneops knows it: read at ";
+
+/// When phones were read whose exports stand in this text.
+pub fn reads_in(text: &str) -> impl Iterator<Item = (DeviceId, Timestamp)> {
+    text.lines().filter_map(|line| {
+        let (device, read) = line.strip_prefix("# ")?.split_once(READ_AT)?;
+        Some((DeviceId::new(device).ok()?, read.trim_end().parse().ok()?))
+    })
+}
+
 fn comments(phone: &Phone, read: Option<Timestamp>, left: &[(ItemId, String)]) -> String {
-    let read = read.map_or_else(|| "it was not read yet".to_owned(), |read| format!("read at {read:.0}"));
-    let mut lines = format!("# {} as phoneops knows it: {read}\n", phone.device);
+    let device = &phone.device;
+    let mut lines = match read {
+        Some(read) => format!("# {device}{READ_AT}{read:.0}\n"),
+        None => format!("# {device} as phoneops knows it: it was not read yet\n"),
+    };
     let mut by_reason: BTreeMap<&str, Vec<&ItemId>> = BTreeMap::new();
     for (id, why) in left {
         by_reason.entry(why).or_default().push(id);

@@ -9,14 +9,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-pub use what::{DelayView, PhoneChange, PhonePlan, PlanView};
+pub use what::{DelayView, PhoneChange, PhonePlan, PlanView, SupposedView};
 
 use super::{
     Fleet, Settings,
+    diff::{Difference, compare},
     gate::view::{NAMED, Plan},
     observed::{ObservedSet, Readings},
     phone::{Newest, Phone},
-    plan::{Planned, Writes},
+    plan::{Planned, Writes, is_risky},
     record::ObservedValue,
     settings::GateSettings,
     takeover::Takeover,
@@ -26,7 +27,7 @@ use crate::{
     catalogue::Severity,
     spec::{Desired, Mode, Opening, Restart, Wanted, windows_open},
     wpi::{
-        DeviceId,
+        DeviceId, ItemId,
         secret::{MASK, without_credentials},
     },
 };
@@ -97,6 +98,7 @@ impl Fleet {
             gone: takeover.tally.gone,
             gone_names,
             waits,
+            report_only: self.settings.report_only,
             changes,
             more,
             errors: errors.into_iter().take(PROBLEMS).collect(),
@@ -117,6 +119,10 @@ impl Fleet {
                 push(&mut sum.view.away_names, &desired.name);
             }
         }
+        if known.is_some_and(|phone| !self.only_told(phone, desired, now).is_empty()) {
+            sum.view.reported += 1;
+            push(&mut sum.view.reported_names, &desired.name);
+        }
         if writes.items.is_empty() {
             return;
         }
@@ -124,7 +130,7 @@ impl Fleet {
         sum.view.items += writes.items.len();
         sum.view.certain += usize::from(known.is_some_and(is_known));
         for item in &writes.items {
-            if super::plan::is_risky(item.effect) {
+            if is_risky(item.effect) {
                 *sum.view.dangerous.entry(item.effect.as_str().to_owned()).or_default() += 1;
             }
         }
@@ -137,6 +143,17 @@ impl Fleet {
             let is_told = sum.delays.contains_key(&delay) || sum.delays.len() < DELAYS;
             *sum.delays.entry(if is_told { delay } else { (delay.0, None) }).or_default() += 1;
         }
+    }
+
+    /// What a phone in mode Report was read to have otherwise than these documents want it.
+    fn only_told(&self, phone: &Phone, desired: &Desired, now: Timestamp) -> Vec<Difference> {
+        if desired.policy.mode != Mode::Report {
+            return Vec::new();
+        }
+        let mut found = compare(&self.catalogue, &desired.items, &phone.known_items());
+        let rules = || desired.policy.ignore.iter().filter(|rule| rule.holds(now));
+        found.ignore(|id| rules().any(|rule| rule.id == *id));
+        found.drift.map(|drift| drift.items().to_vec()).unwrap_or_default()
     }
 
     /// Whether some of it takes effect with a restart, and then whether the phone is restarted.
@@ -167,23 +184,29 @@ impl Fleet {
     fn phone_plan(&self, device: &DeviceId, desired: &Desired, writes: &Writes, now: Timestamp) -> PhonePlan {
         let phone = self.phones.get(device).map(Box::as_ref);
         let known = phone.map(Phone::known_items);
-        let change = |item: &Planned| {
-            let name = item.id.name.as_str();
-            let from = known.as_ref().and_then(|known| known.get(&item.id)?.text().map(without_credentials));
+        let change = |id: &ItemId, to: Option<&str>, put_back| {
+            let name = id.name.as_str();
+            let (secret, effect) = (self.catalogue.is_secret(name), self.catalogue.effect(name));
+            let from = known.as_ref().and_then(|known| known.get(id)?.text().map(without_credentials));
             PhoneChange {
                 item: name.to_owned(),
-                index: item.id.index.map(|index| index.0),
-                from: if self.catalogue.is_secret(name) { from.map(|_| MASK.to_owned()) } else { from },
-                to: item.to.as_deref().map_or_else(|| MASK.to_owned(), without_credentials),
-                risky: super::plan::is_risky(item.effect).then(|| item.effect.as_str().to_owned()),
-                put_back: item.put_back,
+                index: id.index.map(|index| index.0),
+                from: if secret { from.map(|_| MASK.to_owned()) } else { from },
+                to: to.filter(|_| !secret).map_or_else(|| MASK.to_owned(), without_credentials),
+                risky: is_risky(effect).then(|| effect.as_str().to_owned()),
+                put_back,
                 restart: self.catalogue.needs_restart(name),
             }
         };
+        let written = |item: &Planned| change(&item.id, item.to.as_deref(), item.put_back);
+        let told = |found: &Difference| change(&found.id, found.desired.value.as_text(), false);
+        let reported = phone.map(|phone| self.only_told(phone, desired, now)).unwrap_or_default();
         PhonePlan {
             name: desired.name.to_string(),
             mac: device.to_string(),
-            items: writes.items.iter().map(change).collect(),
+            mode: desired.policy.mode,
+            items: writes.items.iter().map(written).collect(),
+            reported: reported.iter().map(told).collect(),
             returns: writes.returns,
             restarts: self.restart_of(desired, writes) == Some(true),
             delay: self.delay_of(phone, desired, now).map(|(reason, until)| DelayView { reason, until, phones: 1 }),

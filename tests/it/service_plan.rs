@@ -114,3 +114,44 @@ async fn a_folder_is_planned_grouped_and_judged_and_nothing_of_it_is_taken_over(
     assert_eq!(run(reader).await.0, 1);
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_what_only_returns_what_is_only_told_and_how_old_an_export_is() {
+    let stage = Stage::with(&documents("sntp-addr: 192.0.2.5", 1)).await;
+    let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
+    stage.change("all.yaml", &documents("sntp-addr: 192.0.2.6", 1)).await;
+    stage.becomes(0, |view| view.state == State::InSync && view.drift_count == 0 && view.last_proof.is_some()).await;
+    idle(&phone).await;
+    assert_eq!(has(&phone, "sntp-addr"), "192.0.2.6");
+    let tree = stage.path("tree");
+    fs::create_dir(&tree).unwrap();
+    let write = |text: &str| fs::write(tree.join("all.yaml"), text).unwrap();
+    let plan = async |more: &[&str]| command(&stage, &[&["plan", tree.to_str().unwrap()], more].concat()).await;
+
+    write(&documents("sntp-addr: 192.0.2.5", 1));
+    let (code, told) = plan(&[]).await;
+    assert!(
+        code == 1 && told.starts_with("1 of 1 phones are written, and only return to what they had ("),
+        "{code} {told}"
+    );
+    write(&documents("sntp-addr: 192.0.2.7", 1).replace("mode: Enforce", "mode: Report"));
+    let (code, told) = plan(&["--phone", "phone-0"]).await;
+    assert!(told.contains("differ, which mode Report only tells: 1: phone-0\n"), "{told}");
+    let line = "  sntp-addr 192.0.2.6 → 192.0.2.7  (only told: the mode is Report)\n";
+    assert!(code == 0 && told.contains(line) && !told.contains("nothing"), "{code} {told}");
+
+    // an export says when it was read; the plan against it says the same
+    let read = stage.api("GET /api/v1/phones/phone-0/export").await.json();
+    let exported = stage.path("exported");
+    let (code, out) = command(&stage, &["export", "--all", exported.to_str().unwrap()]).await;
+    assert_eq!(code, 0, "{out}");
+    fs::write(exported.join("fleet.yaml"), profile("Enforce", "sntp-addr: 192.0.2.6")).unwrap();
+    write(&documents("sntp-addr: 192.0.2.8", 1));
+    let mut offline = phoneops("plan");
+    offline.arg(&tree).arg("--against").arg(&exported).args(["--phone", "phone-0"]);
+    let (code, told) = run(offline).await;
+    let at: jiff::Timestamp = read["read"].as_str().unwrap().parse().unwrap();
+    assert!(code == 1 && told.contains(&format!("(compared with other documents, read at {at:.0})")), "{code} {told}");
+    assert!(told.contains("), as it was exported, read "), "{told}");
+    stage.end().await;
+}

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::fleet::{gate::view::PlannedChange, words::PendingReason};
+use crate::{
+    fleet::{gate::view::PlannedChange, words::PendingReason},
+    spec::Mode,
+};
 
 /// What documents would change. Values of secrets are `***`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +55,18 @@ pub struct PlanView {
     /// The first ten of them, by name.
     #[serde(default)]
     pub away_names: Vec<String>,
+    /// Phones in mode Report that differ from these documents, which is only told.
+    #[serde(default)]
+    pub reported: usize,
+    /// The first ten of them, by name.
+    #[serde(default)]
+    pub reported_names: Vec<String>,
+    /// Whether the service writes nothing now, whatever the documents say.
+    #[serde(default)]
+    pub report_only: bool,
+    /// From when what phones have is, where no service was asked; null = one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supposed: Option<SupposedView>,
     /// Phones that no document would name any more.
     pub gone: usize,
     /// The first ten of them, by name.
@@ -69,6 +84,18 @@ pub struct PlanView {
     pub errors: Vec<String>,
     /// Errors beyond those.
     pub more_errors: usize,
+}
+
+/// What phones are taken to have where no service was asked: what other documents say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SupposedView {
+    /// When the phone was read whose export is the oldest; null = no export says when.
+    pub oldest: Option<Timestamp>,
+    /// When the one was read whose export is the newest.
+    pub newest: Option<Timestamp>,
+    /// Phones of which no export says when they were read.
+    pub without_time: usize,
 }
 
 /// Phones whose writes are held back.
@@ -91,8 +118,14 @@ pub struct PhonePlan {
     pub name: String,
     /// Its MAC or other id.
     pub mac: String,
+    /// The mode that these documents give it.
+    #[serde(default)]
+    pub mode: Mode,
     /// The items, sorted.
     pub items: Vec<PhoneChange>,
+    /// What differs and is only told, because the mode is Report, sorted.
+    #[serde(default)]
+    pub reported: Vec<PhoneChange>,
     /// Whether all of it only returns the phone to what it had.
     pub returns: bool,
     /// Whether it is restarted.
