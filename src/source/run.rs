@@ -166,8 +166,9 @@ impl<R: Reader> Runner<R> {
     }
 
     fn tell_back(&mut self) -> Result<(), Ended> {
-        let Some(absence) = self.away.take() else { return Ok(()) };
-        tracing::info!(since = %absence.since, "source: back");
+        if self.away.take().is_none() {
+            return Ok(());
+        }
         self.tell(SourceEvent::Back)
     }
 
@@ -179,7 +180,6 @@ impl<R: Reader> Runner<R> {
             None => Timestamp::now(),
         };
         self.away = Some(Absence { since, category });
-        tracing::warn!(category, "source: {error}");
         self.tell(SourceEvent::Away { category, problem: error.to_string(), since })
     }
 

@@ -24,6 +24,13 @@ fn a_switch_takes_every_word_for_yes_from_its_variable() {
 }
 
 #[test]
+fn what_is_to_be_logged_is_refused_where_nobody_can_read_it() {
+    let told = refusal("PHONEOPS_LOG", "inof");
+    assert!(told.contains("--log") && told.contains("did you mean info?"), "{told}");
+    assert!(refusal("PHONEOPS_LOG", "info,phoneops::source").contains("phoneops::source=debug"));
+}
+
+#[test]
 fn what_is_of_a_cluster_is_refused_where_there_is_none_and_so_is_a_broken_selector() {
     let refused = |words: &[&str]| {
         let line = ["phoneops", "serve"].iter().chain(words);

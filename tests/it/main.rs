@@ -67,6 +67,7 @@ mod service_handshake;
 mod service_kill_loop;
 mod service_killed;
 mod service_lockout;
+mod service_log;
 mod service_many;
 mod service_metrics;
 mod service_networks;

@@ -96,28 +96,48 @@ enum Fate {
     Held,
 }
 
-/// The lines of the last minute, by what they say, with how often each was held back.
+/// The lines of the last minute, by what they say, with how often each was held back. In two halves: the older one goes
+/// as a whole once nothing of it was written within the last minute, so that no line costs a look at all others.
 #[derive(Debug, Default)]
-struct Known(HashMap<u64, (Instant, u64)>);
+struct Known {
+    recent: Half,
+    older: Half,
+}
+
+#[derive(Debug, Default)]
+struct Half {
+    lines: HashMap<u64, (Instant, u64)>,
+    last: Option<Instant>,
+}
+
+impl Half {
+    fn meet(&mut self, line: u64, now: Instant) -> Option<Fate> {
+        let (written, held) = self.lines.get_mut(&line)?;
+        if now.duration_since(*written) < REST {
+            *held += 1;
+            return Some(Fate::Held);
+        }
+        let before = std::mem::take(held);
+        self.lines.remove(&line);
+        Some(Fate::Written { before })
+    }
+}
 
 impl Known {
     fn meet(&mut self, line: u64, now: Instant) -> Fate {
-        if let Some((written, held)) = self.0.get_mut(&line) {
-            if now.duration_since(*written) < REST {
-                *held += 1;
-                return Fate::Held;
-            }
-            let before = std::mem::take(held);
-            *written = now;
-            return Fate::Written { before };
+        let met = self.recent.meet(line, now).or_else(|| self.older.meet(line, now));
+        if met == Some(Fate::Held) {
+            return Fate::Held;
         }
-        if self.0.len() >= REMEMBERED {
-            self.0.retain(|_, (written, _)| now.duration_since(*written) < REST);
+        let is_over = |half: &Half| half.last.is_none_or(|last| now.duration_since(last) >= REST);
+        if self.recent.lines.len() >= REMEMBERED / 2 && is_over(&self.older) {
+            self.older = std::mem::take(&mut self.recent);
         }
-        if self.0.len() < REMEMBERED {
-            self.0.insert(line, (now, 0));
+        if self.recent.lines.len() < REMEMBERED / 2 {
+            self.recent.lines.insert(line, (now, 0));
+            self.recent.last = Some(now);
         }
-        Fate::Written { before: 0 }
+        met.unwrap_or(Fate::Written { before: 0 })
     }
 }
 
@@ -216,13 +236,34 @@ mod tests {
     #[test]
     fn more_lines_than_are_remembered_are_written_each() {
         let (mut known, start) = (Known::default(), Instant::now());
+        let size = |known: &Known| known.recent.lines.len() + known.older.lines.len();
         for line in 0..=REMEMBERED as u64 {
             known.meet(line, start);
         }
-        assert_eq!(known.0.len(), REMEMBERED);
+        assert_eq!(size(&known), REMEMBERED);
         assert_eq!(known.meet(REMEMBERED as u64, start), Fate::Written { before: 0 });
-        assert_eq!(known.meet(9_999, start + REST), Fate::Written { before: 0 });
-        assert_eq!(known.0.len(), 1, "those of before are forgotten");
+        assert_eq!([known.meet(0, start), known.meet(REMEMBERED as u64 - 1, start)], [Fate::Held, Fate::Held]);
+        let later = start + REST;
+        assert_eq!(known.meet(9_999, later), Fate::Written { before: 0 });
+        assert_eq!(
+            (known.meet(9_999, later), size(&known)),
+            (Fate::Held, REMEMBERED / 2 + 1),
+            "the older half is gone"
+        );
+        assert_eq!(known.meet(REMEMBERED as u64 - 1, later), Fate::Written { before: 1 }, "the other one is known");
+    }
+
+    #[test]
+    fn however_long_lines_come_no_more_are_remembered_than_may_be() {
+        let (mut known, start) = (Known::default(), Instant::now());
+        for line in 0..10 * REMEMBERED as u64 {
+            let now = start + Duration::from_millis(40 * line);
+            known.meet(line, now);
+            assert_eq!(known.meet(line, now), Fate::Held, "{line}");
+            // one that comes all the time keeps no half
+            known.meet(7, now);
+            assert!(known.recent.lines.len() + known.older.lines.len() <= REMEMBERED);
+        }
     }
 
     #[test]
