@@ -262,6 +262,10 @@ impl Fleet {
             })
             && (query.selector.is_empty()
                 || phone.goal.as_ref().is_some_and(|goal| goal.desired.labels.have(&query.selector)))
+            && query.site_selector.as_ref().is_none_or(|wanted| {
+                // as where several services share the documents
+                phone.goal.is_some() && wanted.matches(&self.site_of(phone).labels)
+            })
             && query.item.as_deref().is_none_or(|wanted| {
                 let mut drift = phone.assessment.comparison.drift.iter().flat_map(super::diff::Drift::items);
                 drift.any(|item| item.id.name.as_str() == wanted || item.id.to_string() == wanted)

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words::{DegradedReason, PendingReason, State, TugOfWar};
-use crate::spec::{Labels, Mode};
+use crate::spec::{Labels, Mode, Selector};
 
 /// A page of phones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,8 @@ pub struct Query {
     pub model: Option<String>,
     /// Only those whose documents have all these labels.
     pub selector: Labels,
+    /// Only those whose site has such labels; one that no document declares has none.
+    pub site_selector: Option<Selector>,
     /// Only those that are Pending for this reason.
     pub reason: Option<PendingReason>,
     /// Only those on which this item differs.

@@ -6,7 +6,10 @@ use axum::http::StatusCode;
 use tokio::task::spawn_blocking;
 
 use super::{api::Fleet, problem::Problem};
-use crate::fleet::named::{Named, NoSuch};
+use crate::{
+    fleet::named::{Named, NoSuch},
+    spec::{Selector, SelectorError},
+};
 
 /// Says no where `nothing` was found and one of these is the name of nothing.
 pub(super) async fn unless_known(fleet: &Fleet, nothing: bool, named: Vec<Named>) -> Result<(), Problem> {
@@ -27,6 +30,11 @@ pub(super) async fn unless_site(fleet: &Fleet, nothing: bool, site: Option<&str>
 pub(super) async fn no_phone(fleet: &Fleet, id: String) -> Problem {
     let unknown = unless_known(fleet, true, vec![Named::Phone(id)]).await;
     unknown.err().unwrap_or_else(super::phones::no_phone)
+}
+
+/// Reads a selector of labels.
+pub(super) fn selector(text: &str) -> Result<Selector, Problem> {
+    text.parse().map_err(|error: SelectorError| Problem::bad_request("selector", error.to_string()))
 }
 
 fn problem(none: &NoSuch) -> Problem {

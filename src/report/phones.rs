@@ -33,6 +33,10 @@ pub(super) struct Which {
     model: Option<String>,
     /// Only those whose documents have all these labels, as `key=value,key=value`.
     selector: Option<String>,
+    /// Only those whose site has such labels: `key=value`, `key!=value`, `key in (a,b)`, `key notin (a,b)`, `key`, `!key`,
+    /// or several of them with commas.
+    #[serde(rename = "siteSelector")]
+    site_selector: Option<String>,
     /// Only those that are Pending for this reason.
     #[schemars(with = "Option<PendingReason>")]
     reason: Option<String>,
@@ -53,12 +57,13 @@ pub(super) struct Which {
 impl Which {
     /// What the fleet is asked.
     pub(super) fn query(self) -> Result<Query, Problem> {
-        let Self { state, site, model, selector, reason, item, revision, q, limit, after } = self;
+        let Self { state, site, model, selector, site_selector, reason, item, revision, q, limit, after } = self;
         Ok(Query {
             state: state.as_deref().map(state_of).transpose()?,
             site,
             model,
             selector: selector.as_deref().map(brake::labels).transpose()?.unwrap_or_default(),
+            site_selector: site_selector.as_deref().map(named::selector).transpose()?,
             reason: reason.as_deref().map(reason_of).transpose()?,
             item,
             revision,

@@ -36,6 +36,7 @@ mod kube_replicas;
 mod kube_server;
 mod kube_shards;
 mod kube_takeover;
+mod kube_watch;
 mod licences;
 mod listener_contact;
 mod listener_http;

@@ -104,7 +104,7 @@ async fn status_tells_in_sync_pending_and_drift_apart_by_its_exit_code() {
 
 #[tokio::test]
 async fn a_name_that_is_none_is_an_error_with_the_names_that_come_near_and_what_is_only_empty_is_not() {
-    let site = "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: berlin}\nspec: {}\n---\n";
+    let site = "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: berlin, labels: {region: north}}\nspec: {}\n---\n";
     let stage = Stage::with(&(site.to_owned() + &enforced(2))).await;
     let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
     let ask = async |words: &[&str]| crate::service_stage::command(&stage, words).await;
@@ -158,6 +158,39 @@ async fn a_name_that_is_none_is_an_error_with_the_names_that_come_near_and_what_
     assert_eq!(ask(&["status", "phone-0"]).await.0, 2);
     let answer = stage.api("GET /api/v1/phones?site=nope").await;
     assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (404, Some("no-such-site")));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn phones_are_found_by_the_labels_of_their_sites() {
+    let site = |name: &str, region: &str| {
+        let metadata = format!("metadata: {{name: {name}, labels: {{region: {region}}}}}");
+        format!("apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\n{metadata}\nspec: {{}}\n---\n")
+    };
+    let at =
+        |number: u32, site: &str| config(number, "").replace("spec:\n", &format!("spec:\n  site: {site}\n")) + "---\n";
+    let documents =
+        site("berlin", "north") + &site("munich", "south") + &at(0, "berlin") + &at(1, "munich") + &enforced(0);
+    let stage = Stage::with(&(documents + &config(2, ""))).await;
+    let stranger = stage.phone(7, Model::OpenStage40V3R5).await;
+    stranger.boot();
+    stranger.wait_for(|view| view.counts().ended == 1, LONG).await.unwrap();
+    for (selector, names) in [
+        ("region=north", vec!["phone-0"]),
+        ("region in (north, south)", vec!["phone-0", "phone-1"]),
+        ("region!=north", vec!["phone-1", "phone-2"]),
+        ("!region", vec!["phone-2"]),
+        ("floor", vec![]),
+    ] {
+        let (_, out) = status(&stage, &["--site-selector", selector, "-o", "json"]).await;
+        let phones = out.lines().map(|line| serde_json::from_str::<PhoneView>(line).unwrap());
+        assert_eq!(phones.map(|phone| phone.name.unwrap()).collect::<Vec<_>>(), names, "{selector}");
+    }
+    let (code, out) = status(&stage, &["--site-selector", "region>north"]).await;
+    assert!(code == 2 && out.contains("key in (a,b)"), "{code} {out}");
+    assert_eq!(stage.api("GET /api/v1/phones?siteSelector=a%20b").await.status, 400);
+    let page = stage.api("GET /phones?siteSelector=region%3Dnorth").await.body;
+    assert!(page.contains("phone-0") && !page.contains("phone-1"), "{page}");
     stage.end().await;
 }
 

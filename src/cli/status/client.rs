@@ -328,11 +328,13 @@ fn token(file: &Path) -> Result<HeaderValue, ClientError> {
 fn path_of(query: &Query, after: Option<&str>) -> String {
     let mut path = format!("/api/v1/phones?limit={PAGE_LIMIT}");
     let selector = query.selector.to_string();
+    let site_selector = query.site_selector.as_ref().map(ToString::to_string);
     let parameters = [
         ("state", query.state.map(State::as_str)),
         ("site", query.site.as_deref()),
         ("model", query.model.as_deref()),
         ("selector", Some(&*selector).filter(|selector| !selector.is_empty())),
+        ("siteSelector", site_selector.as_deref()),
         ("reason", query.reason.map(PendingReason::as_str)),
         ("item", query.item.as_deref()),
         ("revision", query.revision.as_deref()),

@@ -5,7 +5,7 @@ use crate::{
         view::Query,
         words::{PendingReason, State},
     },
-    spec::Labels,
+    spec::{Labels, Selector},
 };
 
 /// Filters of phones.
@@ -23,6 +23,9 @@ pub struct Filters {
     /// Only phones whose documents have these labels, such as ward=3,floor=1
     #[arg(long, env = "PHONEOPS_STATUS_SELECTOR", value_name = "KEY=VALUE", value_parser = selector, conflicts_with = "phone")]
     pub(in crate::cli) selector: Option<Labels>,
+    /// Only phones whose site has such labels, such as region=north, `region in (north,east)` or !region
+    #[arg(long, env = "PHONEOPS_STATUS_SITE_SELECTOR", value_name = "SELECTOR", conflicts_with = "phone")]
+    pub(in crate::cli) site_selector: Option<Selector>,
     /// Only phones that are Pending for this reason
     #[arg(long, env = "PHONEOPS_STATUS_PENDING", value_name = "REASON", value_parser = pending, conflicts_with = "phone")]
     pub(in crate::cli) pending: Option<PendingReason>,
@@ -38,14 +41,20 @@ pub struct Filters {
 }
 
 impl Filters {
+    /// Whether it takes more than phones to know who is meant.
+    pub(in crate::cli) fn are_of_sites(&self) -> bool {
+        self.site.is_some() || self.site_selector.is_some()
+    }
+
     /// What the service is asked for.
     pub(in crate::cli) fn query(&self) -> Query {
-        let Self { state, site, model, selector, pending, item, revision, find } = self.clone();
+        let Self { state, site, model, selector, site_selector, pending, item, revision, find } = self.clone();
         Query {
             state,
             site,
             model,
             selector: selector.unwrap_or_default(),
+            site_selector,
             reason: pending,
             item,
             revision,

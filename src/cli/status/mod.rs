@@ -1,7 +1,7 @@
 //! `phoneops status`: the phones of a running service or of a cluster, as a table, as JSON or as YAML.
 //!
 //! - [`client`]: asks the service over HTTP, HTTPS or its Unix socket, page by page
-//! - [`cluster`]: asks a Kubernetes cluster in its place
+//! - [`cluster`]: asks a Kubernetes cluster in its place; `live`: watches one
 //! - [`filters`]: which phones
 //! - [`table`]: many phones for people
 //! - [`one`]: one phone for people
@@ -23,11 +23,7 @@ use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
 use super::{Exit, asking::Server, serve::duration};
-use crate::fleet::{
-    service_view::ServiceView,
-    view::{PhoneView, Query},
-    words::State,
-};
+use crate::fleet::{service_view::ServiceView, view::PhoneView, words::State};
 use client::{Client, ClientError};
 use cluster::ClusterClient;
 use filters::Filters;
@@ -36,6 +32,7 @@ use text::clean;
 pub mod client;
 pub mod cluster;
 pub mod filters;
+mod live;
 pub mod one;
 pub mod table;
 pub mod text;
@@ -96,11 +93,11 @@ pub fn run(args: Args) -> miette::Result<Exit> {
         colours: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
     };
     runtime.block_on(async move {
-        let client = Place::of(&args).await?;
+        let place = Place::of(&args).await?;
         if args.watch {
-            return watch::watch(&args, &client, &printer, &mut out, terminal).await;
+            return watch::watch(&args, place, &printer, &mut out, terminal).await;
         }
-        let seen = look(&args, &client).await?;
+        let seen = look(&args, &place).await?;
         let text = printer.notes(&seen.notes) + &printer.all(&seen.phones, Timestamp::now())?;
         print(&mut out, &text)?;
         Ok(verdict(&seen.phones))
@@ -125,7 +122,7 @@ enum Place {
 impl Place {
     async fn of(args: &Args) -> Result<Self, ClientError> {
         if args.kubernetes {
-            return Ok(Self::Cluster(ClusterClient::new(args.namespace.clone()).await?));
+            return Ok(Self::Cluster(ClusterClient::new(args.namespace.clone(), args.filters.are_of_sites()).await?));
         }
         args.server.client().map(Self::Service)
     }
@@ -136,31 +133,32 @@ impl Place {
             Self::Cluster(cluster) => cluster.server(),
         }
     }
-
-    async fn phone(&self, id: &str) -> Result<PhoneView, ClientError> {
-        match self {
-            Self::Service(client) => client.phone(id).await,
-            Self::Cluster(cluster) => cluster.phone(id).await,
-        }
-    }
-
-    /// With what is to be said of the service as a whole.
-    async fn phones(&self, query: &Query) -> Result<Seen, ClientError> {
-        match self {
-            Self::Service(client) => {
-                let service: ServiceView = client.get("/api/v1/service").await?;
-                Ok(Seen { notes: service.notes, phones: client.phones(query).await? })
-            }
-            Self::Cluster(cluster) => Ok(Seen { notes: Vec::new(), phones: cluster.phones(query).await? }),
-        }
-    }
 }
 
 async fn look(args: &Args, place: &Place) -> Result<Seen, ClientError> {
+    let client = match place {
+        Place::Service(client) => client,
+        Place::Cluster(cluster) => return in_cluster(args, &cluster.look().await?, cluster.server()),
+    };
     if let Some(phone) = &args.phone {
-        return Ok(Seen { notes: Vec::new(), phones: vec![place.phone(phone).await?] });
+        return Ok(Seen { notes: Vec::new(), phones: vec![client.phone(phone).await?] });
     }
-    place.phones(&args.filters.query()).await
+    // what is to be said of the service as a whole stands above
+    let service: ServiceView = client.get("/api/v1/service").await?;
+    Ok(Seen { notes: service.notes, phones: client.phones(&args.filters.query()).await? })
+}
+
+/// What is asked for, of what a cluster has.
+fn in_cluster(args: &Args, seen: &cluster::Seen, server: &str) -> Result<Seen, ClientError> {
+    let found = match &args.phone {
+        Some(phone) => seen.phone(phone).map(|phone| vec![phone]),
+        None => seen.phones(&args.filters.query()),
+    };
+    let phones = found.map_err(|none| {
+        let message = format!("{none}, in these namespaces of {server}");
+        ClientError::Refused { status: hyper::StatusCode::NOT_FOUND, message }
+    })?;
+    Ok(Seen { notes: Vec::new(), phones })
 }
 
 /// Answers whether anyone still reads: one that has seen enough (`| head`) is no error.

@@ -1,4 +1,4 @@
-//! Looks again and again: redraws on a terminal, prints what changed elsewhere, until Ctrl-C.
+//! Looks again and again, or watches a cluster: redraws on a terminal, prints what changed elsewhere, until Ctrl-C.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use miette::IntoDiagnostic;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Args, Place, Printer, Seen, look, print, verdict};
+use super::{Args, Place, Printer, Seen, client::ClientError, in_cluster, live::Live, look, print, verdict};
 use crate::{cli::Exit, fleet::view::PhoneView};
 
 /// Home, and clear to the end: what was drawn before is overwritten without a flash.
@@ -19,15 +19,24 @@ const REDRAW: &str = "\x1b[H\x1b[2J";
 /// to succeed, later ones are tried again.
 pub(super) async fn watch(
     args: &Args,
-    place: &Place,
+    place: Place,
     printer: &Printer,
     out: &mut dyn Write,
     terminal: bool,
 ) -> miette::Result<Exit> {
     let mut interrupts = signal(SignalKind::interrupt()).into_diagnostic()?;
-    let Seen { mut notes, mut phones } = tokio::select! {
-        _ = interrupts.recv() => miette::bail!("stopped before {} answered", place.name(args)),
-        seen = look(args, place) => seen?,
+    let name = place.name(args).to_owned();
+    let begun = async {
+        let eye = match place {
+            Place::Service(_) => Eye::Asking(place),
+            Place::Cluster(cluster) => Eye::Watching(Box::new(Live::start(cluster).await?)),
+        };
+        let seen = eye.look(args).await?;
+        Ok::<_, ClientError>((eye, seen))
+    };
+    let (mut eye, Seen { mut notes, mut phones }) = tokio::select! {
+        _ = interrupts.recv() => miette::bail!("stopped before {name} answered"),
+        begun = begun => begun?,
     };
     let mut shown = Shown::default();
     let mut changed = shown.changed(&phones);
@@ -53,13 +62,9 @@ pub(super) async fn watch(
         }
         first = false;
         changed = loop {
-            tokio::select! {
-                _ = interrupts.recv() => return Ok(verdict(&phones)),
-                () = tokio::time::sleep(args.interval()) => {}
-            }
             let looked = tokio::select! {
                 _ = interrupts.recv() => return Ok(verdict(&phones)),
-                looked = look(args, place) => looked,
+                looked = eye.next(args, terminal) => looked,
             };
             match looked {
                 Ok(now) => {
@@ -76,6 +81,32 @@ pub(super) async fn watch(
                 Err(_) => {}
             }
         };
+    }
+}
+
+/// How a place is watched.
+enum Eye {
+    /// A service is asked again and again.
+    Asking(Place),
+    /// A cluster tells.
+    Watching(Box<Live>),
+}
+
+impl Eye {
+    async fn look(&self, args: &Args) -> Result<Seen, ClientError> {
+        match self {
+            Self::Asking(place) => look(args, place).await,
+            Self::Watching(live) => in_cluster(args, &live.seen(), live.server()),
+        }
+    }
+
+    /// The next look, after the time between two; a terminal gets one also when nothing changed.
+    async fn next(&mut self, args: &Args, terminal: bool) -> Result<Seen, ClientError> {
+        match self {
+            Self::Asking(_) => tokio::time::sleep(args.interval()).await,
+            Self::Watching(live) => live.wait(args.interval(), terminal).await?,
+        }
+        self.look(args).await
     }
 }
 

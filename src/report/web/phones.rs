@@ -32,7 +32,7 @@ fn form(glance: &Glance, query: &Query) -> Markup {
     let states = ORDER.iter().map(|state| state.as_str());
     let reasons = PendingReason::ALL.iter().map(|reason| reason.as_str());
     let sites = survey.sites.keys().map(String::as_str);
-    let selector = selector_of(query);
+    let (selector, of_site) = (selector_of(query), site_selector_of(query));
     let models = survey.models.keys().map(smol_str::SmolStr::as_str);
     html! {
         form.filter role="search" method="get" action="/phones" aria-label="Find phones" {
@@ -45,7 +45,7 @@ fn form(glance: &Glance, query: &Query) -> Markup {
             (choice("reason", "Waits for", "Any reason", query.reason.map(PendingReason::as_str), reasons))
             (choice("site", "Site", "All sites", query.site.as_deref(), sites))
             (choice("model", "Model", "All models", query.model.as_deref(), models))
-            @for (name, value) in [("item", &query.item), ("revision", &query.revision), ("selector", &selector)] {
+            @for (name, value) in [("item", &query.item), ("revision", &query.revision), ("selector", &selector), ("siteSelector", &of_site)] {
                 @if let Some(value) = value { input type="hidden" name=(name) value=(value); }
             }
             p.field.act {
@@ -86,10 +86,15 @@ fn selector_of(query: &Query) -> Option<String> {
     (!query.selector.is_empty()).then(|| query.selector.to_string())
 }
 
+fn site_selector_of(query: &Query) -> Option<String> {
+    query.site_selector.as_ref().map(ToString::to_string)
+}
+
 fn is_filtered(query: &Query) -> bool {
     let texts = [&query.site, &query.model, &query.item, &query.revision, &query.text];
     query.state.is_some()
         || !query.selector.is_empty()
+        || query.site_selector.is_some()
         || query.reason.is_some()
         || texts.iter().any(|text| text.is_some())
 }
@@ -102,6 +107,7 @@ fn others(query: &Query) -> Markup {
             p.quiet { "Only phones whose wanted state came with revision " (bits::revision(revision)) "." }
         }
         @if let Some(labels) = selector_of(query) { p.quiet { "Only phones with the labels " code { (labels) } "." } }
+        @if let Some(labels) = site_selector_of(query) { p.quiet { "Only phones of sites with the labels " code { (labels) } "." } }
         @if let Some(state) = query.state { p.meaning { (bits::badge(state)) " " (state.sentences().means) " " (bits::prose(state.sentences().advice)) } }
     }
 }
@@ -164,9 +170,10 @@ fn row(phone: &PhoneView, now: Timestamp) -> Markup {
 
 /// The address of the same list from there on.
 fn address(query: &Query, after: Option<&str>) -> String {
-    let selector = selector_of(query);
+    let (selector, of_site) = (selector_of(query), site_selector_of(query));
     let pairs = [
         ("selector", selector.as_deref()),
+        ("siteSelector", of_site.as_deref()),
         ("q", query.text.as_deref()),
         ("state", query.state.map(State::as_str)),
         ("reason", query.reason.map(PendingReason::as_str)),

@@ -200,6 +200,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         drift: 1,
     };
     let query = Query {
+        site_selector: Some("region!=north".parse().unwrap()),
         state: Some(State::Pending),
         selector: crate::spec::Labels::from([(text, text)]),
         reason: Some(PendingReason::Queued),
