@@ -133,7 +133,11 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::{cli::Cli, fleet::brake::Scope, spec::SiteName};
+    use crate::{
+        cli::Cli,
+        fleet::brake::Scope,
+        spec::{Labels, SiteName},
+    };
 
     fn brake(scope: Scope) -> Brake {
         let since = Timestamp::UNIX_EPOCH;
@@ -145,14 +149,19 @@ mod tests {
     fn it_says_what_is_braked_until_when_and_whether_that_is_kept() {
         let now = Timestamp::UNIX_EPOCH;
         let done = |stored| BrakeSet { brake: brake(Scope::Site(SiteName::new("berlin"))), phones: 8, stored };
-        assert_eq!(
+        let gone = |released, stored| super::released(&BrakesReleased { released, stored });
+        let labels = Labels::from([("ward", "3"), ("floor", "1")]);
+        let all = [brake(Scope::All), brake(Scope::Selector(labels))];
+        let told = [
             set(&done(true), now),
-            "The brake is on for site berlin (8): nothing is written there. It ends in 2h.\n"
-        );
-        assert!(set(&done(false), now).ends_with(NOT_STORED));
-        assert_eq!(listed(&[brake(Scope::All)], now), "all phones, ends in 2h, by ada: ward 3 is silent\n");
-        let done = BrakesReleased { released: vec![brake(Scope::All)], stored: true };
-        assert_eq!(released(&done), "Released: all phones\n");
+            set(&done(false), now),
+            listed(&all, now),
+            listed(&[], now),
+            gone(all.to_vec(), true),
+            gone(vec![brake(Scope::All)], false),
+            gone(Vec::new(), true),
+        ];
+        insta::assert_snapshot!(told.join("---\n"));
     }
 
     #[test]

@@ -54,7 +54,11 @@ mod tests {
     fn it_says_when_the_phone_is_asked() {
         let told =
             |result: &str, at| text("reception", &Answer { result: result.to_owned(), at }, Timestamp::UNIX_EPOCH);
-        assert_eq!(told("Queued", Timestamp::from_second(5).ok()), "reception: it is asked to call in 5s");
-        assert_eq!(told("AlreadyUnderWay", None), "reception: it is asked already, or a session is under way");
+        let lines = [
+            told("Queued", Timestamp::from_second(0).ok()),
+            told("Queued", Timestamp::from_second(5).ok()),
+            told("AlreadyUnderWay", None),
+        ];
+        insta::assert_snapshot!(lines.join("\n"));
     }
 }

@@ -20,7 +20,7 @@ use super::{
     },
 };
 use crate::{
-    fleet::export::{Export, ExportPage},
+    fleet::export::{Export, ExportPage, Without},
     report::look::{Looked, Wish},
 };
 
@@ -125,13 +125,17 @@ fn all(args: &Args, folder: &Path) -> miette::Result<Exit> {
         }
         without.extend(page.without);
     }
+    put(told(written, folder, &without).as_bytes())?;
+    Ok(if without.is_empty() { Exit::Good } else { Exit::Differs })
+}
+
+fn told(written: usize, folder: &Path, without: &[Without]) -> String {
     let mut told = format!("{written} documents in {}\n", folder.display());
-    for phone in &without {
-        told.push_str(&clean(&format!("{}: {}", phone.name, phone.why)));
+    for Without { name, why } in without {
+        told.push_str(&clean(&format!("{name}: {why}")));
         told.push('\n');
     }
-    put(told.as_bytes())?;
-    Ok(if without.is_empty() { Exit::Good } else { Exit::Differs })
+    told
 }
 
 /// Writes one document to its place. Names come from a server, so none may lead out of the folder.
@@ -179,5 +183,16 @@ mod tests {
         {
             assert!(write(folder.path(), &export(site, name)).is_err(), "{site} {name}");
         }
+    }
+
+    #[test]
+    fn it_says_where_the_documents_are_and_which_phones_have_none() {
+        let without = |name: &str, why: &str| Without { name: name.to_owned(), why: why.to_owned() };
+        let none = [
+            without("ward-3", "no document declares this phone"),
+            without("ward\u{1b}-4", "its documents have errors"),
+        ];
+        let told = [told(22, Path::new("phones"), &none), told(24, Path::new("phones"), &[])];
+        insta::assert_snapshot!(told.join("---\n"));
     }
 }

@@ -72,7 +72,7 @@ pub fn approve(args: Approve) -> miette::Result<Exit> {
     let Approve { revision, site, reason, server } = args;
     let wish = Wish { revision, digest: None, site, reason: reason.reason };
     let done = ask(&server, "approve", wish)?;
-    put(format!("Approved: {}, {} phones go on.\n", clean(&done.revision), done.phones).as_bytes())
+    put(approved(&done).as_bytes())
 }
 
 /// Runs `phoneops reject`.
@@ -80,7 +80,15 @@ pub fn reject(args: Reject) -> miette::Result<Exit> {
     let Reject { revision, reason, server } = args;
     let wish = Wish { revision, digest: None, site: None, reason: reason.reason };
     let done = ask(&server, "reject", wish)?;
-    put(format!("Rejected: {}, {} phones keep what they have.\n", clean(&done.revision), done.phones).as_bytes())
+    put(rejected(&done).as_bytes())
+}
+
+fn approved(done: &Approved) -> String {
+    format!("Approved: {}, {} phones go on.\n", clean(&done.revision), done.phones)
+}
+
+fn rejected(done: &Approved) -> String {
+    format!("Rejected: {}, {} phones keep what they have.\n", clean(&done.revision), done.phones)
 }
 
 /// Binds the act to what waits now, so that nothing else is approved that comes in between.
@@ -172,5 +180,28 @@ mod tests {
             rejected: None,
         };
         insta::assert_snapshot!(table(&held, Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_mins(5)));
+    }
+
+    #[test]
+    fn what_a_person_decided_is_said_with_its_phones() {
+        let done = Approved { revision: "4b825dc\u{1b}".to_owned(), phones: 8 };
+        insta::assert_snapshot!(approved(&done) + &rejected(&done));
+    }
+
+    #[test]
+    fn a_change_from_one_value_to_another_is_read_at_a_glance() {
+        let told = |from: Option<&str>, to: &str| {
+            change(&PlannedChange {
+                item: "key-label".to_owned(),
+                index: Some(4),
+                from: from.map(str::to_owned),
+                to: to.to_owned(),
+                risky: Some("service".to_owned()),
+                put_back: true,
+                phones: 12,
+                names: vec!["reception".to_owned()],
+            })
+        };
+        insta::assert_snapshot!([told(None, ""), told(Some(""), "Sales"), told(Some("Sales"), "")].join("\n"));
     }
 }

@@ -56,15 +56,11 @@ mod tests {
             why: why.map(ToOwned::to_owned),
         };
         let told = |retried: &Retried| text("reception", retried, Timestamp::UNIX_EPOCH);
-        assert_eq!(
+        let lines = [
             told(&retried(2, 1, "AlreadyUnderWay", None)),
-            "reception: items tried again: 2, written again without comparing: 1; \
-             a session is under way or about to be"
-        );
-        assert_eq!(
+            told(&Retried { at: Timestamp::from_second(40).ok(), ..retried(3, 0, "Queued", None) }),
             told(&retried(0, 0, "CannotBeReached", Some("it has not called yet"))),
-            "reception: items tried again: 0; it cannot be asked to call: it has not called yet; \
-             it is done when the phone calls by itself"
-        );
+        ];
+        insta::assert_snapshot!(lines.join("\n"));
     }
 }

@@ -105,14 +105,7 @@ mod tests {
             until: now + jiff::SignedDuration::from_mins(30),
             file: "/var/lib/wire/reception.txt".to_owned(),
         };
-        assert_eq!(
-            begun_text(&recording, now),
-            "reception is recorded in /var/lib/wire/reception.txt on the machine of the service; it ends in 30m\n"
-        );
-        assert_eq!(
-            listed(&[recording], now),
-            "reception, ends in 30m, by ada: case 4711 (/var/lib/wire/reception.txt)\n"
-        );
-        assert_eq!(listed(&[], now), "No phone is recorded.\n");
+        let told = [begun_text(&recording, now), listed(&[recording], now), listed(&[], now)];
+        insta::assert_snapshot!(told.concat());
     }
 }
