@@ -127,6 +127,7 @@ fn the_table_of_the_readme_and_the_description_have_the_same_routes() {
             }
         }
     }
+    // no part of the API
     told.remove("/");
     let document = document();
     let named = |path: &str| {

@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     kube_server::Cluster,
-    service_stage::{Stage, has, mac, until},
+    service_stage::{LONG, Stage, has, mac, until},
 };
 
 const MISSING: &str = "kubectl is needed: `.ci/kubectl` or `apt-get install kubernetes-client`";
@@ -103,8 +103,16 @@ async fn the_commands_of_the_readme_lead_from_a_document_to_a_phone_that_has_it(
     let wide = kubectl.run("get phonecfg -o wide", "").await;
     assert!(wide.contains("FIRMWARE") && wide.contains("V3 R5.12.0") && wide.contains("InSync"), "{wide}");
     assert!(kubectl.run("get phoneops", "").await.contains("phoneconfig.phoneops.dev/reception"), "the category");
-    let described = kubectl.run("describe phoneconfig reception", "").await;
-    assert!(described.contains("Applied") && described.contains("has all of revision"), "{described}");
+    // events come behind the status
+    let told = async {
+        loop {
+            let described = kubectl.run("describe phoneconfig reception", "").await;
+            if described.contains("Applied") && described.contains("has all of revision") {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(LONG, told).await.expect("no event says that all is as it is wanted");
     let profile = "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneProfile\nmetadata: {name: berlin}\nspec: {items: {sntp-addr: 192.0.2.9}}\n";
     kubectl.run("apply -f -", profile).await;
     kubectl
