@@ -16,7 +16,7 @@ use super::{
     tally::LayerTally,
     words::{PendingReason, State},
 };
-use crate::wpi::DeviceId;
+use crate::{spec::SiteName, wpi::DeviceId};
 
 /// Phones that are looked at in one go.
 pub const SLICE: usize = 1_000;
@@ -45,7 +45,7 @@ pub struct Survey {
     pub states: BTreeMap<State, usize>,
     /// Pending phones by reason.
     pub pending: BTreeMap<PendingReason, usize>,
-    /// Declared phones by site.
+    /// Declared phones by site; sites that a document declares are there without phones, too.
     pub sites: BTreeMap<String, LayerTally>,
     /// Phones by model, the first [`MODELS`] models.
     pub models: BTreeMap<SmolStr, usize>,
@@ -78,6 +78,7 @@ impl Fleet {
     pub fn survey(&self, survey: &mut Survey, from: Option<&str>, most: usize, now: Timestamp) -> Option<String> {
         if from.is_none() {
             survey.revision = self.revision().map(ToString::to_string);
+            survey.sites.extend(self.own_sites().map(|name| (name.to_string(), LayerTally::default())));
         }
         let (mut seen, mut last) = (0, None);
         for (phone, token) in self.after(from) {
@@ -88,6 +89,13 @@ impl Fleet {
             (seen, last) = (seen + 1, Some(token));
         }
         None
+    }
+
+    /// The sites that documents declare; of several releases that share the documents none, as the sites of others are
+    /// among them.
+    fn own_sites(&self) -> impl Iterator<Item = SiteName> {
+        let wanted = self.wanted.as_ref().filter(|wanted| !wanted.is_shared());
+        wanted.into_iter().flat_map(|wanted| wanted.site_names())
     }
 
     fn add_to(&self, survey: &mut Survey, phone: &Phone, now: Timestamp) {

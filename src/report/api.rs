@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State as Shared},
+    extract::{DefaultBodyLimit, FromRef, Request, State as Shared},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -17,6 +17,7 @@ use axum::{
 use super::{
     FleetAccess,
     access::{Peer, admit},
+    counted::Counted,
     events::{self, Events},
     plan,
     problem::Problem,
@@ -39,6 +40,31 @@ pub struct ApiSettings {
 
 pub(super) type Fleet = Arc<dyn FleetAccess>;
 
+/// What the handlers of routes may take.
+#[derive(Clone)]
+pub(super) struct Served {
+    fleet: Fleet,
+    counted: Arc<Counted>,
+}
+
+impl Served {
+    fn of(fleet: Fleet) -> Self {
+        Self { counted: Arc::new(Counted::new(Arc::clone(&fleet))), fleet }
+    }
+}
+
+impl FromRef<Served> for Fleet {
+    fn from_ref(served: &Served) -> Self {
+        Arc::clone(&served.fleet)
+    }
+}
+
+impl FromRef<Served> for Arc<Counted> {
+    fn from_ref(served: &Served) -> Self {
+        Arc::clone(&served.counted)
+    }
+}
+
 /// The routes, with the access rules in front. It is to be served by [`serve`](super::server::serve), which says where
 /// each request comes from.
 pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
@@ -46,7 +72,7 @@ pub fn router(fleet: Fleet, settings: ApiSettings) -> Router {
     let pages = web::routes(Arc::clone(&fleet), Arc::clone(&events));
     routes::routes()
         .router()
-        .with_state(fleet)
+        .with_state(Served::of(fleet))
         .merge(events::routes().router().with_state(events))
         .merge(pages)
         .fallback(async |headers: HeaderMap| {
@@ -64,7 +90,7 @@ pub fn metrics_router(fleet: Fleet) -> Router {
     Router::new()
         .route("/metrics", get(service::metrics))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no-such-page", "there is only /metrics here"))
-        .with_state(fleet)
+        .with_state(Served::of(fleet))
 }
 
 async fn guard(Shared(settings): Shared<Arc<ApiSettings>>, request: Request, next: Next) -> Response {

@@ -21,6 +21,7 @@
 //! - [`back`]: the route that tells who has come back after an outage
 //! - [`alert`]: the routes of alerts, and of what decides over emergency calls
 //! - [`wire_log`]: the routes that have a phone recorded for support
+//! - `counted`: what is counted over all phones, once for all who ask
 //! - [`sites`], [`profiles`], [`revisions`]: how the phones of each are; [`standing`]: what these routes share
 //! - [`web`]: the web page; [`events`]: its changes, and those of the API, as they come
 //! - [`alerts`]: alerts told to people elsewhere
@@ -81,6 +82,7 @@ pub mod back;
 pub mod brake;
 pub mod commit_status;
 pub mod contact;
+mod counted;
 pub mod events;
 mod explain;
 mod export;

@@ -32,6 +32,13 @@ pub(super) async fn no_phone(fleet: &Fleet, id: String) -> Problem {
     unknown.err().unwrap_or_else(super::phones::no_phone)
 }
 
+/// There is no site of that name.
+pub(super) async fn no_site(fleet: &Fleet, name: String) -> Problem {
+    let known = "this release has no phone at that site";
+    let unknown = unless_known(fleet, true, vec![Named::Site(name)]).await;
+    unknown.err().unwrap_or_else(|| Problem::new(StatusCode::NOT_FOUND, "no-such-site", known))
+}
+
 /// Reads a selector of labels.
 pub(super) fn selector(text: &str) -> Result<Selector, Problem> {
     text.parse().map_err(|error: SelectorError| Problem::bad_request("selector", error.to_string()))

@@ -26,8 +26,10 @@ pub const PATH: &str = "/api/v1/plan";
 pub const BODY_LIMIT: usize = 64 << 20;
 /// Plans at once: one takes as much work as a revision.
 static PLANS: Semaphore = Semaphore::const_new(1);
-/// Plans that are made or wait; more are sent away.
-static WAITING: Semaphore = Semaphore::const_new(8);
+/// Plans whose documents arrive, that wait, or that are made, each with its documents in memory; more are sent away.
+pub const PLACES: usize = 4;
+/// A place for each.
+static WAITING: Semaphore = Semaphore::const_new(PLACES);
 /// How long the documents may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -56,7 +58,7 @@ impl Wish for Documents {
     const FORM: &str = "{\"files\": [{\"path\": \"…\", \"text\": \"…\"}]}";
 }
 
-/// No body is read before it is its turn: many of that size would be too much.
+/// No body is read before it has a place: many of that size would be too much.
 pub(super) struct Unread(Request);
 
 impl<S: Sync> FromRequest<S> for Unread {
@@ -74,13 +76,11 @@ impl Takes for Unread {
 }
 
 pub(super) async fn plan(Shared(fleet): Shared<Fleet>, Unread(request): Unread) -> Result<Json<PlanView>, Problem> {
-    let Ok(_place) = WAITING.try_acquire() else {
+    let Ok(place) = WAITING.try_acquire() else {
         fleet.bound_hit("plans");
         let message = "as many plans wait as may; ask again in a minute";
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "plans", message));
     };
-    let _one_at_a_time =
-        PLANS.acquire().await.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "plan", "the service ends"))?;
     let unread =
         |_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body", "the documents are too large, or did not arrive");
     let body = timeout(PATIENCE, to_bytes(request.into_body(), BODY_LIMIT));
@@ -89,7 +89,14 @@ pub(super) async fn plan(Shared(fleet): Shared<Fleet>, Unread(request): Unread) 
     let documents = Documents::read(&body)?;
     drop(body);
     let broken = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "plan", "the plan could not be made");
+    let turn =
+        PLANS.acquire().await.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "plan", "the service ends"))?;
     let planning = Arc::clone(&fleet);
-    let plan = tokio::task::spawn_blocking(move || planning.plan(documents)).await.map_err(broken)?;
+    // who goes away does not end the work, so the work itself holds its turn and its place
+    let plan = move || {
+        let _held = (place, turn);
+        planning.plan(documents)
+    };
+    let plan = tokio::task::spawn_blocking(plan).await.map_err(broken)?;
     Ok(Json(plan))
 }

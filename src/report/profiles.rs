@@ -1,5 +1,7 @@
 //! The routes of profiles: each with how the phones are that build on it.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Path, State as Shared},
@@ -9,10 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    api::Fleet,
+    counted::Counted,
     parameters::{OfList, Parameters},
     problem::Problem,
-    standing::{Counts, looked_up},
+    standing::Counts,
 };
 use crate::fleet::{
     paging::{Key, List, Page},
@@ -57,19 +59,17 @@ pub struct ProfileList {
 }
 
 pub(super) async fn profiles(
-    Shared(fleet): Shared<Fleet>,
+    Shared(counted): Shared<Arc<Counted>>,
     Parameters(which): Parameters<OfList>,
 ) -> Result<Json<ProfileList>, Problem> {
     let part = which.part(List::Profiles)?;
-    looked_up(move || {
-        let keyed = fleet.profiles().into_iter().map(|standing| {
-            let key = Key::of([standing.name.clone(), standing.owner.clone().unwrap_or_default()]);
-            (key, ProfileView::from(standing))
-        });
-        let Page { entries, next, more } = part.cut(keyed);
-        Ok(ProfileList { profiles: entries, more, next })
-    })
-    .await
+    let standings = counted.profiles().await?;
+    let keyed = standings.iter().map(|standing| {
+        let key = Key::of([standing.name.clone(), standing.owner.clone().unwrap_or_default()]);
+        (key, ProfileView::from(standing.clone()))
+    });
+    let Page { entries, next, more } = part.cut(keyed);
+    Ok(Json(ProfileList { profiles: entries, more, next }))
 }
 
 /// Whose profile.
@@ -81,15 +81,13 @@ pub(super) struct Whose {
 }
 
 pub(super) async fn profile(
-    Shared(fleet): Shared<Fleet>,
+    Shared(counted): Shared<Arc<Counted>>,
     Path(name): Path<String>,
     Parameters(Whose { owner }): Parameters<Whose>,
 ) -> Result<Json<ProfileView>, Problem> {
-    looked_up(move || {
-        let named = fleet.profiles().into_iter().filter(|standing| standing.name == name);
-        one(named.collect(), owner.as_deref()).map(ProfileView::from)
-    })
-    .await
+    let standings = counted.profiles().await?;
+    let named = standings.iter().filter(|standing| standing.name == name).cloned();
+    one(named.collect(), owner.as_deref()).map(|standing| Json(standing.into()))
 }
 
 /// The one that is meant of those of one name.

@@ -1,5 +1,7 @@
 //! The routes of revisions: each with who made it, and how its phones are.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use axum::{
     Json,
     extract::{Path, State as Shared},
@@ -12,14 +14,15 @@ use serde::{Deserialize, Serialize};
 use super::{
     FleetAccess,
     api::Fleet,
+    counted::Counted,
     parameters::{OfList, Parameters},
     problem::Problem,
     standing::{Counts, looked_up},
 };
 use crate::fleet::{
     history::CommitView,
-    paging::{Key, LINES, List, Page, Part},
-    survey::RevisionTally,
+    paging::{Key, LINES, List, Page},
+    survey::{RevisionTally, Survey},
     words::State,
 };
 
@@ -42,7 +45,7 @@ pub struct RevisionView {
 }
 
 /// A page of revisions: the newest 1000 of which it is known when they were taken over, the newest first, and then
-/// others that are in force somewhere, by name.
+/// others that are in force somewhere or wait at the gate, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RevisionList {
     /// The revisions.
@@ -75,24 +78,35 @@ pub struct RevisionDetail {
 
 pub(super) async fn revisions(
     Shared(fleet): Shared<Fleet>,
+    Shared(counted): Shared<Arc<Counted>>,
     Parameters(which): Parameters<OfList>,
 ) -> Result<Json<RevisionList>, Problem> {
     let part = which.part(List::Revisions)?;
-    looked_up(move || list(&*fleet, &part)).await
+    let survey = counted.survey().await?;
+    looked_up(move || {
+        let Page { entries, next, more } = part.cut(all(&*fleet, &survey)?.into_iter().map(|view| (key(&view), view)));
+        Ok(RevisionList { revisions: entries, more, next })
+    })
+    .await
 }
 
-fn list(fleet: &dyn FleetAccess, part: &Part) -> Result<RevisionList, Problem> {
-    let commits = fleet.commits(None, LINES).map_err(history_away)?;
-    let mut survey = fleet.survey();
-    let newest = survey.revision;
-    let mut all = Vec::new();
-    for commit in commits {
-        let tally = survey.revisions.remove(&commit.revision).unwrap_or_default();
-        all.push(view(commit.revision.clone(), Some(commit), &tally, newest.as_deref()));
+/// Those of which it is known who made them, those that are in force somewhere, the newest and one that waits at the gate.
+fn all(fleet: &dyn FleetAccess, survey: &Survey) -> Result<Vec<RevisionView>, Problem> {
+    let mut commits: BTreeMap<String, Option<CommitView>> = BTreeMap::new();
+    for commit in fleet.commits(None, LINES).map_err(history_away)? {
+        commits.insert(commit.revision.clone(), Some(commit));
     }
-    all.extend(survey.revisions.into_iter().map(|(name, tally)| view(name, None, &tally, newest.as_deref())));
-    let Page { entries, next, more } = part.cut(all.into_iter().map(|view| (key(&view), view)));
-    Ok(RevisionList { revisions: entries, more, next })
+    let held = fleet.gate().held.map(|held| held.revision);
+    for name in survey.revisions.keys().chain(&survey.revision).chain(&held) {
+        commits.entry(name.clone()).or_insert(None);
+    }
+    let none = RevisionTally::default();
+    let tally = |name: &str| survey.revisions.get(name).unwrap_or(&none);
+    let view = |(name, commit): (String, _)| {
+        let tally = tally(&name);
+        view(name, commit, tally, survey.revision.as_deref())
+    };
+    Ok(commits.into_iter().map(view).collect())
 }
 
 /// The newest first, so that what is taken over later stands before all that a reader has seen; `~` comes after digits.
@@ -108,17 +122,19 @@ fn key(view: &RevisionView) -> Key {
 
 pub(super) async fn revision(
     Shared(fleet): Shared<Fleet>,
+    Shared(counted): Shared<Arc<Counted>>,
     Path(name): Path<String>,
 ) -> Result<Json<RevisionDetail>, Problem> {
+    let survey = counted.survey().await?;
     looked_up(move || {
         let commit = fleet.commits(Some(&name), 1).map_err(history_away)?.pop();
-        let mut survey = fleet.survey();
-        let tally = survey.revisions.remove(&name);
-        if commit.is_none() && tally.is_none() && survey.revision.as_deref() != Some(&name) {
+        let is_held = || fleet.gate().held.is_some_and(|held| held.revision == name);
+        let tally = survey.revisions.get(&name);
+        if commit.is_none() && tally.is_none() && survey.revision.as_ref() != Some(&name) && !is_held() {
             let message = "there is no revision of this name; /api/v1/revisions has the whole names";
             return Err(Problem::new(StatusCode::NOT_FOUND, "no-such-revision", message));
         }
-        let tally = tally.unwrap_or_default();
+        let tally = tally.cloned().unwrap_or_default();
         let revision = view(name, commit, &tally, survey.revision.as_deref());
         let failing = tally.failing.into_iter().map(|(name, state)| Failing { name, state }).collect();
         Ok(RevisionDetail { revision, failing })

@@ -192,13 +192,13 @@ async fn attend<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     mut stop: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let is_act = !request.method().is_safe();
+        let kind = kind(&request);
         let answered = answer(router.clone(), peer.clone(), request, limits.answer_time);
         let metrics = Arc::clone(&metrics);
         async move {
             let answered = answered.await;
             if let Ok(response) = &answered {
-                metrics.api_request(is_act, response.status().as_u16());
+                metrics.api_request(kind, response.status().as_u16());
             }
             answered
         }
@@ -225,6 +225,17 @@ async fn attend<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     }
 }
 
+/// As what a request counts.
+fn kind<B>(request: &Request<B>) -> &'static str {
+    match request.uri().path() {
+        super::webhook::PATH => "webhook",
+        // it changes nothing
+        super::plan::PATH => "read",
+        _ if request.method().is_safe() => "read",
+        _ => "act",
+    }
+}
+
 async fn answer(
     router: Router,
     peer: Peer,
@@ -241,4 +252,18 @@ async fn answer(
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // a sender that is gone means the same
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_counts_as_reading_and_what_forges_tell_is_no_act_of_a_person() {
+        let of = |method: &str, path: &str| kind(&Request::builder().method(method).uri(path).body(()).unwrap());
+        assert_eq!(of("GET", "/api/v1/phones"), "read");
+        assert_eq!(of("POST", "/api/v1/plan"), "read");
+        assert_eq!(of("POST", "/api/v1/phones/desk/contact"), "act");
+        assert_eq!(of("POST", "/webhook/git"), "webhook");
+    }
 }

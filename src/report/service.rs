@@ -1,6 +1,8 @@
 //! The routes of the service as a whole: how it stands, whether it can do its work, its metrics, and what calls in although
 //! nobody wants it; and the act that has a restored service write again.
 
+use std::sync::Arc;
+
 use axum::{
     Extension, Json,
     extract::State as Shared,
@@ -16,6 +18,7 @@ use super::{
     access::Actor,
     act::{self, Reasoned, Wished},
     api::Fleet,
+    counted::Counted,
     metrics::CONTENT_TYPE,
     openapi::{Answers, Operation},
     parameters::{OfList, Parameters},
@@ -84,8 +87,8 @@ pub(super) async fn alive() -> Text<false> {
     Text("ok\n".to_owned())
 }
 
-pub(super) async fn metrics(Shared(fleet): Shared<Fleet>) -> Text<true> {
-    Text(fleet.metrics())
+pub(super) async fn metrics(Shared(counted): Shared<Arc<Counted>>) -> Result<Text<true>, Problem> {
+    counted.metrics().await.map(|text| Text(String::clone(&text)))
 }
 
 pub(super) async fn ready(Shared(fleet): Shared<Fleet>) -> Ready {

@@ -1,18 +1,21 @@
 //! The routes of sites: each with how its phones are.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Path, State as Shared},
-    http::StatusCode,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     api::Fleet,
+    counted::Counted,
+    named::no_site,
     parameters::{OfList, Parameters},
     problem::Problem,
-    standing::{Counts, looked_up},
+    standing::Counts,
 };
 use crate::fleet::paging::{Key, List, Page};
 
@@ -26,7 +29,7 @@ pub struct SiteView {
     pub counts: Counts,
 }
 
-/// A page of the sites that have declared phones, by name.
+/// A page of the sites that a document declares or that have declared phones, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SiteList {
     /// The sites.
@@ -39,25 +42,27 @@ pub struct SiteList {
 }
 
 pub(super) async fn sites(
-    Shared(fleet): Shared<Fleet>,
+    Shared(counted): Shared<Arc<Counted>>,
     Parameters(which): Parameters<OfList>,
 ) -> Result<Json<SiteList>, Problem> {
     let part = which.part(List::Sites)?;
-    looked_up(move || {
-        let sites = fleet.survey().sites.into_iter();
-        let keyed = sites.map(|(name, tally)| (Key::of([name.clone()]), SiteView { name, counts: tally.into() }));
-        let Page { entries, next, more } = part.cut(keyed);
-        Ok(SiteList { sites: entries, more, next })
-    })
-    .await
+    let survey = counted.survey().await?;
+    let keyed = survey
+        .sites
+        .iter()
+        .map(|(name, tally)| (Key::of([name.clone()]), SiteView { name: name.clone(), counts: (*tally).into() }));
+    let Page { entries, next, more } = part.cut(keyed);
+    Ok(Json(SiteList { sites: entries, more, next }))
 }
 
-pub(super) async fn site(Shared(fleet): Shared<Fleet>, Path(name): Path<String>) -> Result<Json<SiteView>, Problem> {
-    looked_up(move || match fleet.survey().sites.remove(&name) {
-        Some(tally) => Ok(SiteView { name, counts: tally.into() }),
-        None => {
-            Err(Problem::new(StatusCode::NOT_FOUND, "no-such-site", "there is no site of this name that has phones"))
-        }
-    })
-    .await
+pub(super) async fn site(
+    Shared(fleet): Shared<Fleet>,
+    Shared(counted): Shared<Arc<Counted>>,
+    Path(name): Path<String>,
+) -> Result<Json<SiteView>, Problem> {
+    let counts = counted.survey().await?.sites.get(&name).map(|tally| Counts::from(*tally));
+    match counts {
+        Some(counts) => Ok(Json(SiteView { name, counts })),
+        None => Err(no_site(&fleet, name).await),
+    }
 }

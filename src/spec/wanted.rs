@@ -182,6 +182,11 @@ impl Wanted {
         !self.elsewhere.is_empty()
     }
 
+    /// Whether several services share the documents.
+    pub fn is_shared(&self) -> bool {
+        self.own_files.is_some()
+    }
+
     /// Whether this service has to say how the phone of a document is.
     pub fn is_own_file(&self, file: &str) -> bool {
         self.own_files.as_ref().is_none_or(|own| own.contains(file))

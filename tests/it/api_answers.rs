@@ -1,7 +1,8 @@
 //! What the status server answers, over real sockets.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
+use futures_util::future::{join_all, select_all};
 use jiff::Timestamp;
 use phoneops::{
     fleet::{
@@ -9,14 +10,18 @@ use phoneops::{
         view::{PAGE_LIMIT, Page, PhoneView},
         words::State,
     },
-    report::{ContactAnswer, Readiness, server::ServerLimits},
+    report::{ContactAnswer, Readiness, plan::PLACES, server::ServerLimits},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 
-use crate::api_service::{ACT, Answer, MadeUp, bearer, limited, phone, service};
+use crate::{
+    api_service::{ACT, Answer, MadeUp, Service, bearer, limited, phone, service},
+    service_stage::{LONG, until},
+};
 
 #[tokio::test]
 async fn phones_come_in_pages_that_a_client_can_follow() {
@@ -246,4 +251,44 @@ async fn stopping_ends_connections_that_rest() {
     assert_eq!(&first, b"HTTP/1.1 200");
     service.stop.send(true).unwrap();
     kept.read_to_end(&mut Vec::new()).await.unwrap();
+}
+
+/// A plan that is asked for; who reads may ask.
+async fn plan_asked(service: &Service) -> TcpStream {
+    let mut stream = TcpStream::connect(service.address).await.unwrap();
+    let request = format!(
+        "POST /api/v1/plan HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: 13\r\n\r\n{{\"files\": []}}",
+        service.address
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn whole(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_keeps_its_turn_and_its_place_also_when_nobody_waits_for_it_any_more() {
+    let service = service(MadeUp::default()).await;
+    let hold = service.fleet.plan_hold.clone().lock_owned().await;
+    let plans = || service.fleet.plans.load(Ordering::Relaxed);
+    let gone = plan_asked(&service).await;
+    until(|| plans() == 1, || "no plan was begun".to_owned()).await;
+    drop(gone);
+    let mut waiting = Vec::new();
+    for _ in 0..PLACES {
+        waiting.push(Box::pin(whole(plan_asked(&service).await)));
+    }
+    // one place is that of the plan which nobody waits for
+    let (answer, _, waiting) = timeout(LONG, select_all(waiting)).await.expect("more plans than there are places");
+    assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+    assert_eq!((plans(), service.fleet.bounds.lock().unwrap().as_slice()), (1, &["plans"][..]));
+    drop(hold);
+    for answer in join_all(waiting).await {
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    assert_eq!(plans(), PLACES);
 }

@@ -118,6 +118,10 @@ pub(crate) struct MadeUp {
     pub(crate) bounds: Mutex<Vec<&'static str>>,
     /// Whether its store takes what is to be kept.
     pub(crate) kept: bool,
+    /// Plans that were begun.
+    pub(crate) plans: AtomicUsize,
+    /// While somebody has it no plan ends.
+    pub(crate) plan_hold: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Default for MadeUp {
@@ -136,6 +140,8 @@ impl Default for MadeUp {
             ready: Readiness { ready: true, reasons: Vec::new() },
             alerts: Vec::new(),
             kept: true,
+            plans: AtomicUsize::new(0),
+            plan_hold: Arc::default(),
         }
     }
 }
@@ -196,6 +202,8 @@ impl FleetAccess for MadeUp {
     }
 
     fn plan(&self, _: Documents) -> PlanView {
+        self.plans.fetch_add(1, Ordering::Relaxed);
+        drop(self.plan_hold.blocking_lock());
         PlanView::default()
     }
 

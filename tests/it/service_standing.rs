@@ -96,3 +96,24 @@ async fn sites_profiles_and_revisions_tell_how_many_of_their_phones_are_as_they_
     assert_eq!((&page["revisions"], &page["more"], &page["continue"]), (&json!([oldest]), &json!(0), &Value::Null));
     stage.end().await;
 }
+
+#[tokio::test]
+async fn the_newest_revision_is_told_of_also_when_it_changes_no_phone_and_nobody_is_known_to_have_made_it() {
+    let site = "apiVersion: phoneops.dev/v1alpha1\nkind: PhoneSite\nmetadata: {name: attic}\n";
+    let stage = Stage::with(&(documents("Report", "") + "---\n" + site)).await;
+    let get = async |path: &str| stage.api(&format!("GET /api/v1/{path}")).await.json();
+    let sites = get("sites").await;
+    assert_eq!((&sites["sites"][0]["name"], &sites["sites"][0]["phones"]), (&json!("attic"), &json!(0)), "{sites}");
+    let none = get("sites/attik").await["error"].clone();
+    assert_eq!((&none["code"], none["message"].as_str().unwrap().contains("attic")), (&json!("no-such-site"), true));
+    let before = get("service").await["revision"].clone();
+    stage.change("notes.yaml", "# nothing for phones\n").await;
+    let newest = get("service").await["revision"].clone();
+    assert_ne!(before, newest);
+    let revisions = get("revisions").await;
+    let [first, second] = [0, 1].map(|place| revisions["revisions"][place].clone());
+    assert_eq!((&first["revision"], &first["newest"], &first["phones"]), (&newest, &json!(true), &json!(0)));
+    assert_eq!((&second["revision"], &second["newest"], &second["phones"]), (&before, &json!(false), &json!(2)));
+    assert_eq!(get(&format!("revisions/{}", newest.as_str().unwrap())).await["newest"], true);
+    stage.end().await;
+}

@@ -24,10 +24,10 @@ use crate::{
 };
 
 /// A stream that is read.
-struct Listener(BufReader<TcpStream>);
+pub(crate) struct Listener(BufReader<TcpStream>);
 
 impl Listener {
-    async fn open(address: std::net::SocketAddr) -> Self {
+    pub(crate) async fn open(address: std::net::SocketAddr) -> Self {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: {address}\r\nAccept: text/event-stream\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -45,7 +45,7 @@ impl Listener {
     }
 
     /// The next event and its data.
-    async fn event(&mut self) -> (String, String) {
+    pub(crate) async fn event(&mut self) -> (String, String) {
         loop {
             if let Some(event) = self.line().await.strip_prefix("event: ") {
                 let data = self.line().await.strip_prefix("data:").unwrap().trim().to_owned();

@@ -118,7 +118,7 @@ impl ServiceMetrics {
             api_requests: register(
                 &mut registry,
                 name::API_REQUESTS,
-                "Requests to the status, metrics and webhook servers, by kind (read or act) and status",
+                "Requests to the status, metrics and webhook servers, by kind (read, act or webhook) and status",
             ),
             kube_writes,
             kube_records,
@@ -232,8 +232,7 @@ impl ServiceMetrics {
     }
 
     /// A request to the status server was answered.
-    pub fn api_request(&self, is_act: bool, status: u16) {
-        let kind = if is_act { "act" } else { "read" };
+    pub fn api_request(&self, kind: &'static str, status: u16) {
         self.api_requests.get_or_create(&StatusLabels { kind, status }).inc();
     }
 
@@ -380,7 +379,7 @@ mod tests {
         metrics.times("start-up", second, &[("read", second)], Some(second));
         metrics.set_queues([("store", 2)]);
         metrics.set_source(None, Some(second), (1, 0));
-        metrics.api_request(true, 202);
+        metrics.api_request("act", 202);
         metrics.kube_write("ok");
         metrics.commit_status("gitea", "told");
         metrics.alert_delivery("webhook", "delivered");

@@ -28,7 +28,7 @@ pub const PATH: &str = "/api/v1/openapi.json";
 const OPENAPI: &str = "3.1.0";
 
 /// Routes of one state, each with its description.
-pub(super) struct Routes<S = super::api::Fleet> {
+pub(super) struct Routes<S = super::api::Served> {
     router: Router<S>,
     operations: Vec<Described>,
 }

@@ -98,7 +98,7 @@ fn alerts(glance: &Glance, now: Timestamp) -> Markup {
 }
 
 fn sites(survey: &Survey) -> Markup {
-    let mut sites: Vec<_> = survey.sites.iter().collect();
+    let mut sites: Vec<_> = survey.sites.iter().filter(|(_, tally)| tally.phones > 0).collect();
     // those that need a look first
     sites.sort_by_key(|(name, tally)| {
         (std::cmp::Reverse(tally.drifted > 0), std::cmp::Reverse(tally.drifted + tally.pending), (*name).clone())

@@ -51,8 +51,8 @@ use tokio::sync::Semaphore;
 use super::{access::Peer, metrics::ServiceMetrics};
 use crate::source::Trigger;
 
-/// Where deliveries go.
-const PATH: &str = "/webhook/git";
+/// Where forges tell of pushes.
+pub(super) const PATH: &str = "/webhook/git";
 /// Largest file of a secret, in bytes.
 const SECRET: u64 = 4 << 10;
 
