@@ -10,6 +10,7 @@ use super::{
     access::Actor,
     act::{self, Wished},
     api::Fleet,
+    named,
     problem::Problem,
 };
 use crate::{
@@ -122,6 +123,8 @@ pub(super) async fn release(
         return Err(Problem::bad_request("for", "a release has no `for`"));
     }
     let released = fleet.release_brakes(wish.scope()?.as_ref(), &by);
+    // a brake on a site that is gone is released all the same
+    named::unless_site(&fleet, released.is_empty(), wish.site.as_deref()).await?;
     let stored = fleet.kept().await;
     Ok(Json(BrakesReleased { released, stored }))
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{api::Fleet, named, parameters::Parameters, problem::Problem};
-use crate::fleet::explain::Explanation;
+use crate::fleet::{explain::Explanation, named::Named};
 
 /// Which item.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -25,7 +25,11 @@ pub(super) async fn explain(
     Parameters(Which { item }): Parameters<Which>,
 ) -> Result<Json<Explanation>, Problem> {
     match fleet.explain(&id, item.as_deref()) {
-        Some(explanation) => Ok(Json(explanation)),
+        Some(explanation) => {
+            let item = item.map(Named::Item).into_iter().collect();
+            named::unless_known(&fleet, explanation.items.is_empty(), item).await?;
+            Ok(Json(explanation))
+        }
         None if fleet.phone(&id).is_some() => {
             let message = "no document declares this phone, so there is nothing to explain";
             Err(Problem::new(StatusCode::CONFLICT, "undeclared", message))

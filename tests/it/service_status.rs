@@ -108,7 +108,7 @@ async fn a_name_that_is_none_is_an_error_with_the_names_that_come_near_and_what_
     let stage = Stage::with(&(site.to_owned() + &enforced(2))).await;
     let phone = stage.phone_in(0, Model::OpenStage40V3R5, State::InSync).await;
     let ask = async |words: &[&str]| crate::service_stage::command(&stage, words).await;
-    let nearest: [(&[&str], &str); 12] = [
+    let nearest: [(&[&str], &str); 14] = [
         (&["status", "phone-9"], "there is no phone \"phone-9\"; did you mean phone-0 or phone-1?"),
         (&["status", "--site", "berln"], "there is no site \"berln\"; did you mean berlin?"),
         (&["status", "--site", "nope"], "there is no site \"nope\"; there are berlin, default"),
@@ -121,6 +121,8 @@ async fn a_name_that_is_none_is_an_error_with_the_names_that_come_near_and_what_
         (&["leftovers", "--site", "nope"], "there is no site \"nope\""),
         (&["assert", "--site", "nope"], "there is no site \"nope\""),
         (&["explain", "phone-00"], "did you mean phone-0"),
+        (&["explain", "phone-0", "sntp-adr"], "did you mean sntp-addr"),
+        (&["brake", "release", "--site", "berln", "--reason", "x"], "did you mean berlin?"),
     ];
     for (words, told) in nearest {
         let (code, out) = ask(words).await;
