@@ -36,6 +36,21 @@ pub enum CallStep {
     },
 }
 
+/// Whether a phone keeps a wish to be called after a call: it opens a session by itself in the moment in which the
+/// call ends, be that hours later and whatever else is asked of it meanwhile. In memory only (promise 10).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wish {
+    /// It keeps none.
+    #[default]
+    None,
+    /// Another process may have sent it one.
+    Unknown,
+    /// It was sent one.
+    Kept,
+    /// It came back with it; what is left of that is the session.
+    Used,
+}
+
 /// Asking one phone to call.
 #[derive(Debug, Clone, Default)]
 pub struct Calling {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::{
-    call::Calling,
+    call::{Calling, Wish},
     doors::Doors,
     goal::Goal,
     leaving::Departure,
@@ -25,6 +25,7 @@ impl Phone {
             Goal::new(documents, &record.put_backs, in_force.revision.clone())
         });
         let declared = goal.is_some() && !record.abandoned;
+        let heard = record.facts.last_seen.is_some();
         Self {
             newest: match (record.released, declared) {
                 (true, _) => Newest::Released,
@@ -65,6 +66,7 @@ impl Phone {
             foreign: false,
             polls: None,
             wishes: 0,
+            wish: if heard { Wish::Unknown } else { Wish::None },
             cautious: false,
             doors: Doors::default(),
             unchanged: Unchanged::default(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    call::Calling,
+    call::{Calling, Wish},
     diff::{self, Comparison},
     doors::Doors,
     doubt::Doubt,
@@ -158,6 +158,8 @@ pub struct Phone {
     pub polls: Option<Box<Polls>>,
     /// Wishes to be called after a call since it last took a write.
     pub wishes: u8,
+    /// Whether it keeps one of them.
+    pub wish: Wish,
     /// Whether it refused a whole message: then each group goes in one of its own.
     pub cautious: bool,
     /// Until when it is braked, as of when it was last scheduled.

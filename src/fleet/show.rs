@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use super::{
     Fleet,
-    call::CallStep,
+    call::{CallStep, Wish},
     paging::{self, Key, Part},
     phone::{Need, Newest, Phone},
     plan::is_risky,
@@ -177,10 +177,11 @@ impl Fleet {
         Some(phone.name().map_or_else(|| phone.device.to_string(), ToString::to_string))
     }
 
-    /// Whether a phone was in a call and is waited for until that ends, whatever else it waits for. In memory only, and for
-    /// nobody to see (promise 10): it is for those who have to keep silent about it.
+    /// Whether a phone was in a call and is waited for until that ends, or may tell its end by itself, whatever else it
+    /// waits for. In memory only, and for nobody to see (promise 10): it is for those who have to keep silent about it.
     pub fn is_in_call(&self, device: &DeviceId) -> bool {
-        self.phones.get(device).is_some_and(|phone| matches!(phone.calling.step, CallStep::InCall { .. }))
+        let tells = |phone: &Phone| phone.wish != Wish::None || matches!(phone.calling.step, CallStep::InCall { .. });
+        self.phones.get(device).is_some_and(|phone| tells(phone))
     }
 
     /// A part of the phones that nobody declares, the newest caller first.

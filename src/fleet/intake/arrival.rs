@@ -4,7 +4,13 @@ use jiff::Timestamp;
 
 use super::plain_cleanup;
 use crate::{
-    fleet::{Answer, Effect, Fleet, SessionResult, call::CallStep, flow::From, phone::Phone, record::Facts},
+    fleet::{
+        Answer, Effect, Fleet, SessionResult,
+        call::{CallStep, Wish},
+        flow::From,
+        phone::Phone,
+        record::Facts,
+    },
     wpi::{DeviceId, PhoneMessage, Reason, contact::ContactUri, phone_message::Nonce},
 };
 
@@ -87,8 +93,14 @@ impl Fleet {
         if started {
             phone.passed_over = false;
             phone.wishes = 0;
+            phone.wish = Wish::None;
             phone.set_poll_url(false);
             phone.started();
+        }
+        let asked = matches!(phone.calling.step, CallStep::Requested { .. } | CallStep::Answered { .. });
+        // one session comes for all that asked for it, so it may come for less
+        if message.reason == Reason::Solicited && !asked && phone.wish != Wish::None {
+            phone.wish = Wish::Used;
         }
         let ends_call_wait = matches!(message.reason, Reason::StartUp | Reason::Solicited);
         match phone.calling.step {

@@ -8,7 +8,7 @@ use super::{cleanup, item};
 use crate::{
     fleet::{
         Answer, Fleet, SessionResult,
-        call::CallStep,
+        call::{CallStep, Wish},
         flow::{Flow, FlowId, From},
         leaving::Departure,
         may_write::NoWrite,
@@ -44,6 +44,7 @@ impl Fleet {
             }
         };
         self.report(flow, result, problem, now);
+        self.end_wish(&device, ending, now);
         self.finish_put_backs(&device);
         self.finish_release(&device, now);
         match ending {
@@ -64,6 +65,18 @@ impl Fleet {
         }
         self.after_call(&device, now);
         cleanup(nonce, wish)
+    }
+
+    /// What a session that has ended says of a wish to be called after a call.
+    fn end_wish(&mut self, device: &DeviceId, ending: &Ending, now: Timestamp) {
+        let waits = self.phones.get(device).is_some_and(|phone| self.need_of(phone, now) == Some(Need::Write));
+        let Some(phone) = self.phones.get_mut(device) else { return };
+        match phone.wish {
+            Wish::Used => phone.wish = Wish::None,
+            // only what waited for a write got one
+            Wish::Unknown if *ending == Ending::Done && !waits => phone.wish = Wish::None,
+            Wish::None | Wish::Unknown | Wish::Kept => {}
+        }
     }
 
     /// What was put back and read is managed no more.
@@ -107,6 +120,9 @@ impl Fleet {
         phone.calling.step = CallStep::InCall { until: after(now, wait) };
         let wish = profile.send_solicited && !store_away && phone.wishes < most && may_write;
         phone.wishes = phone.wishes.saturating_add(u8::from(wish));
+        if wish {
+            phone.wish = Wish::Kept;
+        }
         wish
     }
 

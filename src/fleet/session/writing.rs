@@ -6,6 +6,7 @@ use super::{Ending, Job, Move, Session, Step, comparing, surroundings::Surroundi
 use crate::{
     fleet::{
         batch,
+        call::Wish,
         may_write::{Ask, Leaving, NoWrite, Permit, may_write},
         phone::Phone,
         poll::poll_url,
@@ -207,6 +208,7 @@ impl Session {
             phone.last_write = Some(around.now);
             phone.unverified = true;
             phone.wishes = 0;
+            phone.wish = Wish::None;
             phone.calling.call_is_over();
         }
         self.accepted.extend(taken.iter().map(|(id, _)| id.clone()));

@@ -42,4 +42,5 @@ mod tug_of_war;
 mod unchanged;
 mod undo;
 mod windows;
+mod wishes;
 mod writes;

@@ -99,11 +99,15 @@ pub(super) fn record(access: &Access, id: &str, length: SignedDuration, by: &By)
     let now = access.shared.now();
     let phone = access.shared.with_fleet(|fleet, now| {
         let device = fleet.device(id)?;
-        Some((fleet.is_in_call(&device), fleet.phone(id, now)?, device))
+        Some((fleet.phone(id, now)?, device))
     });
-    let (in_call, view, device) = phone.ok_or(WireLogError::NoPhone)?;
+    let (view, device) = phone.ok_or(WireLogError::NoPhone)?;
     let name = view.name.unwrap_or(view.mac);
-    let recording = access.shared.wire_log.record((&device, &name, in_call), length, by, now)?;
+    let recording = access.shared.wire_log.record(&device, &name, length, by, now)?;
+    // after it has begun: what comes from now on is heard by it
+    if access.shared.with_fleet(|fleet, _| fleet.is_in_call(&device)) {
+        access.shared.wire_log.waits(&device);
+    }
     note(access, by, AuditAct::Record, &named(access, id), &format!("until {}", recording.until));
     Ok(recording)
 }

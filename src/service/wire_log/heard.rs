@@ -21,6 +21,7 @@ pub(in crate::service) struct Heard {
     message: Option<PhoneMessage>,
     peer: SocketAddr,
     at: Timestamp,
+    in_call: bool,
 }
 
 impl Heard {
@@ -28,20 +29,22 @@ impl Heard {
     pub(in crate::service) fn of(shared: &Arc<Shared>, request: &PhoneRequest) -> Option<Self> {
         let message = PhoneMessage::decode(&request.body, &shared.xml).ok();
         let peer = request.peer;
-        let (device, at) = shared.with_fleet(|fleet, now| {
+        let (device, in_call, at) = shared.with_fleet(|fleet, now| {
             let device = match &message {
                 Some(message) => fleet.sender(message, &handler::from(request)),
                 None => fleet.device_at(peer.ip()),
             };
-            (device, now)
+            // before the fleet takes the message over: with that a wish may be used up
+            let in_call = device.as_ref().is_some_and(|device| fleet.is_in_call(device));
+            (device, in_call, now)
         });
         let device = device.filter(|device| shared.wire_log.records(device, at))?;
-        Some(Self { device, message, peer, at })
+        Some(Self { device, message, peer, at, in_call })
     }
 
     /// Notes it with its answer.
     pub(in crate::service) fn note(self, shared: &Arc<Shared>, answer: &Result<Answer, DecodeError>) {
-        let Self { device, message, peer, at } = self;
+        let Self { device, message, peer, at, in_call } = self;
         match (message, answer) {
             (Some(question), Ok(Answer::Send { message: answer, prepared, .. })) => {
                 let (asked, told, now) =
@@ -50,9 +53,10 @@ impl Heard {
                 let answer = ServerMessage { items: told, nonce: answer.nonce.clone(), action: answer.action };
                 let list = prepared.as_ref().map(|question| &question.list);
                 let times = (at, now);
-                shared.wire_log.note(&device, &Exchange { peer, question: &question, answer: &answer, list, times });
+                let exchange = Exchange { peer, question: &question, answer: &answer, list, times, in_call };
+                shared.wire_log.note(&device, &exchange);
             }
-            (None, Err(error)) => shared.wire_log.note_unread(&device, peer, &error.to_string(), at),
+            (None, Err(error)) => shared.wire_log.note_unread(&device, peer, &error.to_string(), in_call, at),
             _ => {}
         }
     }

@@ -75,6 +75,8 @@ struct Exchange<'a> {
     list: Option<&'a PreparedList>,
     /// When the phone spoke, and when it was answered.
     times: (Timestamp, Timestamp),
+    /// Whether it was in a call when it spoke, or may tell the end of one, as far as is known.
+    in_call: bool,
 }
 
 impl WireLog {
@@ -103,11 +105,11 @@ impl WireLog {
         self.running().get(device).is_some_and(|running| now < running.about.until)
     }
 
-    /// Begins to record a phone, or gives a recording another end. `in_call` says whether the phone waits for the end of a
-    /// call. Makes a file, so it is called where blocking is allowed.
+    /// Begins to record a phone, or gives a recording another end. Makes a file, so it is called where blocking is allowed.
     pub(super) fn record(
         &self,
-        (device, name, in_call): (&DeviceId, &str, bool),
+        device: &DeviceId,
+        name: &str,
         length: SignedDuration,
         by: &By,
         now: Timestamp,
@@ -135,7 +137,7 @@ impl WireLog {
         let file = files::make(folder, name, now)?;
         let (phone, mac, shown) = (name.to_owned(), device.to_string(), file.display().to_string());
         let about = Recording { phone, mac, by, reason, since: now, until, file: shown };
-        let mut begun = Running { about: about.clone(), file, written: 0, session: Session::new(in_call) };
+        let mut begun = Running { about: about.clone(), file, written: 0, session: Session::default() };
         if !self.put(&mut begun, text::begin(&about)) {
             files::remove(&begun.file);
             return Err(WireLogError::File("the disk cannot keep up with what is recorded already".to_owned()));
@@ -144,6 +146,13 @@ impl WireLog {
         self.any.store(true, Ordering::Relaxed);
         self.changed.notify_one();
         Ok(about)
+    }
+
+    /// A phone that is recorded is in a call, as far as is known, or may tell the end of one.
+    pub(super) fn waits(&self, device: &DeviceId) {
+        if let Some(running) = self.running().get_mut(device) {
+            running.session.waits();
+        }
     }
 
     /// Ends a recording.
@@ -185,10 +194,10 @@ impl WireLog {
     }
 
     /// Notes a message of a phone at this address that nobody could read.
-    fn note_unread(&self, device: &DeviceId, peer: SocketAddr, problem: &str, now: Timestamp) {
+    fn note_unread(&self, device: &DeviceId, peer: SocketAddr, problem: &str, in_call: bool, now: Timestamp) {
         let mut all = self.running();
         let Some(running) = all.get_mut(device) else { return };
-        if !running.session.add_unread(&text::unread(peer, problem, now)) {
+        if !running.session.add_unread(&text::unread(peer, problem, now), in_call) {
             self.is_lost();
         }
     }

@@ -4,6 +4,10 @@
 //! opens as `solicited`: phones that keep the wish open it in the moment in which the call ends, others when they are
 //! asked again some minutes later, and beside the gap before it its time would be that of the end of the call. What was
 //! written in it is in the history, as any write is. A phone that starts anew is in no call, and keeps no wish.
+//!
+//! What the phone keeps is known better by the fleet, which is asked with each message: a recording may begin long after
+//! the wish was sent, and the phone may be asked for other things meanwhile. Of the session in which a recording begins
+//! nothing is kept: nobody knows with which message it began.
 
 use super::{Exchange, text};
 use crate::wpi::{ItemText, Reason, ReplyStatus};
@@ -18,6 +22,8 @@ pub(super) struct Session {
     fate: Fate,
     /// Whether the phone had to wait in an earlier one, and has not come back since.
     waited: bool,
+    /// Whether a message of it was heard.
+    begun: bool,
 }
 
 /// What becomes of a session.
@@ -32,21 +38,26 @@ enum Fate {
     Waits,
     /// It is left out: the phone comes back with it.
     ComesBack,
+    /// It is left out: it was under way when the recording began.
+    UnderWay,
 }
 
 impl Session {
-    /// Before the first one, of a phone that waits or not.
-    pub(super) fn new(waited: bool) -> Self {
-        Self { waited, ..Self::default() }
+    /// The phone is in a call, or may tell the end of one.
+    pub(super) fn waits(&mut self) {
+        self.waited = true;
     }
 
     /// Adds an exchange; false when it is too much for one session.
     pub(super) fn add(&mut self, exchange: &Exchange<'_>) -> bool {
-        match exchange.question.reason {
-            Reason::Solicited if self.waited => self.fate = Fate::ComesBack,
+        let reason = &exchange.question.reason;
+        match reason {
+            Reason::Solicited if self.waited || exchange.in_call => self.fate = Fate::ComesBack,
             Reason::StartUp => self.waited = false,
+            reason if !self.begun && !reason.is_initial() => self.fate = Fate::UnderWay,
             _ => {}
         }
+        self.begun = true;
         if exchange.waits() {
             (self.fate, self.waited) = (Fate::Waits, true);
             self.text.clear();
@@ -57,8 +68,9 @@ impl Session {
 
     /// Adds a message that nobody could read; false when it is too much for one session. It may be the one with which the
     /// phone comes back.
-    pub(super) fn add_unread(&mut self, text: &str) -> bool {
-        self.is_left_out() || (self.waited && self.text.is_empty()) || self.keep(text)
+    pub(super) fn add_unread(&mut self, text: &str, in_call: bool) -> bool {
+        let comes_back = (self.waited || in_call) && self.text.is_empty();
+        self.is_left_out() || comes_back || self.keep(text)
     }
 
     fn keep(&mut self, text: &str) -> bool {
@@ -71,13 +83,13 @@ impl Session {
     }
 
     fn is_left_out(&self) -> bool {
-        matches!(self.fate, Fate::Waits | Fate::ComesBack)
+        matches!(self.fate, Fate::Waits | Fate::ComesBack | Fate::UnderWay)
     }
 
     /// What is kept of it; the next one begins. `is_over` unless it was given up.
     pub(super) fn take(&mut self, is_over: bool) -> Option<String> {
         let is_kept = !self.is_left_out();
-        let Self { text, fate, waited } = std::mem::take(self);
+        let Self { text, fate, waited, .. } = std::mem::take(self);
         self.waited = waited && !(is_over && fate == Fate::ComesBack);
         (is_kept && !text.is_empty()).then_some(text)
     }

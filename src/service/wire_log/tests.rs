@@ -32,8 +32,13 @@ fn note(log: &WireLog, question: &PhoneMessage, action: Action) -> bool {
 }
 
 fn note_answered(log: &WireLog, question: &PhoneMessage, answer: &ServerMessage) -> bool {
+    note_in_call(log, false, question, answer)
+}
+
+/// The same of a phone that keeps the wish to be called, or not.
+fn note_in_call(log: &WireLog, in_call: bool, question: &PhoneMessage, answer: &ServerMessage) -> bool {
     let (times, before) = ((Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH), log.lost());
-    log.note(&phone(), &Exchange { peer: peer(), question, answer, list: None, times });
+    log.note(&phone(), &Exchange { peer: peer(), question, answer, list: None, times, in_call });
     log.lost() == before
 }
 
@@ -68,7 +73,10 @@ fn recording_of(in_call: bool) -> (tempfile::TempDir, WireLog, mpsc::Receiver<Ch
     let folder = tempfile::tempdir().unwrap();
     let log = WireLog::new(Some(folder.path().to_owned()));
     let mut queue = log.queue.lock().unwrap().take().unwrap();
-    log.record((&phone(), "reception", in_call), LONGEST, &by(), Timestamp::UNIX_EPOCH).unwrap();
+    log.record(&phone(), "reception", LONGEST, &by(), Timestamp::UNIX_EPOCH).unwrap();
+    if in_call {
+        log.waits(&phone());
+    }
     assert!(queue.try_recv().unwrap().text.contains("case 4711"));
     (folder, log, queue)
 }
@@ -97,10 +105,10 @@ fn a_busy_phone_leaves_nothing_of_its_whole_session_and_of_the_one_with_which_it
     let kept = written(&mut queue);
     assert!(kept.contains("changed") && !kept.contains("before") && !kept.contains("after"), "{kept}");
     // given up and opened again, and with a message in front that nobody can read
-    log.note_unread(&phone(), peer(), "half a message", Timestamp::UNIX_EPOCH);
+    log.note_unread(&phone(), peer(), "half a message", false, Timestamp::UNIX_EPOCH);
     assert!(note(&log, &said(Reason::Solicited, "back"), Action::ReadItems));
     assert!(note(&log, &said(Reason::Solicited, "back"), Action::WriteItems));
-    log.note_unread(&phone(), peer(), "half a message", Timestamp::UNIX_EPOCH);
+    log.note_unread(&phone(), peer(), "half a message", false, Timestamp::UNIX_EPOCH);
     assert!(note(&log, &accepted("back"), Action::CleanUp));
     assert_eq!(written(&mut queue), "", "nothing of it");
     assert!(note(&log, &said(Reason::Solicited, "next"), Action::CleanUp));
@@ -139,10 +147,36 @@ fn a_recording_that_begins_in_a_call_does_not_have_its_end() {
 }
 
 #[test]
+fn what_a_phone_is_asked_during_a_call_does_not_have_its_end_recorded() {
+    let (_folder, log, mut queue) = recording();
+    let solicited =
+        |text: &str, in_call| note_in_call(&log, in_call, &said(Reason::Solicited, text), &answer(Action::CleanUp));
+    // somebody has it read, and that uses up no wish
+    assert!(solicited("asked", true) && solicited("back", true));
+    assert_eq!(written(&mut queue), "");
+    log.note_unread(&phone(), peer(), "half a message", true, Timestamp::UNIX_EPOCH);
+    assert!(solicited("back", true));
+    assert_eq!(written(&mut queue), "");
+    assert!(solicited("next", false));
+    assert!(written(&mut queue).contains("next"));
+}
+
+#[test]
+fn of_the_session_in_which_a_recording_begins_nothing_is_kept() {
+    // it may be the one with which the phone comes back
+    let (_folder, log, mut queue) = recording();
+    assert!(note(&log, &accepted("under way"), Action::ReadItems) && note(&log, &accepted("its end"), Action::CleanUp));
+    assert_eq!(written(&mut queue), "");
+    assert!(note(&log, &said(Reason::LocalChanges, "next"), Action::CleanUp));
+    assert!(written(&mut queue).contains("next"));
+}
+
+#[test]
 fn the_rest_of_an_endless_session_is_left_out_and_counted() {
     let (_folder, log, mut queue) = recording();
     let text = "x".repeat(60_000);
     let reply = || Reason::ReplyTo { action: "ReadAllItems".into(), status: ReplyStatus::Accepted };
+    assert!(note(&log, &said(Reason::StartUp, "first"), Action::ReadAllItems));
     let kept = (0..30).filter(|_| note(&log, &said(reply(), &text), Action::GetNextFragment)).count();
     assert_eq!(kept, SESSION_LIMIT / 60_500);
     note(&log, &said(reply(), "end"), Action::CleanUp);
@@ -183,7 +217,7 @@ fn only_so_many_phones_are_recorded_and_only_so_many_files_made() {
     let mut queue = log.queue.lock().unwrap().take().unwrap();
     let record = |number: usize, now| {
         let device = device(number);
-        log.record((&device, &device.to_string(), false), SignedDuration::from_mins(1), &by(), now)
+        log.record(&device, &device.to_string(), SignedDuration::from_mins(1), &by(), now)
     };
     for number in 0..PHONES {
         record(number, now).unwrap();
@@ -208,7 +242,7 @@ fn only_so_many_phones_are_recorded_and_only_so_many_files_made() {
 fn a_recording_lasts_longer_than_nothing_and_a_day_at_most() {
     let folder = tempfile::tempdir().unwrap();
     let log = WireLog::new(Some(folder.path().to_owned()));
-    let for_so_long = |length| log.record((&phone(), "reception", false), length, &by(), Timestamp::UNIX_EPOCH);
+    let for_so_long = |length| log.record(&phone(), "reception", length, &by(), Timestamp::UNIX_EPOCH);
     let second = SignedDuration::from_secs(1);
     for length in [SignedDuration::ZERO, -second, LONGEST + second, SignedDuration::MIN, SignedDuration::MAX] {
         assert_eq!(for_so_long(length), Err(WireLogError::Length), "{length:#}");
@@ -217,7 +251,7 @@ fn a_recording_lasts_longer_than_nothing_and_a_day_at_most() {
     let longest = for_so_long(LONGEST).unwrap();
     assert_eq!(longest.until, Timestamp::UNIX_EPOCH + LONGEST);
     assert_eq!(for_so_long(second).unwrap().until, Timestamp::UNIX_EPOCH + second, "another end");
-    let at_the_end = log.record((&phone(), "reception", false), second, &by(), Timestamp::MAX);
+    let at_the_end = log.record(&phone(), "reception", second, &by(), Timestamp::MAX);
     assert_eq!(at_the_end, Err(WireLogError::Length));
 }
 
@@ -229,7 +263,7 @@ fn many_who_want_one_phone_recorded_get_one_file() {
         for number in 0..8 {
             let log = &log;
             let at = Timestamp::from_second(number).unwrap();
-            scope.spawn(move || log.record((&phone(), "reception", false), LONGEST, &by(), at).unwrap());
+            scope.spawn(move || log.record(&phone(), "reception", LONGEST, &by(), at).unwrap());
         }
     });
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -241,7 +275,7 @@ fn without_room_for_its_first_lines_a_recording_does_not_begin_and_leaves_no_fil
     let (folder, log, _queue) = recording();
     while note(&log, &said(Reason::StartUp, "x"), Action::CleanUp) {}
     let other = device(1);
-    let refused = log.record((&other, "other", false), LONGEST, &by(), Timestamp::UNIX_EPOCH);
+    let refused = log.record(&other, "other", LONGEST, &by(), Timestamp::UNIX_EPOCH);
     assert!(matches!(refused, Err(WireLogError::File(_))), "{refused:?}");
     assert_eq!((fs::read_dir(folder.path()).unwrap().count(), log.list(Timestamp::UNIX_EPOCH).len()), (1, 1));
 }
@@ -262,7 +296,7 @@ async fn a_recording_whose_file_vanishes_ends_and_what_is_lost_is_counted() {
     assert_eq!(log.lost(), 3, "both sessions, and that it ends");
     assert!(!file.exists(), "it is not made anew");
     // another recording of the phone has a file again
-    log.record((&phone(), "again", false), LONGEST, &by(), Timestamp::UNIX_EPOCH).unwrap();
+    log.record(&phone(), "again", LONGEST, &by(), Timestamp::UNIX_EPOCH).unwrap();
     files::write(&log, &mut broken, queue.try_recv().unwrap(), Timestamp::UNIX_EPOCH).await;
     let kept: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(fs::read_to_string(&kept[0]).unwrap().contains("case 4711"));

@@ -26,7 +26,7 @@ pub(super) fn end(why: &str, now: Timestamp) -> String {
 }
 
 pub(super) fn exchange(exchange: &Exchange<'_>) -> String {
-    let Exchange { peer, question, answer, list, times } = exchange;
+    let Exchange { peer, question, answer, list, times, .. } = exchange;
     let (asked, answered) = times;
     let answer = list.map_or_else(|| answer.encode(), |list| answer.encode_prepared(list));
     format!(
