@@ -157,9 +157,19 @@ impl WireLog {
 
     /// Ends a recording.
     pub(super) fn end(&self, device: &DeviceId, why: &str, now: Timestamp) -> Option<Recording> {
-        let mut running = self.running();
-        let ended = running.remove(device)?;
-        self.any.store(!running.is_empty(), Ordering::Relaxed);
+        self.end_in(&mut self.running(), device, why, now)
+    }
+
+    /// Ends a recording under the lock under which it was chosen, so that none ends that was given another end meanwhile.
+    fn end_in(
+        &self,
+        all: &mut BTreeMap<DeviceId, Running>,
+        device: &DeviceId,
+        why: &str,
+        now: Timestamp,
+    ) -> Option<Recording> {
+        let ended = all.remove(device)?;
+        self.any.store(!all.is_empty(), Ordering::Relaxed);
         Some(self.close(ended, why, now))
     }
 
@@ -204,8 +214,8 @@ impl WireLog {
 
     /// Ends recordings whose time or room is over; when to look again.
     fn end_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let due: Vec<(DeviceId, &str)> = self
-            .running()
+        let mut all = self.running();
+        let due: Vec<(DeviceId, &str)> = all
             .iter()
             .filter_map(|(device, running)| match () {
                 () if now >= running.about.until => Some((device.clone(), "its time is over")),
@@ -214,25 +224,25 @@ impl WireLog {
             })
             .collect();
         for (device, why) in due {
-            self.end(&device, why, now);
+            self.end_in(&mut all, &device, why, now);
         }
-        self.running().values().map(|running| running.about.until).min()
+        all.values().map(|running| running.about.until).min()
     }
 
     fn end_all(&self, now: Timestamp) {
-        let all: Vec<DeviceId> = self.running().keys().cloned().collect();
-        for device in all {
-            self.end(&device, "the service ends", now);
+        let mut all = self.running();
+        let devices: Vec<DeviceId> = all.keys().cloned().collect();
+        for device in devices {
+            self.end_in(&mut all, &device, "the service ends", now);
         }
     }
 
     /// Ends the recording whose file cannot be written.
     fn end_broken(&self, file: &Path, now: Timestamp) {
-        let running = self.running();
-        let device = running.iter().find(|(_, running)| running.file == file).map(|(device, _)| device.clone());
-        drop(running);
+        let mut all = self.running();
+        let device = all.iter().find(|(_, running)| running.file == file).map(|(device, _)| device.clone());
         if let Some(device) = device {
-            self.end(&device, "its file cannot be written", now);
+            self.end_in(&mut all, &device, "its file cannot be written", now);
         }
     }
 

@@ -271,6 +271,33 @@ fn many_who_want_one_phone_recorded_get_one_file() {
 }
 
 #[test]
+fn who_gives_a_recording_another_end_at_its_end_has_it_or_a_new_one() {
+    let (begin, end) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH + SignedDuration::from_mins(1));
+    for round in 0..200 {
+        let folder = tempfile::tempdir().unwrap();
+        let log = WireLog::new(Some(folder.path().to_owned()));
+        let record = |number: usize, now| {
+            let device = device(number);
+            log.record(&device, &device.to_string(), SignedDuration::from_mins(1), &by(), now)
+        };
+        // many whose time is over, for as many moments between two of them
+        let devices = 0..PHONES;
+        assert!(devices.clone().all(|number| record(number, begin).is_ok()));
+        let last = devices.map(device).max().unwrap();
+        let both = std::sync::Barrier::new(2);
+        let recording = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                both.wait();
+                log.end_due(end);
+            });
+            both.wait();
+            log.record(&last, "last", SignedDuration::from_mins(1), &by(), end)
+        });
+        assert!(log.list(end) == [recording.unwrap()], "round {round}");
+    }
+}
+
+#[test]
 fn without_room_for_its_first_lines_a_recording_does_not_begin_and_leaves_no_file() {
     let (folder, log, _queue) = recording();
     while note(&log, &said(Reason::StartUp, "x"), Action::CleanUp) {}
