@@ -1,7 +1,7 @@
 //! What each state and each reason of [`words`](super::words) means, and what to do about it: a sentence each, as the web
 //! page and its list of words show them. The README has the same in its tables, at more length.
 
-use super::words::{DegradedReason, ItemStanding, PendingReason, State};
+use super::words::{DegradedReason, HeldReason, ItemStanding, PendingReason, State};
 
 /// A word in two sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +142,26 @@ impl DegradedReason {
     }
 }
 
+impl HeldReason {
+    /// What it means and what to do.
+    pub fn sentences(self) -> Sentences {
+        match self {
+            Self::Change => say(
+                "It would be written something else. Until a person lets it go, what was in force before stays in force.",
+                "Look at the plan with `phoneops gate`, then `phoneops approve` it or push another commit.",
+            ),
+            Self::Vanish => say(
+                "No document names it any more. Until a person lets that commit go it stays as it was.",
+                "`phoneops approve` the commit if the phone is to go; if not, push its document again.",
+            ),
+            Self::Rejected => say(
+                "A person has rejected the commit that it waits with. What was in force before stays in force.",
+                "Push another commit; `phoneops gate` shows who rejected this one and why.",
+            ),
+        }
+    }
+}
+
 impl ItemStanding {
     /// How the item stands, in few words.
     pub fn words(self) -> &'static str {
@@ -169,7 +189,8 @@ mod tests {
         let states = State::ALL.iter().map(|word| (word.as_str(), word.sentences()));
         let pending = PendingReason::ALL.iter().map(|word| (word.as_str(), word.sentences()));
         let degraded = DegradedReason::ALL.iter().map(|word| (word.as_str(), word.sentences()));
-        let all: Vec<_> = states.chain(pending).chain(degraded).collect();
+        let held = HeldReason::ALL.iter().map(|word| (word.as_str(), word.sentences()));
+        let all: Vec<_> = states.chain(pending).chain(degraded).chain(held).collect();
         for (word, Sentences { means, advice }) in &all {
             for sentence in [means, advice] {
                 assert!(

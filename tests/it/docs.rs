@@ -179,7 +179,8 @@ fn each_word_a_phone_can_get_has_a_row_in_the_readme_and_no_other_has() {
     let states = State::ALL.iter().map(|word| (word.as_str(), LATER_STATES.contains(word)));
     let pending = PendingReason::ALL.iter().map(|word| (word.as_str(), LATER_PENDING.contains(word)));
     let degraded = DegradedReason::ALL.iter().map(|word| (word.as_str(), LATER_DEGRADED.contains(word)));
-    for (word, later) in states.chain(pending).chain(degraded) {
+    let held = HeldReason::ALL.iter().map(|word| (word.as_str(), false));
+    for (word, later) in states.chain(pending).chain(degraded).chain(held) {
         assert_eq!(rows.contains(word), !later, "the row of {word} in the README");
         assert!(page.contains(&format!("`{word}`")), "{word} is nowhere in the README");
     }

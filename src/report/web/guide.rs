@@ -5,13 +5,14 @@ use maud::{Markup, html};
 use super::bits::{self, ORDER};
 use crate::fleet::{
     sentences::Sentences,
-    words::{DegradedReason, PendingReason},
+    words::{DegradedReason, HeldReason, PendingReason},
 };
 
 /// What is inside of the page.
 pub(super) fn main() -> Markup {
     let pending = PendingReason::ALL.iter().map(|reason| (reason.as_str(), reason.sentences()));
     let degraded = DegradedReason::ALL.iter().map(|reason| (reason.as_str(), reason.sentences()));
+    let held = HeldReason::ALL.iter().map(|reason| (reason.as_str(), reason.sentences()));
     html! {
         h1 { "What the words mean" }
         section.card aria-labelledby="states-title" {
@@ -26,6 +27,10 @@ pub(super) fn main() -> Markup {
         section.card aria-labelledby="degraded-title" {
             h2 #degraded-title { "Why a phone is Degraded" }
             dl.words { @for (word, sentences) in degraded { (entry(&html! { (word) }, sentences)) } }
+        }
+        section.card aria-labelledby="held-title" {
+            h2 #held-title { "Why a phone is Held" }
+            dl.words { @for (word, sentences) in held { (entry(&html! { (word) }, sentences)) } }
         }
     }
 }

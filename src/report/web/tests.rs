@@ -15,11 +15,12 @@ use crate::{
         explain::{Explanation, ItemStory, LayeredView},
         gate::view::{GateView, HeldView, PlannedChange},
         history::{ChangeView, CommitView, HistoryPage},
+        sentences::Sentences,
         service_view::ServiceView,
         survey::{RevisionTally, Survey},
         tally::LayerTally,
         view::{DriftView, Page, PendingView, PhoneView, Query, RefusedView},
-        words::{AlertKind, ChangeCause, ChangeResult, DegradedReason, ItemStanding, PendingReason, State},
+        words::{AlertKind, ChangeCause, ChangeResult, DegradedReason, HeldReason, ItemStanding, PendingReason, State},
     },
     report::{ContactAnswer, FailedHandshake, SessionView, Undeclared},
     spec::Mode,
@@ -338,6 +339,19 @@ fn the_state_and_the_reason_of_a_phone_say_what_to_do() {
     let page = pages("x").into_iter().find(|(name, _)| *name == "phone").unwrap().1;
     for sentences in [State::Pending.sentences(), PendingReason::Queued.sentences()] {
         assert!(page.contains(sentences.means) && page.contains(sentences.advice), "{page}");
+    }
+}
+
+#[test]
+fn the_list_of_words_says_of_each_what_it_means() {
+    let page = pages("x").into_iter().find(|(name, _)| *name == "guide").unwrap().1;
+    // parts of a sentence in backquotes have a mark of their own
+    let shown = |sentence: &str| sentence.split('`').all(|part| page.contains(part));
+    let words = State::ALL.iter().map(|word| word.sentences());
+    let words = words.chain(PendingReason::ALL.iter().map(|word| word.sentences()));
+    let words = words.chain(DegradedReason::ALL.iter().map(|word| word.sentences()));
+    for Sentences { means, advice } in words.chain(HeldReason::ALL.iter().map(|word| word.sentences())) {
+        assert!(shown(means) && shown(advice), "{means} {advice}");
     }
 }
 
