@@ -275,7 +275,7 @@ mod tests {
         body::{Body, Bytes, to_bytes},
         http::HeaderValue,
     };
-    use futures_util::stream;
+    use futures_util::{StreamExt as _, stream};
     use hmac::{Hmac, KeyInit as _, Mac as _};
     use jiff::SignedDuration;
     use sha2::Sha256;
@@ -503,30 +503,40 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let Hook { settings, trigger, metrics, .. } = hook(temp.path());
         let router = router(settings, trigger, Arc::clone(&metrics));
-        let large = |name: &'static str, value: &'static str| {
+        // so many bytes come, and then nothing more
+        let begun = |number: usize, bytes: usize| {
             let router = router.clone();
-            let never = Body::from_stream(stream::pending::<Result<Bytes, io::Error>>());
-            async move { posted(&router, "192.0.2.1:1", &[(name, value)], never).await.0 }
+            let come = stream::iter([Ok::<_, io::Error>(Bytes::from(vec![b'x'; bytes]))]);
+            let never = Body::from_stream(come.chain(stream::pending()));
+            // half of them say how large they are
+            let header = if number.is_multiple_of(2) { ("content-length", "100000") } else { ("x-chunked", "yes") };
+            async move { posted(&router, "192.0.2.1:1", &[header], never).await.0 }
         };
-        // half of them say how large they are
-        let slow: Vec<_> = (0..PLACES)
-            .map(|number| if number % 2 == 0 { large("content-length", "100000") } else { large("x-chunked", "yes") })
-            .map(tokio::spawn)
-            .collect();
-        tokio::task::yield_now().await;
-        assert_eq!(large("content-length", "100000").await, StatusCode::TOO_MANY_REQUESTS);
         let token = ("x-gitlab-token", KEY);
-        let small = [token, ("content-length", "26")];
-        assert_eq!(posted(&router, "192.0.2.2:1", &small, BODY.to_vec()).await.0, StatusCode::ACCEPTED);
+        let whole = |byte: u8| vec![byte; read::SMALL + 1];
+        let few: Vec<_> = (0..2 * PLACES).map(|number| tokio::spawn(begun(number, read::SMALL))).collect();
+        tokio::task::yield_now().await;
+        assert_eq!(
+            posted(&router, "192.0.2.2:1", &[token], whole(b'x')).await.0,
+            StatusCode::ACCEPTED,
+            "what has sent little holds no place, whatever it says"
+        );
+        let slow: Vec<_> = (0..PLACES).map(|number| tokio::spawn(begun(number, read::SMALL + 1))).collect();
+        tokio::task::yield_now().await;
+        assert_eq!(begun(0, read::SMALL + 1).await, StatusCode::TOO_MANY_REQUESTS);
+        let chunked = [token];
+        let announced = [token, ("content-length", "26")];
+        assert_eq!(posted(&router, "192.0.2.2:1", &announced, BODY.to_vec()).await.0, StatusCode::ACCEPTED);
+        assert_eq!(posted(&router, "192.0.2.2:1", &chunked, b"{}".to_vec()).await.0, StatusCode::ACCEPTED);
         let text = metrics.encode();
         assert!(text.contains("phoneops_service_bounds_hit_total{bound=\"webhooks\"} 1\n"), "{text}");
+        let slow: Vec<_> = few.into_iter().chain(slow).collect();
         slow.iter().for_each(tokio::task::JoinHandle::abort);
         for slow in slow {
             assert!(slow.await.unwrap_err().is_cancelled());
         }
-        let whole = vec![b'x'; read::SMALL + 1];
         assert_eq!(
-            posted(&router, "192.0.2.2:1", &[token], whole).await.0,
+            posted(&router, "192.0.2.2:1", &[token], whole(b'y')).await.0,
             StatusCode::ACCEPTED,
             "there is room again"
         );

@@ -1,17 +1,18 @@
 //! A delivery on its way in: strangers send as much as a forge does before anything is proven, so what is held of all of
 //! them is bounded.
 //!
-//! Usual deliveries are small and are always read, one to a connection. Large ones have [`PLACES`] among them: who holds
-//! all of these keeps large deliveries out for [`PATIENCE`], and no small one. The branch is looked at anyway.
+//! Usual deliveries are small: the first [`SMALL`] bytes of each are always read, one to a connection, whether it says how
+//! long it is or not. What has more needs one of [`PLACES`] from there on: who holds all of these keeps large deliveries
+//! out for [`PATIENCE`], and no small one. The branch is looked at anyway.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use axum::{
-    body::{Bytes, to_bytes},
+    body::{Body, Bytes},
     extract::Request,
     http::{HeaderMap, header},
 };
-use http_body_util::LengthLimitError;
+use futures_util::StreamExt as _;
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::timeout,
@@ -36,19 +37,32 @@ pub(super) struct Delivery<'p> {
     pub(super) place: Option<SemaphorePermit<'p>>,
 }
 
-/// Reads a delivery. One that announces too much is not read, and so is a large one without a place.
+/// Reads a delivery. One that announces too much is not read, and the rest of a large one without a place is not either.
 pub(super) async fn whole(request: Request, places: &Semaphore) -> Result<Delivery<'_>, Verdict> {
     let (parts, body) = request.into_parts();
     let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: u64| length > BODY as u64) {
         return Err(Verdict::TooLarge);
     }
-    let is_small = length.is_some_and(|length| length <= SMALL as u64);
-    let place = if is_small { None } else { Some(places.try_acquire().map_err(|_| Verdict::Crowded)?) };
-    let read = timeout(PATIENCE, to_bytes(body, if is_small { SMALL } else { BODY })).await;
-    let body = read.map_err(|_| Verdict::Broken)?.map_err(|error| {
-        let is_of_limit = Error::source(&error).is_some_and(<dyn Error>::is::<LengthLimitError>);
-        if is_of_limit { Verdict::TooLarge } else { Verdict::Broken }
-    })?;
+    let (body, place) = timeout(PATIENCE, read(body, places)).await.map_err(|_| Verdict::Broken)??;
     Ok(Delivery { headers: parts.headers, body, place })
+}
+
+/// Reads a body, and takes a place when it turns out to be large.
+async fn read(body: Body, places: &Semaphore) -> Result<(Bytes, Option<SemaphorePermit<'_>>), Verdict> {
+    let mut parts = body.into_data_stream();
+    let mut whole = Vec::new();
+    let mut place = None;
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| Verdict::Broken)?;
+        let length = whole.len() + part.len();
+        if length > BODY {
+            return Err(Verdict::TooLarge);
+        }
+        if length > SMALL && place.is_none() {
+            place = Some(places.try_acquire().map_err(|_| Verdict::Crowded)?);
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok((whole.into(), place))
 }
