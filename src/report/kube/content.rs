@@ -1,5 +1,8 @@
 //! What the status of a resource says: conditions as kstatus reads them, facts, counts and names of items, and no value
 //! of one; of a phone in a call no times (promise 10). All of it follows from what is known now and what stood there.
+//!
+//! A condition of a phone in a call has no `lastTransitionTime`, and gets none as long as its status stands: by then that
+//! would be the time at which the call has ended. Nobody who waits for a condition asks for it.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -26,7 +29,7 @@ struct Condition {
     reason: String,
 }
 
-/// The list, with the times of those that stand as they stood.
+/// The list, with the times of those that stand as they stood, which may be none.
 fn conditions(now: Vec<Condition>, message: &str, observed: Option<i64>, before: &Value) -> Value {
     let known = |kind: &str| {
         let list = before.get("conditions").and_then(Value::as_array)?;
@@ -35,15 +38,18 @@ fn conditions(now: Vec<Condition>, message: &str, observed: Option<i64>, before:
     let one = |Condition { kind, status, reason }: Condition| {
         let status = if status { "True" } else { "False" };
         let same = known(kind).filter(|known| known.get("status").and_then(Value::as_str) == Some(status));
-        let since = same.and_then(|known| known.get("lastTransitionTime").cloned());
+        let since = match same {
+            _ if reason == PendingReason::InCall.as_str() => None,
+            Some(known) => known.get("lastTransitionTime").cloned(),
+            None => Some(json!(format!("{:.0}", Timestamp::now()))),
+        };
         // an empty text is taken for null by old API servers
         let message = if message.is_empty() { reason.as_str() } else { message };
-        let mut condition = json!({
-            "type": kind, "status": status, "reason": reason, "message": message,
-            "lastTransitionTime": since.unwrap_or_else(|| json!(format!("{:.0}", Timestamp::now()))),
-        });
-        if let (Some(condition), Some(observed)) = (condition.as_object_mut(), observed) {
-            condition.insert("observedGeneration".to_owned(), json!(observed));
+        let mut condition = json!({ "type": kind, "status": status, "reason": reason, "message": message });
+        if let Some(condition) = condition.as_object_mut() {
+            let observed = observed.map(|observed| json!(observed));
+            let more = [("lastTransitionTime", since), ("observedGeneration", observed)];
+            condition.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }
         condition
     };
@@ -246,5 +252,32 @@ mod tests {
         assert_eq!((&second[0]["reason"], &second[0]["observedGeneration"]), (&json!("InSync"), &json!(2)));
         let third = conditions(of_state(State::Held, None), "", Some(2), &before);
         assert_ne!(third[0]["lastTransitionTime"], "2026-03-01T08:00:00Z");
+    }
+
+    #[test]
+    fn no_condition_has_the_time_of_a_call_nor_gets_it_behind_the_call() {
+        let timed = |list: &Value| -> Vec<String> {
+            let with_time = list.as_array().unwrap().iter().filter(|one| one.get("lastTransitionTime").is_some());
+            with_time.map(|one| one["type"].as_str().unwrap().to_owned()).collect()
+        };
+        let then = |state, pending, stood: &Value| {
+            conditions(of_state(state, pending), "", Some(1), &json!({ "conditions": stood }))
+        };
+        let in_sync = then(State::InSync, None, &Value::Null);
+        let queued = then(State::Pending, Some(PendingReason::Queued), &in_sync);
+        assert_eq!((timed(&in_sync), timed(&queued).len()), (vec!["Ready".to_owned()], 3));
+        // a sweep meets the call, or the write of a change does
+        for before in [in_sync, queued] {
+            let in_call = then(State::Pending, Some(PendingReason::InCall), &before);
+            assert_eq!((timed(&in_call), &in_call[0]["status"]), (vec![], &json!("False")), "promise 10");
+            let stands = then(State::Pending, Some(PendingReason::InCall), &in_call);
+            assert_eq!(stands, in_call, "it is not written again");
+            let waits = then(State::Pending, Some(PendingReason::Queued), &in_call);
+            assert_eq!(timed(&waits), [""; 0], "what waits on waits since before");
+            let writes = then(State::Reconciling, None, &waits);
+            assert_eq!(timed(&writes), [""; 0]);
+            let done = then(State::InSync, None, &writes);
+            assert_eq!(timed(&done), ["Ready"], "its change, as in the history");
+        }
     }
 }
