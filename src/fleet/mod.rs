@@ -5,7 +5,10 @@
 //!
 //! - [`settings`]: bounds and times
 //! - [`words`]: every word a user may see as an identifier, [`sentences`]: what each means and what to do
-//! - [`survey`]: all phones at a glance
+//! - [`survey`]: all phones at a glance, [`view`]: one as people see it; [`tally`], [`profiles`]: how those of a layer, a site, a
+//!   profile are
+//! - [`explain`]: why a phone has what it has
+//! - [`alert`]: what somebody should look at; [`safety`]: what decides over emergency calls
 //! - [`phone`]: one phone, [`goal`]: what is in force for it, [`observed`]: what it reported, packed
 //! - [`record`]: what must not be forgotten of a phone, and [`keep`], which turns one into the other
 //! - [`diff`]: desired against observed; [`drift`]: what a phone went away from, [`ignore`]: what is no drift,
@@ -15,9 +18,13 @@
 //! - [`seeding`]: values for new phones, [`reset`]: factory resets, [`retry`]: what a person wants tried again
 //! - [`session`]: one session, [`batch`]: its writes cut into messages, [`sending`]: one of them, [`flow`]: which message belongs to it
 //! - [`may_write`]: the one gate that every write passes; [`brake`]: stopped by a person; [`doors`]: whether the clock lets it
-//! - [`custody`]: to whom secrets are sent
+//! - [`custody`]: to whom secrets are sent, [`crowd`]: addresses that are a proxy's
+//! - [`proof`]: what counts as proven
 //! - [`image`]: what items were before, [`put_back`]: values that become so again
-//! - [`plan`]: what a revision would write, [`gate`]: which of its phones wait for a person
+//! - [`undo`]: what one revision changed, put back; [`leftovers`]: values that nobody wants any more; [`release`]: the end of
+//!   an Abandoned phone
+//! - [`plan`]: what a revision would write, [`preview`]: what documents would; [`gate`]: which of its phones wait for a person
+//! - [`recovery`]: phones that are left alone after an outage; [`resume`]: a store that was put back
 //! - [`ladder`]: how many phones of a site may be in [`doubt`] at once, [`climbing`]: what the fleet does with both
 //! - [`restart`]: restarting phones
 //! - [`call`], [`schedule`], [`turns`]: asking phones to call: how far it has come, timers and backoff, whose turn it is

@@ -3,7 +3,9 @@
 //! Requests go up through [`PhoneHandler`]; nothing here knows what a message means.
 //!
 //! - [`settings`]: where to listen, as whom, and every bound
-//! - [`listener`]: the accept loop; each connection then is PROXY header, TLS handshake, HTTP
+//! - [`listener`]: the accept loop; `shares`: how much of it one address may take
+//! - `connection`: one connection, from PROXY header to TLS handshake to HTTP; `stream`: the TCP below it, `answer`: the HTTP
+//!   above it
 //! - [`proxy`]: the PROXY protocol header of trusted proxies
 //! - [`tls`], [`certificate`]: what is offered, and the certificate files
 //! - [`client_hello`]: what a phone offers

@@ -29,6 +29,7 @@
 //! - [`outgoing`]: requests to servers of other people
 //! - [`webhook`]: a forge tells that somebody has pushed
 //! - [`kube`]: statuses, events and acts of people in a cluster
+//! - [`standby`]: the status port of a process that waits for the lease
 //! - [`metrics`]: what is counted, as `OpenMetrics` text
 
 use std::pin::Pin;

@@ -3,11 +3,12 @@
 //!
 //! A phone calls from a loopback address of its own, over real TLS, and takes contact-me there.
 //!
-//! - [`SimPhone`], [`SimFleet`]: handles of one phone and of many; [`SimSettings`], [`FleetSettings`], [`Timing`]
-//! - [`Model`]: the models and what their firmware can do
-//! - [`Fault`], [`MENU`]: what a phone can be told to do wrong
-//! - [`PhoneView`]: a look at a phone that holds still
-//! - [`Exchange`], [`Counts`]: what it keeps of its talks; `judge` says what the server did wrong
+//! - `phone`, `fleet`: [`SimPhone`], [`SimFleet`], handles of one phone and of many; `settings`: [`SimSettings`],
+//!   [`FleetSettings`], [`Timing`]
+//! - `model`: [`Model`], the models and what their firmware can do
+//! - `fault`, `menu`: [`Fault`], [`MENU`], what a phone can be told to do wrong; `faults`: those of one phone
+//! - `view`: [`PhoneView`], a look at a phone that holds still
+//! - `transcript`: [`Exchange`], [`Counts`], what it keeps of its talks; `judge` says what the server did wrong
 //! - `item_set`, `memory`, `basic`, `fragments`, `deployment`, `device`: the phone itself, pure
 //! - `state`, `woken`, `flow`, `aftermath`, `mobility`: when it calls, contact-me, one flow, what a write leads to, and
 //!   users who log on; synchronous, time is an argument

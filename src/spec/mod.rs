@@ -12,10 +12,11 @@
 //! - [`export`]: a document out of what a phone has; `written`: YAML with every text in quotes
 //! - [`crd`]: the documents as Kubernetes knows them
 //! - [`known`]: what is known of phones beside the documents
-//! - [`snapshot`]: the files of one state of a source, which [`load()`] turns into [`Wanted`]
+//! - [`snapshot`]: the files of one state of a source, [`revision`]: its name; [`mod@load`] turns them into [`Wanted`]
 //!
 //! Inside: `yaml` (text → tree), `read` (tree → documents), `phone_config`, `phone_profile`, `phone_site`, `chain`
-//! (the order of profiles), `layer` (layers over each other), `insist` (what a profile insists on), `digest`.
+//! (the order of profiles), `layer` (layers over each other), `insist` (what a profile insists on), `digest`,
+//! `suggest` (the known word that an unknown one may mean).
 
 mod chain;
 pub mod code;

@@ -1,8 +1,8 @@
 //! The contact-me form, with which a phone is told over HTTP to call in, and the address it may go
 //! to.
 //!
-//! - [`ContactMe`]: the form, written by the service and read by simulated phones
-//! - [`ContactUri`]: a phone's `contact-me-uri`, checked (R-303, R-1106)
+//! - `form`: [`ContactMe`], the form, written by the service and read by simulated phones
+//! - `uri`: [`ContactUri`], a phone's `contact-me-uri`, checked (R-303, R-1106)
 
 mod form;
 mod uri;

@@ -256,6 +256,53 @@ fn each_file_and_test_that_the_pages_name_exists() {
 }
 
 #[test]
+fn the_files_that_a_row_of_the_modules_names_are_in_its_folder() {
+    let page = text_of("ARCHITECTURE.md");
+    let mut missing = Vec::new();
+    let mut named = 0;
+    for row in page.lines().filter(|line| line.starts_with("| `src/")) {
+        let mut words = row.split('`').skip(1).step_by(2);
+        let folder = words.next().unwrap();
+        let is_file =
+            |word: &&str| word.ends_with('/') || Path::new(word).extension().is_some_and(|ending| ending == "rs");
+        for word in words.filter(is_file) {
+            named += 1;
+            // of another module it has that one's name in front
+            let is_of_another = word.contains('/') && project("src").join(word).is_file();
+            if !is_of_another && !project(folder).join(word).exists() {
+                missing.push(format!("{folder}: {word}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(named > 50, "{named}");
+}
+
+#[test]
+fn each_map_of_a_module_names_all_modules_in_it() {
+    let (mut missing, mut maps) = (Vec::new(), 0);
+    for (file, text) in files_below("src", &["rs"]) {
+        let map: String = text.lines().filter(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n");
+        let is_map = ["//! - [`", "//! - `", "//! | [`"].iter().any(|entry| map.contains(entry));
+        let mut before = "";
+        let mut modules = Vec::new();
+        for line in text.lines() {
+            let module = line.split_once("mod ").filter(|(front, _)| front.is_empty() || front.starts_with("pub"));
+            let module = module.and_then(|(_, name)| name.strip_suffix(';'));
+            modules.extend(module.filter(|_| before != "#[cfg(test)]"));
+            let is_between = before == "#[cfg(test)]" && line.starts_with("#[");
+            before = if is_between { before } else { line };
+        }
+        maps += usize::from(is_map && !modules.is_empty());
+        let is_named = |name: &&str| ["`", "`mod@"].iter().any(|front| map.contains(&format!("{front}{name}`")));
+        let unnamed = modules.into_iter().filter(|name| is_map && !is_named(name));
+        missing.extend(unnamed.map(|name| format!("src/{file}: {name}")));
+    }
+    assert!(missing.is_empty(), "the maps lack {missing:#?}");
+    assert!(maps > 20, "{maps}");
+}
+
+#[test]
 fn each_scenario_has_a_row_in_the_readme_of_the_tests() {
     let page = text_of("tests/README.md");
     let is_scenario =
