@@ -259,3 +259,102 @@ async fn while_the_api_server_is_away_the_active_one_answers_and_reads_and_neith
     assert_eq!(replicas[0].times_active(), 1, "it had the lease all the time");
     phone.stop().await;
 }
+
+/// What the cluster keeps of a phone.
+async fn record(cluster: &Cluster, number: u32) -> Value {
+    let resource = cluster.get("PhoneRecord", &mac(number).replace(':', "").to_lowercase()).await;
+    resource["spec"]["record"].clone()
+}
+
+/// The record of a phone whose last write is proven, and nothing of it is open.
+async fn settles(cluster: &Cluster, number: u32) {
+    let name = mac(number).replace(':', "").to_lowercase();
+    let is_settled = |resource: &Value| {
+        let record = &resource["spec"]["record"];
+        record["inFlight"].is_null() && record["unverified"].is_null() && record["lastWrite"].is_string()
+    };
+    cluster.becomes("PhoneRecord", &name, is_settled).await;
+}
+
+/// One process, and phone 9, which was asked to write `sntp-addr` and takes its time to reply; the write is recorded.
+/// Where it led last, the Service leads on: what it knows does not go with the API server.
+async fn asked_to_write(cluster: &Cluster, replica: &Replica) -> (Front, SimPhone) {
+    active(&[replica], 1).await;
+    let front = Front::start(cluster, &[replica]).await;
+    let phone = front.phone(9, |_| ()).await;
+    phone.boot();
+    cluster.becomes("PhoneConfig", "phone-9", is_in("InSync")).await;
+    settles(cluster, 9).await;
+    idle(&phone).await;
+    phone.set_fault(Fault::SlowReply(3));
+    profile(cluster, "192.0.2.6").await;
+    is_asked_to_write(&phone, "sntp-addr", 2).await;
+    let in_flight = record(cluster, 9).await["inFlight"]["items"].clone();
+    assert!(in_flight.to_string().contains("sntp-addr"), "recorded before it was sent: {in_flight}");
+    front.hold();
+    (front, phone)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_is_away_between_a_write_and_its_reply_costs_nothing_and_other_phones_are_served() {
+    let (mut cluster, replicas) = set_up(1).await;
+    let replica = &replicas[0];
+    let own = json!({"phone": {"mac": mac(8)}, "policy": {"mode": "Enforce"}, "items": {"sntp-addr": "192.0.2.5"}});
+    cluster.apply("PhoneConfig", "phone-8", &own).await;
+    active(&[replica], 1).await;
+    let (front, phone) = asked_to_write(&cluster, replica).await;
+    let ended = phone.counts().ended;
+    cluster.stop_api();
+    // its reply comes while nothing can be kept: it is taken and read back
+    phone.clear_fault("slow-reply");
+    phone.wait_for(move |view| view.counts().ended > ended && view.is_idle(), LONG).await.unwrap();
+    let actions = told(&phone, 0);
+    assert!(actions.last().is_some_and(|flow| flow.ends_with("WriteItems ReadItems CleanUp")), "{actions:#?}");
+    // one that calls meanwhile is answered and read, and not written
+    let other = front.phone(8, |_| ()).await;
+    other.boot();
+    other.wait_for(|view| view.counts().ended > 0 && view.is_idle(), LONG).await.unwrap();
+    assert_eq!(other.writes(), 0, "{:#?}", told(&other, 0));
+    cluster.start_api().await;
+    settles(&cluster, 9).await;
+    cluster.becomes("PhoneConfig", "phone-9", is_in("InSync")).await;
+    until(|| has(&other, "sntp-addr") == "192.0.2.5", || replica.log()).await;
+    cluster.becomes("PhoneConfig", "phone-8", is_in("InSync")).await;
+    settles(&cluster, 8).await;
+    for (phone, times) in [(phone, 2), (other, 1)] {
+        idle(&phone).await;
+        assert_eq!(times_written(&phone, "sntp-addr"), times, "once for each value: {:#?}", told(&phone, 0));
+        assert_eq!(times_written(&phone, "sip-pwd"), 0, "no secret: {:#?}", told(&phone, 0));
+        assert_eq!(phone.violations(), [""; 0]);
+        phone.stop().await;
+    }
+    assert_eq!(replica.times_active(), 1, "it had the lease all the time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_while_the_api_server_is_away_leaves_its_write_in_flight_and_the_next_one_reads_first() {
+    let (mut cluster, mut replicas) = set_up(1).await;
+    let (_front, phone) = asked_to_write(&cluster, &replicas[0]).await;
+    cluster.stop_api();
+    replicas[0].kill();
+    phone.clear_fault("slow-reply");
+    // its reply finds nobody
+    idle(&phone).await;
+    assert_eq!(has(&phone, "sntp-addr"), "192.0.2.6", "it has what it was asked to write");
+    cluster.start_api().await;
+    let kept = record(&cluster, 9).await;
+    assert!(kept["inFlight"]["items"].to_string().contains("sntp-addr"), "as it was recorded: {kept:#}");
+    replicas[0].run(&cluster, &[]);
+    active(&[&replicas[0]], 2).await;
+    let seen = phone.transcript().len();
+    phone.restart();
+    settles(&cluster, 9).await;
+    cluster.becomes("PhoneConfig", "phone-9", is_in("InSync")).await;
+    idle(&phone).await;
+    let since = told(&phone, seen);
+    assert!(since.first().is_some_and(|flow| flow.ends_with(": ReadItems CleanUp")), "resolved by reading: {since:#?}");
+    assert_eq!(times_written(&phone, "sntp-addr"), 2, "once for each value: {:#?}", told(&phone, 0));
+    assert_eq!(times_written(&phone, "sip-pwd"), 0, "no secret: {:#?}", told(&phone, 0));
+    assert_eq!(phone.violations(), [""; 0]);
+    phone.stop().await;
+}
