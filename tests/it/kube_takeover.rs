@@ -148,6 +148,16 @@ async fn of_two_the_active_one_ends_in_order_in_mid_session_and_the_other_one_go
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_the_active_one_is_killed_in_mid_session_and_the_other_one_goes_on_with_nothing_forgotten() {
+    taken_over(2, Replica::kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_three_the_active_one_ends_in_order_in_mid_session_and_another_one_goes_on_with_nothing_forgotten() {
+    taken_over(3, Replica::terminate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_three_the_active_one_is_killed_in_mid_session_and_another_one_goes_on_with_nothing_forgotten() {
     taken_over(3, Replica::kill).await;
 }
