@@ -433,4 +433,4 @@ impl Fleet {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,7 @@
 //! The decisions, tried on a phone of a few lines: no sockets, no clock.
 
 mod alerts;
+pub(crate) mod at_rest;
 mod brake;
 mod calls;
 mod crowd;

@@ -280,4 +280,33 @@ mod tests {
             assert_eq!(timed(&done), ["Ready"], "its change, as in the history");
         }
     }
+
+    #[test]
+    fn a_day_of_sweeps_changes_no_byte_of_the_status_of_a_thousand_phones() {
+        let mut rest = crate::fleet::tests::at_rest::AtRest::new();
+        let mut standing: std::collections::HashMap<String, (Resource, String)> = std::collections::HashMap::new();
+        let mut looks = 0;
+        rest.pass(&mut |view, _| {
+            looks += 1;
+            let name = view.name.as_deref().unwrap();
+            let Some((resource, before)) = standing.get(name) else {
+                let mut object = json!({ "metadata": { "name": name, "namespace": "voice", "generation": 1 } });
+                let none = Resource::read("PhoneConfig", &object).unwrap();
+                object["status"] = of_config(Some(view), Some(1), &[], &none);
+                // as if it was written long ago
+                let conditions = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut).unwrap();
+                for one in conditions {
+                    one["lastTransitionTime"] = json!("2026-03-01T08:00:00Z");
+                }
+                let text = object["status"].to_string();
+                let resource = Resource::read("PhoneConfig", &object).unwrap();
+                standing.insert(name.to_owned(), (resource, text));
+                return;
+            };
+            let now = of_config(Some(view), Some(1), &[], resource);
+            assert_eq!(now.to_string(), *before, "a status of {name} would be written (promise 6)");
+        });
+        rest.was_swept();
+        assert!(standing.len() == 1_000 && looks > 25_000, "{looks}");
+    }
 }

@@ -55,7 +55,7 @@ pub struct Resource {
 
 impl Resource {
     /// Reads what the API gives.
-    pub(super) fn read(kind: &'static str, object: &Value) -> Option<Self> {
+    pub(crate) fn read(kind: &'static str, object: &Value) -> Option<Self> {
         let metadata = object.get("metadata")?;
         let text = |name: &str| metadata.get(name).and_then(Value::as_str);
         let annotation = |name: &str| {

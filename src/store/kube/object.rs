@@ -192,6 +192,22 @@ mod tests {
     }
 
     #[test]
+    fn a_day_of_sweeps_changes_no_byte_of_the_records_of_a_thousand_phones() {
+        let mut rest = crate::fleet::tests::at_rest::AtRest::new();
+        let mut standing: std::collections::HashMap<DeviceId, String> = std::collections::HashMap::new();
+        let before = rest.last_proofs();
+        rest.pass(&mut |view, record| {
+            let now = lasting(record).unwrap().to_string();
+            let stands = standing.entry(record.device.clone()).or_insert_with(|| now.clone());
+            assert_eq!(now, *stands, "the record of {:?} would be written (promise 6)", view.name);
+        });
+        rest.was_swept();
+        assert_eq!(standing.len(), 1_000);
+        let after = rest.last_proofs();
+        assert!(before.iter().zip(&after).all(|(before, after)| before < after), "each has a newer proof");
+    }
+
+    #[test]
     fn a_record_reads_back_and_one_made_later_than_it_was_written_is_a_copy() {
         let found = read::<PhoneRecord>(&stored("2026-03-01T08:00:01Z", SCHEMA), Some(&device())).unwrap();
         assert!(found.record.fresh && !found.put_back);
