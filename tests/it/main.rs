@@ -26,6 +26,7 @@ mod day_world;
 mod demo;
 mod docs;
 mod kube_audit;
+mod kube_definitions;
 mod kube_demo;
 mod kube_documents;
 mod kube_examples;

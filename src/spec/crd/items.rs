@@ -14,8 +14,10 @@ fn secret(description: &str) -> Value {
         &["name", "key"],
         "A Secret with the label phoneops.dev/phone-secret: \"true\".",
     );
-    let mut secret = object(vec![("secret", reference)], &[], description);
+    let mut secret = object(vec![("secret", reference)], &["secret"], description);
     if let Some(secret) = secret.as_object_mut() {
+        // a second kind would be dropped without a word before it is counted
+        secret.insert("x-kubernetes-preserve-unknown-fields".to_owned(), json!(true));
         secret.insert("minProperties".to_owned(), json!(1));
         secret.insert("maxProperties".to_owned(), json!(1));
     }
