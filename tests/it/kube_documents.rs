@@ -455,3 +455,66 @@ async fn hundreds_of_resources_are_told_once_each_and_a_change_of_one_writes_one
     assert_eq!(changed, ["phone-7"]);
     stage.end().await;
 }
+
+/// All that was told of a phone in this word: the sentence, and how often.
+async fn told_in(cluster: &Cluster, reason: &str) -> Vec<(String, i32)> {
+    let events: Api<k8s_openapi::api::events::v1::Event> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let all = events.list(&kube::api::ListParams::default()).await.unwrap();
+    let of_it = all.into_iter().filter(|event| event.reason.as_deref() == Some(reason));
+    let mut told: Vec<(String, i32)> =
+        of_it.map(|event| (event.note.unwrap_or_default(), event.series.map_or(1, |series| series.count))).collect();
+    told.sort();
+    told
+}
+
+async fn is_told(cluster: &Cluster, reason: &str, wish: &[(&str, i32)]) {
+    let deadline = tokio::time::Instant::now() + LONG;
+    let is_so =
+        |told: &[(String, i32)]| told.iter().map(|(note, count)| (note.as_str(), *count)).eq(wish.iter().copied());
+    loop {
+        let told = told_in(cluster, reason).await;
+        if is_so(&told) {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{reason}: {told:?} and not {wish:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_drift_again_is_one_event_with_a_count_and_another_drift_is_another_event() {
+    let cluster = Cluster::start().await;
+    let spec = json!({"policy": {"mode": "Report"}, "items": {"sntp-addr": "192.0.2.5", "sip-name": "Reception"}});
+    cluster.apply("PhoneProfile", "fleet", &spec).await;
+    config(&cluster, 0, json!({})).await;
+    let stage = stage(&cluster).await;
+    cluster.becomes("PhoneConfig", "phone-0", is_in("Unknown")).await;
+    let handset = phone(&stage, 0).await;
+    cluster.becomes("PhoneConfig", "phone-0", is_in("Drifted")).await;
+    is_told(&cluster, "DriftDetected", &[("differs: sip-name, sntp-addr", 1)]).await;
+    let set = async |name: &str, value: &str, state: &str| {
+        handset.local_change(id(name), text(value));
+        cluster.becomes("PhoneConfig", "phone-0", is_in(state)).await;
+        idle(&handset).await;
+    };
+    handset.local_change(id("sip-name"), text("Reception"));
+    set("sntp-addr", "192.0.2.5", "InSync").await;
+    is_told(&cluster, "DriftCorrected", &[("as it is wanted again: sip-name, sntp-addr", 1)]).await;
+    set("sntp-addr", "192.0.2.9", "Drifted").await;
+    let first = ("differs: sip-name, sntp-addr", 1);
+    is_told(&cluster, "DriftDetected", &[first, ("differs: sntp-addr", 1)]).await;
+    set("sntp-addr", "192.0.2.5", "InSync").await;
+    set("sntp-addr", "192.0.2.9", "Drifted").await;
+    is_told(&cluster, "DriftDetected", &[first, ("differs: sntp-addr", 2)]).await;
+    set("sntp-addr", "192.0.2.5", "InSync").await;
+    // an event that is gone, as all are after an hour, is told anew
+    let events: Api<k8s_openapi::api::events::v1::Event> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let all = kube::api::ListParams::default();
+    events.delete_collection(&kube::api::DeleteParams::default(), &all).await.unwrap();
+    set("sntp-addr", "192.0.2.9", "Drifted").await;
+    is_told(&cluster, "DriftDetected", &[("differs: sntp-addr", 1)]).await;
+    set("sntp-addr", "192.0.2.5", "InSync").await;
+    set("sntp-addr", "192.0.2.9", "Drifted").await;
+    is_told(&cluster, "DriftDetected", &[("differs: sntp-addr", 2)]).await;
+    stage.end().await;
+}

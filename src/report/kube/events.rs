@@ -1,17 +1,37 @@
 //! Events of resources in a Kubernetes cluster: what changed between two statuses of a phone, in a word and a sentence.
 //! Names of items, no values, and never that a phone is in a call (promise 10).
 
-use k8s_openapi::api::core::v1::ObjectReference;
-use kube::{
-    Client,
-    runtime::events::{Event, EventType, Recorder, Reporter},
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
-use serde_json::Value;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::{
+    api::{
+        core::v1::ObjectReference,
+        events::v1::{Event, EventSeries},
+    },
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams, PostParams},
+};
+use serde_json::{Value, json};
 
 use crate::{fleet::words::State, source::kube::Resource, spec::API_VERSION};
 
 /// Longest sentence, in characters; the API takes 1 kB.
 const NOTE: usize = 250;
+/// How long the same news counts as told already; servers forget an event an hour after its last change.
+const SAME: SignedDuration = SignedDuration::from_mins(30);
+/// Most news that are remembered; with more all of them are forgotten, and told as new ones.
+const REMEMBERED: usize = 5_000;
+/// Most characters of a resource's name in that of its event.
+const NAME: usize = 200;
+/// Who tells.
+const CONTROLLER: &str = "phoneops";
 
 /// One thing that happened to a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,37 +44,110 @@ pub(super) struct News {
     pub(super) note: String,
 }
 
-/// Tells a cluster of what happened.
-pub(super) struct Teller(Recorder);
+/// The same word and sentence about the same resource.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Said {
+    uid: String,
+    reason: &'static str,
+    note: String,
+}
+
+/// The event that says it.
+#[derive(Debug, Clone)]
+struct Told {
+    name: String,
+    count: i32,
+    last: Timestamp,
+}
+
+/// Tells a cluster of what happened. What is told again within half an hour is the same event with a count; another
+/// sentence is another event.
+pub(super) struct Teller {
+    client: Client,
+    instance: String,
+    told: Mutex<HashMap<Said, Told>>,
+}
 
 impl Teller {
     pub(super) fn new(client: Client) -> Self {
         let instance = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
-        Self(Recorder::new(client, Reporter { controller: "phoneops".into(), instance }))
+        Self { client, instance: instance.unwrap_or_else(|| CONTROLLER.to_owned()), told: Mutex::default() }
     }
 
     /// Tells of what changed for a resource.
     pub(super) async fn tell(&self, resource: &Resource, now: &Value) -> Result<(), kube::Error> {
-        let about = ObjectReference {
-            api_version: Some(API_VERSION.to_owned()),
-            kind: Some(resource.kind.to_owned()),
-            name: Some(resource.name.clone()),
-            namespace: Some(resource.namespace.clone()),
-            uid: Some(resource.uid.clone()),
-            ..ObjectReference::default()
-        };
-        for News { warns, reason, note } in between(resource.status(), now) {
-            let event = Event {
-                type_: if warns { EventType::Warning } else { EventType::Normal },
-                reason: reason.to_owned(),
-                note: Some(note.chars().take(NOTE).collect()),
-                action: "Reconcile".to_owned(),
-                secondary: None,
-            };
-            self.0.publish(&event, &about).await?;
+        for news in between(resource.status(), now) {
+            self.publish(resource, news, Timestamp::now()).await?;
         }
         Ok(())
     }
+
+    fn remembered(&self) -> MutexGuard<'_, HashMap<Said, Told>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn publish(&self, resource: &Resource, news: News, now: Timestamp) -> Result<(), kube::Error> {
+        let note: String = news.note.chars().take(NOTE).collect();
+        let said = Said { uid: resource.uid.clone(), reason: news.reason, note: note.clone() };
+        let before = recent(&mut self.remembered(), &said, now);
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &resource.namespace);
+        if let Some(Told { name, count, .. }) = before {
+            let count = count.saturating_add(1);
+            let series = EventSeries { count, last_observed_time: MicroTime(now) };
+            let patch = Patch::Merge(json!({ "series": series }));
+            match events.patch(&name, &PatchParams::default(), &patch).await {
+                Ok(_) => {
+                    self.remembered().insert(said, Told { name, count, last: now });
+                    return Ok(());
+                }
+                // somebody deleted it
+                Err(kube::Error::Api(error)) if error.code == 404 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let event = self.event(resource, &news, note, now);
+        let name = event.metadata.name.clone().unwrap_or_default();
+        events.create(&PostParams::default(), &event).await?;
+        self.remembered().insert(said, Told { name, count: 1, last: now });
+        Ok(())
+    }
+
+    fn event(&self, resource: &Resource, news: &News, note: String, now: Timestamp) -> Event {
+        let about: String = resource.name.chars().take(NAME).collect();
+        let name = format!("{}.{:x}", about.trim_end_matches(['.', '-']), now.as_nanosecond());
+        Event {
+            metadata: ObjectMeta {
+                name: Some(name),
+                namespace: Some(resource.namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            event_time: Some(MicroTime(now)),
+            type_: Some(if news.warns { "Warning" } else { "Normal" }.to_owned()),
+            reason: Some(news.reason.to_owned()),
+            note: Some(note),
+            action: Some("Reconcile".to_owned()),
+            reporting_controller: Some(CONTROLLER.to_owned()),
+            reporting_instance: Some(self.instance.clone()),
+            regarding: Some(ObjectReference {
+                api_version: Some(API_VERSION.to_owned()),
+                kind: Some(resource.kind.to_owned()),
+                name: Some(resource.name.clone()),
+                namespace: Some(resource.namespace.clone()),
+                uid: Some(resource.uid.clone()),
+                ..ObjectReference::default()
+            }),
+            ..Event::default()
+        }
+    }
+}
+
+/// The event that said the same not long ago; what is older is forgotten.
+fn recent(told: &mut HashMap<Said, Told>, said: &Said, now: Timestamp) -> Option<Told> {
+    told.retain(|_, told| now.duration_since(told.last) < SAME);
+    if told.len() >= REMEMBERED {
+        told.clear();
+    }
+    told.get(said).cloned()
 }
 
 /// What changed between two statuses of a phone.
@@ -144,5 +237,19 @@ mod tests {
         assert_eq!(words(&pending("Unreachable"), &pending("Called")), ["PhoneBack"]);
         assert_eq!(words(&pending("Queued"), &pending("InCall")), [""; 0]);
         assert_eq!(words(&pending("InCall"), &pending("Queued")), [""; 0]);
+    }
+
+    #[test]
+    fn the_same_news_are_remembered_for_a_while_and_never_too_many_of_them() {
+        let start: Timestamp = "2026-03-01T08:00:00Z".parse().unwrap();
+        let said = |number: usize| Said { uid: format!("u{number}"), reason: "DriftDetected", note: String::new() };
+        let event = |last| Told { name: "phone-0.1".to_owned(), count: 1, last };
+        let mut told = HashMap::from([(said(0), event(start))]);
+        assert_eq!(recent(&mut told, &said(0), start + SAME / 2).unwrap().name, "phone-0.1");
+        let other = Said { note: "differs: e164".to_owned(), ..said(0) };
+        assert!(recent(&mut told, &other, start).is_none(), "another sentence");
+        assert!(recent(&mut told, &said(0), start + SAME).is_none() && told.is_empty());
+        told.extend((0..REMEMBERED).map(|number| (said(number), event(start))));
+        assert!(recent(&mut told, &said(0), start).is_none() && told.is_empty());
     }
 }
