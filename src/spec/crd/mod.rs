@@ -5,12 +5,14 @@ use serde_json::{Value, json};
 
 use crate::catalogue::Catalogue;
 
+#[cfg(test)]
+mod alike;
 mod items;
 mod kept;
 mod schema;
 mod status;
 
-use schema::{Field, boolean, decimal, either, list, number, object, pattern, text, time, word};
+use schema::{Field, boolean, decimal, either, index, list, number, object, one_of, pattern, text, time, word};
 
 /// The API group.
 pub const GROUP: &str = "phoneops.dev";
@@ -68,13 +70,12 @@ fn phone_profile(catalogue: &Catalogue) -> Value {
     let mut fields: Vec<Field<'_>> = vec![("models", list(&text("A model."), "Only for phones of these models."))];
     fields.extend(layer(catalogue));
     fields.push(("final", list(&text("An item."), "Items that no layer above may change.")));
-    let requirement = object(
+    let requirement = one_of(
         vec![
             ("oneOf", list(&either("A value."), "One of these values.")),
             ("matches", text("A regular expression that the whole value has to match.")),
         ],
-        &[],
-        "What the value has to be.",
+        "What the value has to be: oneOf or matches.",
     );
     let require = json!({
         "type": "object", "additionalProperties": requirement, "description": "What items have to be in the end.",
@@ -118,7 +119,7 @@ fn phone_site() -> Value {
             ("policy", list(&text("A field."), "Fields of policy that its documents may set.")),
             ("secrets", list(&text("A name."), "Secrets that its documents may use.")),
         ],
-        &[],
+        &["paths"],
         "Whose files concern the site, and what they may say.",
     );
     let spec = object(
@@ -148,15 +149,10 @@ fn phone_brake() -> Value {
         "type": "object", "additionalProperties": { "type": "string" }, "minProperties": 1,
         "description": "Phones with all of these labels.",
     });
-    let mut selector = object(
+    let selector = one_of(
         vec![("all", boolean("All phones.")), ("site", text("The phones of a site.")), ("matchLabels", labels)],
-        &[],
         "Which phones: all, site or matchLabels.",
     );
-    if let Some(selector) = selector.as_object_mut() {
-        selector.insert("minProperties".to_owned(), json!(1));
-        selector.insert("maxProperties".to_owned(), json!(1));
-    }
     let spec = object(
         vec![
             ("selector", selector),
@@ -233,16 +229,16 @@ fn policy() -> Value {
     let ignore = object(
         vec![
             ("item", text("The item.")),
-            ("index", number(0, 1_000_000, "Its index.")),
+            ("index", index("Its index.")),
             ("reason", text("Why.")),
-            ("until", time("Until when.")),
+            ("until", text(UNTIL)),
         ],
         &["item", "reason"],
         "A difference that is left alone.",
     );
     let pause = object(
-        vec![("until", time("Until when.")), ("reason", text("Why.")), ("by", text("Who wants it."))],
-        &[],
+        vec![("until", text(UNTIL)), ("reason", text("Why.")), ("by", text("Who wants it."))],
+        &["reason", "by"],
         "Nothing is written while it holds.",
     );
     object(
@@ -265,6 +261,7 @@ fn policy() -> Value {
 }
 
 const MAC: &str = "^[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}$";
+const UNTIL: &str = "Until when: a time with its offset, or a date, which means its end in UTC.";
 const READY: &str = ".status.conditions[?(@.type==\"Ready\")].status";
 const AGE: &str = ".metadata.creationTimestamp";
 

@@ -31,6 +31,13 @@ pub(super) fn number(least: i64, most: i64, description: &str) -> Value {
     json!({ "type": "integer", "format": "int32", "minimum": least, "maximum": most, "description": description })
 }
 
+/// An index of an item.
+pub(super) fn index(description: &str) -> Value {
+    json!({
+        "type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX, "description": description,
+    })
+}
+
 /// A number in these bounds, decimals too.
 pub(super) fn decimal(least: f64, most: i64, description: &str) -> Value {
     json!({ "type": "number", "minimum": least, "maximum": most, "description": description })
@@ -49,6 +56,16 @@ pub(super) fn time(description: &str) -> Value {
 /// A number or a text, as people write either.
 pub(super) fn either(description: &str) -> Value {
     json!({ "x-kubernetes-int-or-string": true, "description": description })
+}
+
+/// A map with exactly one of these fields.
+pub(super) fn one_of(fields: Vec<Field<'_>>, description: &str) -> Value {
+    let mut one = object(fields, &[], description);
+    if let Some(one) = one.as_object_mut() {
+        one.insert("minProperties".to_owned(), json!(1));
+        one.insert("maxProperties".to_owned(), json!(1));
+    }
+    one
 }
 
 /// A list.
