@@ -1,9 +1,15 @@
-//! The definitions on a real API server: what it refuses before anybody sees it, and what it keeps.
+//! The definitions on a real API server: what it refuses before anybody sees it, what it keeps, and what it explains.
+
+use std::process::Command;
 
 use kube::api::{DeleteParams, DynamicObject, PostParams};
 use serde_json::{Value, json};
 
-use crate::{kube_server::Cluster, service_stage::mac};
+use crate::{
+    kube_kubectl::{Kubectl, MISSING},
+    kube_server::Cluster,
+    service_stage::{LONG, mac},
+};
 
 fn phone(spec: &Value) -> DynamicObject {
     let mut whole = json!({ "phone": { "mac": mac(0) } });
@@ -13,6 +19,9 @@ fn phone(spec: &Value) -> DynamicObject {
     });
     serde_json::from_value(resource).unwrap()
 }
+
+/// A spec with a value in some place.
+type Place = fn(&Value) -> Value;
 
 /// What the server keeps of a phone with these fields, or why it refuses it.
 async fn made(cluster: &Cluster, spec: Value) -> Result<Value, String> {
@@ -43,7 +52,7 @@ async fn the_server_refuses_a_secret_that_is_no_reference_to_one_secret_and_keep
         json!("planted"),
         json!(4711),
     ];
-    let layers: [(&str, fn(&Value) -> Value); 4] = [
+    let layers: [(&str, Place); 4] = [
         ("sip-pwd", |value| json!({ "items": { "sip-pwd": value } })),
         ("line-sip-pwd", |value| json!({ "items": { "line-sip-pwd": { "1": value } } })),
         ("line-sip-pwd", |value| json!({ "byIndex": { "1": { "line-sip-pwd": value } } })),
@@ -65,5 +74,56 @@ async fn the_server_refuses_a_secret_that_is_no_reference_to_one_secret_and_keep
     let made = made(&cluster, kept.clone()).await.unwrap();
     for field in ["items", "byIndex", "seed"] {
         assert_eq!(made[field], kept[field], "what is unknown is kept");
+    }
+}
+
+/// The items of a schema with their descriptions.
+fn described(items: &Value) -> Vec<(&str, &str)> {
+    let fields = items["properties"].as_object().into_iter().flatten();
+    fields.filter_map(|(name, schema)| Some((name.as_str(), schema["description"].as_str()?))).collect()
+}
+
+/// The middle number of a version such as `v1.32.4`.
+fn minor(version: &str) -> u32 {
+    version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or_else(|| panic!("{version} is no version"))
+}
+
+#[tokio::test]
+async fn kubectl_explain_lists_the_items_with_their_descriptions() {
+    let cluster = Cluster::start().await;
+    let get = async |path: &str| {
+        let request = http::Request::get(path).body(Vec::new()).unwrap();
+        cluster.client.request::<Value>(request).await
+    };
+    let definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/phoneconfigs.phoneops.dev";
+    let stored = get(definition).await.unwrap();
+    let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/items";
+    let items = stored.pointer(path).unwrap();
+    let known = described(items);
+    assert!(known.len() > 300 && known.iter().any(|(name, _)| *name == "e164"), "{} items", known.len());
+    // a server below 1.24 tells only the older form of its schemas, which leaves out the fields of open maps
+    if matches!(get("/openapi/v3").await, Err(kube::Error::Api(error)) if error.code == 404) {
+        println!("there is no OpenAPI v3 here; what is stored has {} items with descriptions", known.len());
+        return;
+    }
+    // servers publish a definition some time after it is established
+    let deadline = tokio::time::Instant::now() + LONG;
+    let published = loop {
+        match get("/openapi/v3/apis/phoneops.dev/v1alpha1").await {
+            Ok(published) => break published,
+            Err(error) => assert!(tokio::time::Instant::now() < deadline, "it is never published: {error}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    let schema = published["components"]["schemas"].as_object().unwrap();
+    let schema = schema.iter().find(|(name, _)| name.ends_with(".PhoneConfig")).unwrap().1;
+    assert_eq!(described(schema.pointer("/properties/spec/properties/items").unwrap()), known);
+    let client = Command::new("kubectl").args(["version", "--client", "-o", "json"]).output().expect(MISSING);
+    let client: Value = serde_json::from_slice(&client.stdout).unwrap();
+    let client = minor(client["clientVersion"]["gitVersion"].as_str().unwrap());
+    assert!(client >= 27, "kubectl 1.{client} explains from the older form; one of 1.27 or newer is needed here");
+    let explained = Kubectl::new(&cluster).run("explain phoneconfig.spec.items", "").await;
+    for (name, _) in &known {
+        assert!(explained.contains(&format!("  {name}\t")), "{name} in {explained}");
     }
 }

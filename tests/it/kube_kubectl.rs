@@ -19,22 +19,22 @@ use crate::{
     service_stage::{LONG, Stage, has, mac, until},
 };
 
-const MISSING: &str = "kubectl is needed: `.ci/kubectl` or `apt-get install kubernetes-client`";
+pub(crate) const MISSING: &str = "kubectl is needed: `.ci/kubectl` or `apt-get install kubernetes-client`";
 
 /// kubectl with the rights of an administrator.
-struct Kubectl {
+pub(crate) struct Kubectl {
     kubeconfig: PathBuf,
     _folder: TempDir,
 }
 
 impl Kubectl {
-    fn new(cluster: &Cluster) -> Self {
+    pub(crate) fn new(cluster: &Cluster) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { kubeconfig: cluster.kubeconfig_of_admin(folder.path()), _folder: folder }
     }
 
     /// What it prints, when it ends well.
-    async fn run(&self, words: &str, input: &str) -> String {
+    pub(crate) async fn run(&self, words: &str, input: &str) -> String {
         let (kubeconfig, line, input) = (self.kubeconfig.clone(), words.to_owned(), input.to_owned());
         let (good, told) = spawn_blocking(move || run(&kubeconfig, &line, &input)).await.unwrap();
         assert!(good, "kubectl {words}: {told}");
