@@ -102,7 +102,8 @@ async fn kubectl_explain_lists_the_items_with_their_descriptions() {
     let known = described(items);
     assert!(known.len() > 300 && known.iter().any(|(name, _)| *name == "e164"), "{} items", known.len());
     // a server below 1.24 tells only the older form of its schemas, which leaves out the fields of open maps
-    if matches!(get("/openapi/v3").await, Err(kube::Error::Api(error)) if error.code == 404) {
+    let root = http::Request::get("/openapi/v3").body(kube::client::Body::empty()).unwrap();
+    if cluster.client.send(root).await.unwrap().status() == 404 {
         println!("there is no OpenAPI v3 here; what is stored has {} items with descriptions", known.len());
         return;
     }
