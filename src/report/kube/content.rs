@@ -107,13 +107,19 @@ pub(super) fn of_config(
     put("state", Some(json!(state.as_str())));
     put("message", Some(json!(message)).filter(|_| !message.is_empty()));
     put("reconcileAt", resource.reconcile_at.as_ref().map(|wish| json!(wish)));
+    let revision = resource.revision.clone().or_else(|| view?.revision.clone());
+    let applied = match state {
+        State::InSync => text(&revision),
+        _ => resource.status().get("lastAppliedRevision").cloned(),
+    };
+    put("lastAppliedRevision", applied);
     if let Some(view) = view {
         put("model", text(&view.model));
         put("firmware", text(&view.firmware));
         put("e164", text(&view.e164));
         put("address", text(&view.address));
         put("site", text(&view.site));
-        put("revision", text(&resource.revision.clone().or_else(|| view.revision.clone())));
+        put("revision", text(&revision));
         put("proven", Some(json!(view.proven)));
         put("managed", Some(json!(view.managed)));
         let drift = view.drift.iter().map(|drift| indexed(&drift.item, drift.index));

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +20,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::{fleet::words::State, source::kube::Resource, spec::API_VERSION};
+use crate::{fleet::words::State, report::KubeAccess, source::kube::Resource, spec::API_VERSION};
 
 /// Longest sentence, in characters; the API takes 1 kB.
 const NOTE: usize = 250;
@@ -64,14 +64,15 @@ struct Told {
 /// sentence is another event.
 pub(super) struct Teller {
     client: Client,
+    fleet: Arc<dyn KubeAccess>,
     instance: String,
     told: Mutex<HashMap<Said, Told>>,
 }
 
 impl Teller {
-    pub(super) fn new(client: Client) -> Self {
+    pub(super) fn new(client: Client, fleet: Arc<dyn KubeAccess>) -> Self {
         let instance = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
-        Self { client, instance: instance.unwrap_or_else(|| CONTROLLER.to_owned()), told: Mutex::default() }
+        Self { client, fleet, instance: instance.unwrap_or_else(|| CONTROLLER.to_owned()), told: Mutex::default() }
     }
 
     /// Tells of what changed for a resource.
@@ -89,7 +90,10 @@ impl Teller {
     async fn publish(&self, resource: &Resource, news: News, now: Timestamp) -> Result<(), kube::Error> {
         let note: String = news.note.chars().take(NOTE).collect();
         let said = Said { uid: resource.uid.clone(), reason: news.reason, note: note.clone() };
-        let before = recent(&mut self.remembered(), &said, now);
+        let (before, full) = recent(&mut self.remembered(), &said, now);
+        if full {
+            self.fleet.bound_hit("kubernetes-events");
+        }
         let events: Api<Event> = Api::namespaced(self.client.clone(), &resource.namespace);
         if let Some(Told { name, count, .. }) = before {
             let count = count.saturating_add(1);
@@ -141,13 +145,14 @@ impl Teller {
     }
 }
 
-/// The event that said the same not long ago; what is older is forgotten.
-fn recent(told: &mut HashMap<Said, Told>, said: &Said, now: Timestamp) -> Option<Told> {
+/// The event that said the same not long ago, what is older is forgotten; and whether all was, as there was too much.
+fn recent(told: &mut HashMap<Said, Told>, said: &Said, now: Timestamp) -> (Option<Told>, bool) {
     told.retain(|_, told| now.duration_since(told.last) < SAME);
-    if told.len() >= REMEMBERED {
+    let full = told.len() >= REMEMBERED;
+    if full {
         told.clear();
     }
-    told.get(said).cloned()
+    (told.get(said).cloned(), full)
 }
 
 /// What changed between two statuses of a phone.
@@ -167,15 +172,18 @@ pub(super) fn between(before: &Value, now: &Value) -> Vec<News> {
     if comes(State::Held) {
         tell(false, "Held", "it waits at the gate until somebody approves the change".to_owned());
     }
-    let same_wish = known && text(before, "revision") == text(now, "revision");
+    // it had all of this revision before, or was left with what differs of it
+    let same_revision = text(before, "revision") == text(now, "revision");
+    let stood = same_revision && (is(before, State::InSync) || is(before, State::Drifted));
+    let had_it = stood || (known && text(before, "lastAppliedRevision") == text(now, "revision"));
     let (drift_before, drift) = (count(before, "drift"), count(now, "drift"));
-    if drift > 0 && (comes(State::Drifted) || (drift_before == 0 && same_wish)) {
+    if drift > 0 && (comes(State::Drifted) || (drift_before == 0 && had_it)) {
         tell(true, "DriftDetected", format!("differs: {}", names(now, "drift")));
     }
-    if drift_before > 0 && drift == 0 && same_wish {
+    if drift_before > 0 && drift == 0 && had_it {
         tell(false, "DriftCorrected", format!("as it is wanted again: {}", names(before, "drift")));
     }
-    if is(now, State::InSync) && known && !same_wish {
+    if is(now, State::InSync) && known && !had_it {
         tell(false, "Applied", format!("has all of revision {}", text(now, "revision")));
     }
     if count(now, "refused") > count(before, "refused") {
@@ -230,6 +238,25 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_takes_its_time_is_applied_and_no_drift_that_was_corrected() {
+        let status = |state: &str, revision: &str, applied: &str, drift: usize| {
+            let drift = json!({"count": drift, "items": vec!["sntp-addr"; drift]});
+            json!({"state": state, "revision": revision, "lastAppliedRevision": applied, "drift": drift})
+        };
+        let (first, wanted) = (status("InSync", "r1", "r1", 0), status("Pending", "r2", "r1", 1));
+        let (done, again) = (status("InSync", "r2", "r2", 0), status("Pending", "r2", "r2", 1));
+        assert_eq!(words(&first, &wanted), [""; 0], "what is wanted anew is no drift");
+        assert_eq!(words(&wanted, &done), ["Applied"]);
+        assert_eq!(between(&wanted, &done)[0].note, "has all of revision r2");
+        assert_eq!(words(&done, &again), ["DriftDetected"]);
+        assert_eq!(words(&again, &done), ["DriftCorrected"]);
+        // a phone that was never left as the first revision wanted it
+        let never = json!({"state": "Drifted", "revision": "r1", "drift": {"count": 1, "items": ["sntp-addr"]}});
+        assert_eq!(words(&never, &wanted), [""; 0]);
+        assert_eq!(words(&never, &done), ["Applied"]);
+    }
+
+    #[test]
     fn a_silent_phone_is_told_and_a_call_is_not() {
         let pending = |reason: &str| json!({"state": "Pending", "revision": "r1", "pending": {"reason": reason}});
         assert_eq!(words(&pending("Queued"), &pending("NoAnswer")), ["PhoneSilent"]);
@@ -245,11 +272,11 @@ mod tests {
         let said = |number: usize| Said { uid: format!("u{number}"), reason: "DriftDetected", note: String::new() };
         let event = |last| Told { name: "phone-0.1".to_owned(), count: 1, last };
         let mut told = HashMap::from([(said(0), event(start))]);
-        assert_eq!(recent(&mut told, &said(0), start + SAME / 2).unwrap().name, "phone-0.1");
+        assert_eq!(recent(&mut told, &said(0), start + SAME / 2).0.unwrap().name, "phone-0.1");
         let other = Said { note: "differs: e164".to_owned(), ..said(0) };
-        assert!(recent(&mut told, &other, start).is_none(), "another sentence");
-        assert!(recent(&mut told, &said(0), start + SAME).is_none() && told.is_empty());
+        assert!(recent(&mut told, &other, start).0.is_none(), "another sentence");
+        assert!(recent(&mut told, &said(0), start + SAME).0.is_none() && told.is_empty());
         told.extend((0..REMEMBERED).map(|number| (said(number), event(start))));
-        assert!(recent(&mut told, &said(0), start).is_none() && told.is_empty());
+        assert!(matches!(recent(&mut told, &said(0), start), (None, true)) && told.is_empty());
     }
 }

@@ -196,7 +196,11 @@ impl Writer {
             };
             let kinds = || KINDS.into_iter().chain(ACTS);
             let apis = namespaces.iter().flat_map(|namespace| kinds().map(move |kind| api(kind, namespace))).collect();
-            self.ways = Some(Arc::new(Ways { apis, teller: Teller::new(client.clone()), namespaces }));
+            self.ways = Some(Arc::new(Ways {
+                apis,
+                teller: Teller::new(client.clone(), Arc::clone(&self.access)),
+                namespaces,
+            }));
         }
         self.ways.clone().ok_or_else(|| "there is no way to the cluster".to_owned())
     }

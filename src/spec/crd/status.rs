@@ -56,6 +56,7 @@ pub(super) fn of_config() -> Value {
             ("address", text("Where it last called from.")),
             ("site", text("Its site.")),
             ("revision", text("The revision of what is in force, or the annotation phoneops.dev/revision.")),
+            ("lastAppliedRevision", text("The newest revision of which the phone was seen to have all.")),
             ("proven", count("Items that were read to be as they are wanted.")),
             ("managed", count("Items that are wanted.")),
             ("drift", named("Items that differ.")),
