@@ -12,7 +12,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FleetAccess,
     api::Fleet,
     counted::Counted,
     parameters::{OfList, Parameters},
@@ -84,29 +83,29 @@ pub(super) async fn revisions(
     let part = which.part(List::Revisions)?;
     let survey = counted.survey().await?;
     looked_up(move || {
-        let Page { entries, next, more } = part.cut(all(&*fleet, &survey)?.into_iter().map(|view| (key(&view), view)));
+        let commits = fleet.commits(None, LINES).map_err(history_away)?;
+        let held = fleet.gate().held.map(|held| held.revision);
+        let all = all(commits, &survey, held.as_deref()).into_iter();
+        let Page { entries, next, more } = part.cut(all.map(|view| (key(&view), view)));
         Ok(RevisionList { revisions: entries, more, next })
     })
     .await
 }
 
-/// Those of which it is known who made them, those that are in force somewhere, the newest and one that waits at the gate.
-fn all(fleet: &dyn FleetAccess, survey: &Survey) -> Result<Vec<RevisionView>, Problem> {
-    let mut commits: BTreeMap<String, Option<CommitView>> = BTreeMap::new();
-    for commit in fleet.commits(None, LINES).map_err(history_away)? {
-        commits.insert(commit.revision.clone(), Some(commit));
-    }
-    let held = fleet.gate().held.map(|held| held.revision);
-    for name in survey.revisions.keys().chain(&survey.revision).chain(&held) {
-        commits.entry(name.clone()).or_insert(None);
+/// Those of which it is known who made them, those that are in force somewhere, the newest and one that is held; in no order.
+pub(super) fn all(commits: Vec<CommitView>, survey: &Survey, held: Option<&str>) -> Vec<RevisionView> {
+    let mut known: BTreeMap<String, Option<CommitView>> =
+        commits.into_iter().map(|commit| (commit.revision.clone(), Some(commit))).collect();
+    let others = survey.revisions.keys().chain(&survey.revision).map(String::as_str).chain(held);
+    for name in others {
+        known.entry(name.to_owned()).or_insert(None);
     }
     let none = RevisionTally::default();
-    let tally = |name: &str| survey.revisions.get(name).unwrap_or(&none);
     let view = |(name, commit): (String, _)| {
-        let tally = tally(&name);
+        let tally = survey.revisions.get(&name).unwrap_or(&none);
         view(name, commit, tally, survey.revision.as_deref())
     };
-    Ok(commits.into_iter().map(view).collect())
+    known.into_iter().map(view).collect()
 }
 
 /// The newest first, so that what is taken over later stands before all that a reader has seen; `~` comes after digits.

@@ -110,6 +110,8 @@ async fn the_newest_revision_is_told_of_also_when_it_changes_no_phone_and_nobody
     stage.change("notes.yaml", "# nothing for phones\n").await;
     let newest = get("service").await["revision"].clone();
     assert_ne!(before, newest);
+    let page = stage.api("GET /revisions").await.body;
+    assert!(page.contains(&format!("/revisions/{}\"", newest.as_str().unwrap())), "the page has it, too: {page}");
     let revisions = get("revisions").await;
     let [first, second] = [0, 1].map(|place| revisions["revisions"][place].clone());
     assert_eq!((&first["revision"], &first["newest"], &first["phones"]), (&newest, &json!(true), &json!(0)));

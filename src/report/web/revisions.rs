@@ -1,5 +1,7 @@
 //! Revisions: which are in force, and of one what it changed, how far it is, and what fails.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -8,11 +10,14 @@ use super::{
     glance::Glance,
     phone::change_table,
 };
-use crate::fleet::{
-    gate::view::HeldView,
-    history::{CommitView, HistoryPage},
-    survey::RevisionTally,
-    words::State,
+use crate::{
+    fleet::{
+        gate::view::HeldView,
+        history::{CommitView, HistoryPage},
+        survey::RevisionTally,
+        words::State,
+    },
+    report::revisions::all,
 };
 
 /// Revisions of the list.
@@ -21,13 +26,14 @@ pub(super) const ROWS: usize = 100;
 pub(super) const CHANGES: usize = 50;
 
 /// What is inside of the list: what is known of who made them comes from `commits`, the newest first.
-pub(super) fn list(glance: &Glance, commits: &[CommitView], now: Timestamp) -> Markup {
+pub(super) fn list(glance: &Glance, commits: Vec<CommitView>, now: Timestamp) -> Markup {
     let survey = &glance.survey;
-    let known = |name: &str| commits.iter().any(|commit| commit.revision == name);
-    let mut rest: Vec<_> = survey.revisions.iter().filter(|(name, _)| !known(name)).collect();
-    rest.sort_by(|(a, x), (b, y)| y.tally.phones.cmp(&x.tally.phones).then_with(|| a.cmp(b)));
-    let rows = commits.iter().map(|commit| (commit.revision.as_str(), Some(commit)));
-    let rows: Vec<_> = rows.chain(rest.into_iter().map(|(name, _)| (name.as_str(), None))).take(ROWS).collect();
+    let mut rows = all(commits, survey, glance.gate.held.as_ref().map(|held| held.revision.as_str()));
+    rows.sort_by_cached_key(|row| {
+        let unnoted = row.newest && row.at.is_none();
+        (!unnoted, Reverse(row.at), Reverse(row.counts.phones), row.revision.clone())
+    });
+    rows.truncate(ROWS);
     html! {
         h1 { "Revisions" }
         p.quiet { "A phone counts with the revision that gave it what it is to have now." }
@@ -44,16 +50,17 @@ pub(super) fn list(glance: &Glance, commits: &[CommitView], now: Timestamp) -> M
                             }
                         }
                         tbody {
-                            @for (name, commit) in rows {
+                            @for row in &rows {
+                                @let name = row.revision.as_str();
                                 @let tally = survey.revisions.get(name).map(|revision| revision.tally).unwrap_or_default();
                                 tr {
                                     th scope="row" {
                                         (bits::revision(name))
-                                        @if survey.revision.as_deref() == Some(name) { " " span.label { "newest" } }
+                                        @if row.newest { " " span.label { "newest" } }
                                         (bits::tally_bar(&tally))
                                     }
-                                    td { @if let Some(author) = commit.and_then(|commit| commit.author.as_deref()) { bdi { (author) } } @else { span.quiet { "–" } } }
-                                    td.wide { @if let Some(commit) = commit { (bits::ago(Some(commit.at), now)) } @else { span.quiet { "–" } } }
+                                    td { @if let Some(author) = &row.author { bdi { (author) } } @else { span.quiet { "–" } } }
+                                    td.wide { @if row.at.is_some() { (bits::ago(row.at, now)) } @else { span.quiet { "–" } } }
                                     td.num { (number(tally.phones)) }
                                     td.num { (number(tally.in_sync)) }
                                     td.num.wide { (number(tally.pending)) }

@@ -249,7 +249,7 @@ async fn revisions_page(Shared(desk): Shared<Arc<Desk>>) -> Answer {
     let made = blocking(&desk, |desk| {
         let glance = desk.glance();
         let commits = desk.fleet.commits(None, revisions::ROWS).unwrap_or_default();
-        answer(Here::Revisions, "Revisions", &glance, None, &revisions::list(&glance, &commits, Timestamp::now()))
+        answer(Here::Revisions, "Revisions", &glance, None, &revisions::list(&glance, commits, Timestamp::now()))
     });
     Ok(made.await?)
 }

@@ -243,7 +243,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         ("phones", framed(&phones::main(&glance, &query, &page, now()))),
         ("phone", framed(&phone::main(&known, now()))),
         ("undeclared phone", framed(&phone::main(&of_unwanted, now()))),
-        ("revisions", framed(&revisions::list(&glance, std::slice::from_ref(&commit), now()))),
+        ("revisions", framed(&revisions::list(&glance, vec![commit.clone()], now()))),
         ("revision", framed(&revisions::one(&revision, now()))),
         ("undeclared", framed(&undeclared::main(&strangers, 0, now()))),
         ("guide", framed(&guide::main())),
