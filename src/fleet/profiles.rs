@@ -37,21 +37,15 @@ impl Fleet {
         most: usize,
         now: Timestamp,
     ) -> Option<String> {
-        let (mut seen, mut last) = (0, None);
-        for (phone, token) in self.after(from) {
-            if seen == most {
-                return last;
-            }
-            (seen, last) = (seen + 1, Some(token));
-            let Some(wanted) = self.wanted.as_ref().filter(|_| phone.declared()) else { continue };
+        self.slice(from, most, |phone| {
+            let Some(wanted) = self.wanted.as_ref().filter(|_| phone.declared()) else { return };
             let state = self.state(phone, now);
             let wait = self.wait(phone, state, now);
             for profile in wanted.profiles_below(&phone.device) {
                 let key = (Arc::clone(profile.name), profile.owner.cloned());
                 tallies.entry(key).or_default().add(state, wait);
             }
-        }
-        None
+        })
     }
 
     /// The profiles of the newest documents, each with its tally.

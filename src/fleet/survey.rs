@@ -80,12 +80,17 @@ impl Fleet {
             survey.revision = self.revision().map(ToString::to_string);
             survey.sites.extend(self.own_sites().map(|name| (name.to_string(), LayerTally::default())));
         }
+        self.slice(from, most, |phone| self.add_to(survey, phone, now))
+    }
+
+    /// Looks at no more than `most` phones; where the next slice starts, while there is one.
+    pub(super) fn slice(&self, from: Option<&str>, most: usize, mut look: impl FnMut(&Phone)) -> Option<String> {
         let (mut seen, mut last) = (0, None);
         for (phone, token) in self.after(from) {
             if seen == most {
                 return last;
             }
-            self.add_to(survey, phone, now);
+            look(phone);
             (seen, last) = (seen + 1, Some(token));
         }
         None
@@ -145,16 +150,10 @@ impl Fleet {
 
     /// The signs of at most `most` phones; where the next slice starts, while there is one.
     pub fn signs(&self, signs: &mut Vec<Sign>, from: Option<&str>, most: usize, now: Timestamp) -> Option<String> {
-        let (mut seen, mut last) = (0, None);
-        for (phone, token) in self.after(from) {
-            if seen == most {
-                return last;
-            }
-            (seen, last) = (seen + 1, Some(token));
+        self.slice(from, most, |phone| {
             let state = self.state(phone, now);
             signs.push(self.sign(phone, state, now));
-        }
-        None
+        })
     }
 
     fn sign(&self, phone: &Phone, state: State, now: Timestamp) -> Sign {

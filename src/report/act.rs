@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{
     FleetAccess,
     access::Actor,
-    api::BODY_LIMIT,
     openapi::{Answers, Operation, Takes},
     problem::Problem,
 };
@@ -39,11 +38,7 @@ impl<T: Wish, S: Send + Sync> FromRequest<S> for Wished<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let body = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too-large",
-                format!("a request has at most {BODY_LIMIT} bytes"),
-            ),
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
             _ => Problem::bad_request("body", "the body did not arrive"),
         })?;
         T::read(&body).map(Self)

@@ -99,7 +99,7 @@ async fn guard(Shared(settings): Shared<Arc<ApiSettings>>, request: Request, nex
     let mut response = match admit(&parts, peer, &settings.hosts, settings.tokens.as_ref()) {
         Err(problem) => web::or_page(&parts.headers, problem),
         Ok(_) if announces_too_much(&parts.headers) && parts.uri.path() != plan::PATH => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "a request has at most 64 kB").into_response()
+            Problem::too_large().into_response()
         }
         Ok(actor) => {
             if let Some(actor) = actor {

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::http::StatusCode;
+use axum::{body::Bytes, http::StatusCode};
 use tokio::{
     sync::Mutex,
     task::spawn_blocking,
@@ -63,7 +63,7 @@ pub(super) struct Counted {
     fleet: Fleet,
     survey: Paced<Survey>,
     profiles: Paced<Vec<ProfileStanding>>,
-    metrics: Paced<String>,
+    metrics: Paced<Bytes>,
 }
 
 impl Counted {
@@ -83,10 +83,10 @@ impl Counted {
         self.profiles.get(move || fleet.profiles()).await
     }
 
-    /// All metrics.
-    pub(super) async fn metrics(&self) -> Result<Arc<String>, Problem> {
+    /// All metrics, as text.
+    pub(super) async fn metrics(&self) -> Result<Bytes, Problem> {
         let fleet = Arc::clone(&self.fleet);
-        self.metrics.get(move || fleet.metrics()).await
+        self.metrics.get(move || fleet.metrics().into()).await.map(|text| Bytes::clone(&text))
     }
 }
 

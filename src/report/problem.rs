@@ -48,6 +48,11 @@ impl Problem {
         Self { status, code, message: message.into(), next: None }
     }
 
+    /// 413
+    pub fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "a request has at most 64 kB")
+    }
+
     /// 400
     pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)

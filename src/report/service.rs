@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
+    body::Bytes,
     extract::State as Shared,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -64,7 +65,7 @@ pub(super) async fn resume(
 }
 
 /// Text, as `text/plain` or the media type of metrics.
-pub(super) struct Text<const METRICS: bool>(String);
+pub(super) struct Text<const METRICS: bool>(Bytes);
 
 impl<const METRICS: bool> Text<METRICS> {
     const MEDIA: &str = if METRICS { CONTENT_TYPE } else { "text/plain; charset=utf-8" };
@@ -84,11 +85,11 @@ impl<const METRICS: bool> Answers for Text<METRICS> {
 }
 
 pub(super) async fn alive() -> Text<false> {
-    Text("ok\n".to_owned())
+    Text(Bytes::from_static(b"ok\n"))
 }
 
 pub(super) async fn metrics(Shared(counted): Shared<Arc<Counted>>) -> Result<Text<true>, Problem> {
-    counted.metrics().await.map(|text| Text(String::clone(&text)))
+    counted.metrics().await.map(Text)
 }
 
 pub(super) async fn ready(Shared(fleet): Shared<Fleet>) -> Ready {

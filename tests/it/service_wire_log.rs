@@ -49,6 +49,13 @@ fn recorded(stage: &Stage) -> String {
     files(stage).iter().map(|file| fs::read_to_string(file).unwrap()).collect()
 }
 
+async fn end(stage: Stage, phones: [SimPhone; 2]) {
+    for phone in phones {
+        phone.stop().await;
+    }
+    stage.end().await;
+}
+
 #[tokio::test]
 async fn what_a_phone_and_the_service_say_is_recorded_without_what_is_secret() {
     let stage = stage().await;
@@ -99,10 +106,7 @@ async fn what_a_phone_and_the_service_say_is_recorded_without_what_is_secret() {
     until(|| has(&phones[0], "sntp-addr") == "192.0.2.201", || "never written".to_owned()).await;
     stage.reaches(0, State::InSync).await;
     assert_eq!(recorded(&stage), before, "nothing is recorded behind the end");
-    for phone in phones {
-        phone.stop().await;
-    }
-    stage.end().await;
+    end(stage, phones).await;
 }
 
 #[tokio::test]
@@ -124,10 +128,7 @@ async fn a_call_leaves_nothing_in_a_recording() {
     assert!(!log.contains("busy") && !log.contains("send-solicited"), "{log}");
     let writes = log.matches("<Action>WriteItems</Action>").count();
     assert_eq!(writes, 1, "neither the write that met the call nor the one behind it is there: {log}");
-    for phone in phones {
-        phone.stop().await;
-    }
-    stage.end().await;
+    end(stage, phones).await;
 }
 
 #[tokio::test]
@@ -149,10 +150,7 @@ async fn a_recording_that_begins_in_a_call_does_not_tell_its_end_whatever_else_t
     until(|| recorded(&stage).contains("192.0.2.201"), || recorded(&stage)).await;
     let log = recorded(&stage);
     assert_eq!(log.matches("<Action>WriteItems</Action>").count(), 1, "{log}");
-    for phone in phones {
-        phone.stop().await;
-    }
-    stage.end().await;
+    end(stage, phones).await;
 }
 
 #[tokio::test]
@@ -177,10 +175,7 @@ async fn a_recording_whose_file_is_moved_away_ends_and_is_counted() {
     let metrics = stage.api("GET /metrics").await.body;
     assert!(lost(&metrics) >= Some(1), "{metrics}");
     assert!(files(&stage).is_empty(), "no file is made anew");
-    for phone in phones {
-        phone.stop().await;
-    }
-    stage.end().await;
+    end(stage, phones).await;
 }
 
 #[tokio::test]
@@ -190,10 +185,7 @@ async fn a_recording_ends_by_itself() {
     assert_eq!(command(&stage, &["wire-log", "phone-0", "--for", "100ms", "--reason", "x"]).await.0, 0);
     until(|| recorded(&stage).contains("The recording ends: its time is over."), || recorded(&stage)).await;
     assert_eq!(command(&stage, &["wire-log"]).await, (0, "No phone is recorded.\n".to_owned()));
-    for phone in phones {
-        phone.stop().await;
-    }
-    stage.end().await;
+    end(stage, phones).await;
 }
 
 #[tokio::test]

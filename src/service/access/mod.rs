@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::{STORE_PATIENCE, follow::planned, shared::Shared};
 use crate::{
     fleet::{
-        RestartAnswer,
+        Fleet, RestartAnswer,
         alert::AlertList,
         audit::{AuditPage, AuditQuery, AuditVerdict, By},
         brake::{Brake, BrakeError, Braked, Scope},
@@ -70,6 +70,17 @@ impl Access {
         secrets: Arc<SecretsDir>,
     ) -> Self {
         Self { shared, failures, store, secrets }
+    }
+
+    /// Has all phones looked at, a slice at a time, so that nobody waits for the fleet's lock meanwhile.
+    fn sliced(&self, mut look: impl FnMut(&Fleet, Option<&str>, Timestamp) -> Option<String>) {
+        let mut from: Option<String> = None;
+        loop {
+            from = self.shared.with_fleet(|fleet, now| look(fleet, from.as_deref(), now));
+            if from.is_none() {
+                return;
+            }
+        }
     }
 }
 
@@ -153,35 +164,20 @@ impl FleetAccess for Access {
 
     fn survey(&self) -> Survey {
         let mut survey = Survey::default();
-        let mut from: Option<String> = None;
-        loop {
-            from = self.shared.with_fleet(|fleet, now| fleet.survey(&mut survey, from.as_deref(), SLICE, now));
-            if from.is_none() {
-                return survey;
-            }
-        }
+        self.sliced(|fleet, from, now| fleet.survey(&mut survey, from, SLICE, now));
+        survey
     }
 
     fn profiles(&self) -> Vec<ProfileStanding> {
         let mut tallies = ProfileTallies::default();
-        let mut from: Option<String> = None;
-        loop {
-            from = self.shared.with_fleet(|fleet, now| fleet.tally_profiles(&mut tallies, from.as_deref(), SLICE, now));
-            if from.is_none() {
-                return self.shared.with_fleet(|fleet, _| fleet.profiles(&tallies));
-            }
-        }
+        self.sliced(|fleet, from, now| fleet.tally_profiles(&mut tallies, from, SLICE, now));
+        self.shared.with_fleet(|fleet, _| fleet.profiles(&tallies))
     }
 
     fn signs(&self) -> Vec<Sign> {
         let mut signs = Vec::new();
-        let mut from: Option<String> = None;
-        loop {
-            from = self.shared.with_fleet(|fleet, now| fleet.signs(&mut signs, from.as_deref(), SLICE, now));
-            if from.is_none() {
-                return signs;
-            }
-        }
+        self.sliced(|fleet, from, now| fleet.signs(&mut signs, from, SLICE, now));
+        signs
     }
 
     fn bound_hit(&self, bound: &'static str) {
